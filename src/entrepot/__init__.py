@@ -1,0 +1,1 @@
+"""Entrepot settles cross-border trade with digital assets: no payment without proof."""

@@ -1,0 +1,1 @@
+"""Decides. Pure: no network, database, clock or chance; what it needs comes in as arguments."""

@@ -1,0 +1,75 @@
+"""The one file where core meets libraries of cryptography: Ed25519, secp256k1, keccak-256, RLP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import coincurve
+import rlp
+from Crypto.Hash import keccak as _keccak
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+SECP256K1_HALF_N = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+
+
+def keccak256(raw: bytes) -> bytes:
+    """Ethereum's keccak-256 (not NIST SHA-3): 32 bytes."""
+    return _keccak.new(digest_bits=256, data=raw).digest()
+
+
+def ed25519_sign(private: bytes, message: bytes) -> bytes:
+    """64-byte signature by a 32-byte seed. Source: RFC 8032."""
+    return Ed25519PrivateKey.from_private_bytes(private).sign(message)
+
+
+def ed25519_public(private: bytes) -> bytes:
+    """32-byte public key of a 32-byte seed."""
+    return Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+
+
+def ed25519_verify(public: bytes, signature: bytes, message: bytes) -> bool:
+    """True if `signature` over `message` is by `public`."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def secp256k1_sign(private: bytes, digest: bytes) -> bytes:
+    """65-byte r || s || v (v is 27 or 28) over a 32-byte digest, deterministic and with low s (EIP-2)."""
+    raw = coincurve.PrivateKey(private).sign_recoverable(digest, hasher=None)
+    return raw[:64] + bytes([raw[64] + 27])
+
+
+def secp256k1_address(private: bytes) -> str:
+    """The 0x address (lower case) of a private key."""
+    return _address(coincurve.PrivateKey(private).public_key)
+
+
+def secp256k1_recover(signature: bytes, digest: bytes) -> str | None:
+    """The 0x address (lower case) that signed `digest`, or None for anything malformed or with high s."""
+    if len(signature) != 65 or signature[64] not in (27, 28):
+        return None
+    if int.from_bytes(signature[32:64], "big") > SECP256K1_HALF_N:
+        return None
+    try:
+        raw = signature[:64] + bytes([signature[64] - 27])
+        return _address(coincurve.PublicKey.from_signature_and_message(raw, digest, hasher=None))
+    except Exception:  # coincurve raises bare Exception for a point that is not on the curve
+        return None
+
+
+def _address(key: coincurve.PublicKey) -> str:
+    return "0x" + keccak256(key.format(compressed=False)[1:])[-20:].hex()
+
+
+def rlp_encode(value: Any) -> bytes:
+    """RLP of nested lists of bytes. Source: Ethereum yellow paper, appendix B."""
+    return bytes(rlp.encode(value))
+
+
+def rlp_decode(raw: bytes) -> Any:
+    """Nested lists of bytes, strict. Raises: rlp.DecodingError, a ValueError of its own kind."""
+    return rlp.decode(raw, strict=True)
