@@ -1,0 +1,184 @@
+"""Which transfers each event posts. The escrow in the books is what the escrow on the rail must hold.
+
+| event | transfer |
+| funding_sent, funding_seen | hold outside(buyer) → escrow |
+| funded | post that hold, or outside(buyer) → escrow where none was seen coming |
+| funding_dropped | void it |
+| release_cleared | hold escrow → outside(seller), and escrow → fee_due |
+| released, released_in_part | post them |
+| refund_cleared, reject_cleared | hold escrow → outside(buyer) |
+| refunded, rejected | post it, or move it where another sender (the trustees) paid |
+| …_dropped | void the holds |
+| mispaid, returned | outside(origin) → mispaid, and back |
+| fee_claimed | fee_due → outside(operator) |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .ids import SettlementId, transfer_id
+from .ledger import Account, AccountClass, Phase, Transfer, account
+from .lifecycle import Role
+from .settlement import Event, Settlement
+
+OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One amount from one account to another, before it has an id."""
+
+    debit: Account
+    credit: Account
+    amount_minor: int
+
+
+def accounts_of(settlement: Settlement) -> tuple[Account, ...]:
+    """The accounts of one settlement: its escrow and fee, and both sides' outside accounts."""
+    asset = settlement.asset
+    return (
+        account(AccountClass.ESCROW, settlement.id, asset),
+        account(AccountClass.FEE_DUE, settlement.id, asset),
+        account(AccountClass.OUTSIDE, settlement.buyer, asset),
+        account(AccountClass.OUTSIDE, settlement.seller, asset),
+        account(AccountClass.OUTSIDE, OPERATOR, asset),
+    )
+
+
+def transfers_for(before: Settlement, event: Event) -> list[Transfer]:
+    """The transfers that `event` posts on a settlement that was `before`. Their ids follow from its next `seq`."""
+    make = _POSTS.get(event.kind)
+    return make(before, event) if make else []
+
+
+def book_accounts(before: Settlement, event: Event) -> tuple[Account, ...]:
+    """Every account that `transfers_for` may name."""
+    if event.kind in ("mispaid", "returned"):
+        asset = str(event.facts["asset"])
+        return (account(AccountClass.MISPAID, before.id, asset), account(AccountClass.OUTSIDE, "unknown", asset))
+    return accounts_of(before) if event.kind in _POSTS else ()
+
+
+def _funding(settlement: Settlement, _: Event) -> list[Move]:
+    escrow, _fee, buyer, *_rest = accounts_of(settlement)
+    return [Move(buyer, escrow, settlement.total_minor)]
+
+
+def _release(settlement: Settlement, event: Event) -> list[Move]:
+    escrow, fee_due, _buyer, seller, _operator = accounts_of(settlement)
+    moves = [
+        Move(escrow, seller, int(event.facts["amount_minor"])),
+        Move(escrow, fee_due, int(event.facts["fee_minor"])),
+    ]
+    return [move for move in moves if move.amount_minor]
+
+
+def _payback(settlement: Settlement, event: Event) -> list[Move]:
+    escrow, _fee, buyer, *_rest = accounts_of(settlement)
+    return [Move(escrow, buyer, int(event.facts["amount_minor"]))]
+
+
+def _mispaid(settlement: Settlement, event: Event) -> list[Move]:
+    asset = str(event.facts["asset"])
+    origin = account(AccountClass.OUTSIDE, "unknown", asset)
+    return [Move(origin, account(AccountClass.MISPAID, settlement.id, asset), int(event.facts["amount_minor"]))]
+
+
+def _returned(settlement: Settlement, event: Event) -> list[Move]:
+    return [Move(move.credit, move.debit, move.amount_minor) for move in _mispaid(settlement, event)]
+
+
+def _fee_claimed(settlement: Settlement, event: Event) -> list[Move]:
+    _escrow, fee_due, _buyer, _seller, operator = accounts_of(settlement)
+    return [Move(fee_due, operator, int(event.facts["amount_minor"]))]
+
+
+Moves = Callable[[Settlement, Event], Sequence[Move]]
+Posts = Callable[[Settlement, Event], list[Transfer]]
+
+
+def _write(
+    settlement: Settlement, event: Event, moves: Sequence[Move], phase: Phase, *, hold_seq: int = 0
+) -> list[Transfer]:
+    """Gives moves their ids: this event's step, one leg each; `hold_seq` is the step of the hold they end."""
+    first_leg = 0 if phase is not Phase.VOID else len(moves)  # a voided hold and a new one may share an event
+    owner = SettlementId(settlement.id)
+    return [
+        Transfer(
+            id=transfer_id(owner, step=settlement.seq + 1, leg=first_leg + leg),
+            debit=move.debit.id,
+            credit=move.credit.id,
+            amount_minor=move.amount_minor,
+            phase=phase,
+            event=event.kind,
+            at=event.at,
+            settlement=settlement.id,
+            pending_id=transfer_id(owner, step=hold_seq, leg=leg) if hold_seq else "",
+        )
+        for leg, move in enumerate(moves)
+    ]
+
+
+def _held(settlement: Settlement) -> tuple[int, Event, Moves] | None:
+    """The hold in flight: (its step, an event with its facts, its moves)."""
+    kind = settlement.in_flight.get("kind")
+    if kind not in _HOLDS:
+        return None
+    facts = Event(kind=str(kind), at=0, by=Role.RAIL, facts=settlement.in_flight)
+    return int(settlement.in_flight["seq"]), facts, _HOLDS[str(kind)]
+
+
+def _void(settlement: Settlement, event: Event) -> list[Transfer]:
+    held = _held(settlement)
+    if held is None:
+        return []
+    seq, facts, moves = held
+    return _write(settlement, event, moves(settlement, facts), Phase.VOID, hold_seq=seq)
+
+
+def _hold(moves: Moves) -> Posts:
+    """Voids what is held already (a renewed attempt) and holds anew."""
+    return lambda before, event: _void(before, event) + _write(before, event, moves(before, event), Phase.PENDING)
+
+
+def _finish(moves: Moves) -> Posts:
+    """Posts the hold if it is this payment, else voids it and moves what the rail says was paid."""
+
+    def posts(before: Settlement, event: Event) -> list[Transfer]:
+        wanted = list(moves(before, event))
+        held = _held(before)
+        if held is not None and list(held[2](before, held[1])) == wanted:
+            return _write(before, event, wanted, Phase.POST, hold_seq=held[0])
+        return _void(before, event) + _write(before, event, wanted, Phase.POSTED)
+
+    return posts
+
+
+def _at_once(moves: Moves) -> Posts:
+    return lambda before, event: _write(before, event, moves(before, event), Phase.POSTED)
+
+
+_HOLDS: dict[str, Moves] = {
+    "funding_sent": _funding,
+    "funding_seen": _funding,
+    "release_cleared": _release,
+    "refund_cleared": _payback,
+    "reject_cleared": _payback,
+}
+_POSTS: dict[str, Posts] = {
+    **{kind: _hold(moves) for kind, moves in _HOLDS.items()},
+    "funded": _finish(_funding),
+    "released": _finish(_release),
+    "released_in_part": _finish(_release),
+    "refunded": _finish(_payback),
+    "rejected": _finish(_payback),
+    "funding_dropped": _void,
+    "release_dropped": _void,
+    "payout_dropped": _void,
+    "blocked": _void,
+    "mispaid": _at_once(_mispaid),
+    "returned": _at_once(_returned),
+    "fee_claimed": _at_once(_fee_claimed),
+}

@@ -1,0 +1,284 @@
+"""One settlement: a snapshot, and the only function that changes it, `apply(settlement, event)`.
+
+Guards come first and refuse; what remains cannot fail. Personal data never enters an event: ids, amounts, hashes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .decision import DISPOSERS_REQUIRED
+from .errors import Refused, declare
+from .lifecycle import ENDED, LINES, STATES, Becomes, Role, State
+
+SUSPENDED_DEPTH_MAX = 6
+ROUNDS_MAX = 3  # presentations; the contract's bound too
+
+declare(
+    "Refused",
+    not_in_this_state="The settlement is not in a state in which this may happen.",
+    not_your_act="Another role makes this happen.",
+    same_person="A second person is needed; this one has acted already.",
+    already_signed="This side has signed.",
+    not_due="The date for this has not come.",
+    amount_differs="The amount is not the one that the terms name.",
+    documents_differ="The statement is not about the documents last presented.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a settlement. `facts` are JSON: ids, minor units as strings, 0x-hex, Unix seconds.
+
+    `actor` is the id of the person who acted, "" for rules, rail and clock. `dates` moves named deadlines.
+    """
+
+    kind: str
+    at: int
+    by: Role
+    actor: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    dates: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The state of one settlement; money in minor units of `asset`, a CAIP-19 id. `seq` counts its events."""
+
+    id: str
+    seller: str
+    buyer: str
+    state: State
+    created_at: int
+    seq: int = 0
+    asset: str = ""
+    price_minor: int = 0
+    fee_minor: int = 0
+    terms_hash: str = ""
+    escrow: str = ""
+    suspended: tuple[tuple[State, int], ...] = ()
+    dates: Mapping[str, int] = field(default_factory=dict)
+    signed_by: tuple[str, ...] = ()
+    disposed_by: tuple[str, ...] = ()
+    documents_sha256: str = ""
+    round: int = 0
+    complies: bool = False
+    awarded_minor: int | None = None
+    funded_minor: int = 0
+    released_minor: int = 0
+    fee_accrued_minor: int = 0
+    refunded_minor: int = 0
+    in_flight: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def held_minor(self) -> int:
+        """What the escrow holds for this trade."""
+        return self.funded_minor - self.released_minor - self.fee_accrued_minor - self.refunded_minor
+
+    @property
+    def is_ended(self) -> bool:
+        """True in the states that nothing leaves."""
+        return self.state in ENDED
+
+    @property
+    def total_minor(self) -> int:
+        """Price and fee together; 0 before a quote."""
+        return self.price_minor + self.fee_minor
+
+    def next_act(self) -> tuple[str, int] | None:
+        """(what happens if nobody acts, when in Unix s), or None in an ended state."""
+        facts = STATES[self.state]
+        if not facts.deadline:
+            return None
+        if facts.next_act == "review_expired" and not self.funded_minor:
+            return "review_lapsed", self.dates["review_by"]
+        return facts.next_act, self.dates.get(facts.deadline, self.created_at if facts.is_due_now else 0)
+
+
+Change = Mapping[str, Any]
+Apply = Callable[[Settlement, Event], Change]
+
+
+def apply(settlement: Settlement, event: Event) -> Settlement:
+    """The settlement after `event`. Raises: Refused(not_in_this_state, not_your_act, …) and changes nothing."""
+    line = LINES.get((settlement.state, event.kind))
+    if line is None:
+        raise Refused("not_in_this_state", f"{event.kind} does not happen while {settlement.state}.")
+    if event.by not in line.by:
+        raise Refused("not_your_act", f"{event.kind} is an act of {' or '.join(line.by)}, not of {event.by}.")
+    changes = dict(_CHANGES.get(event.kind, _no_change)(settlement, event))
+    suspended, state, dates = settlement.suspended, line.becomes, {**settlement.dates, **event.dates}
+    if line.suspends:
+        suspended = (*suspended, (settlement.state, event.at))
+        assert len(suspended) <= SUSPENDED_DEPTH_MAX, "suspended too deep"
+    if state is Becomes.RESUME:
+        assert suspended, f"{event.kind} has nothing to resume"
+        (state, since), suspended = suspended[-1], suspended[:-1]
+        dates = _extended(dates, state, event.at - since)
+    elif state is Becomes.SAME:
+        state = settlement.state
+    elif not line.suspends:
+        suspended = ()
+    after = replace(settlement, state=State(state), suspended=suspended, dates=dates, seq=settlement.seq + 1, **changes)
+    _assert_invariants(after)
+    return after
+
+
+def replay(opened: Settlement, events: list[Event]) -> Settlement:
+    """The state that the log says: `opened` after all `events`."""
+    for event in events:
+        opened = apply(opened, event)
+    return opened
+
+
+def _extended(dates: dict[str, int], state: State, by_s: int) -> dict[str, int]:
+    """Time on hold does not count against anybody: the resumed state's deadline moves by it."""
+    name = STATES[state].deadline
+    return {**dates, name: dates[name] + by_s} if name in dates else dates
+
+
+def _assert_invariants(settlement: Settlement) -> None:
+    """What must be true after every event, whatever happened."""
+    assert settlement.held_minor >= 0, "paid out more than was paid in"
+    assert settlement.held_minor == 0 or STATES[settlement.state].holds_money, f"money in {settlement.state}"
+    assert settlement.is_ended or settlement.next_act() is not None, "no next act"
+    act = settlement.next_act()
+    assert act is None or act[1] > 0, f"{settlement.state} has no date for {act}"
+
+
+def _no_change(_: Settlement, __: Event) -> Change:
+    return {}
+
+
+def _quoted(_: Settlement, event: Event) -> Change:
+    facts = event.facts
+    return {"asset": facts["asset"], "price_minor": int(facts["price_minor"]), "fee_minor": int(facts["fee_minor"]),
+            "terms_hash": facts["terms_hash"], "escrow": facts["escrow"], "signed_by": ()}  # fmt: skip
+
+
+def _signed(settlement: Settlement, event: Event) -> Change:
+    if event.by.value in settlement.signed_by:
+        raise Refused("already_signed", f"The {event.by} has signed.")
+    if event.facts["terms_hash"] != settlement.terms_hash:
+        raise Refused("amount_differs", "The signature is over other terms than those last quoted.")
+    if (event.kind == "countersigned") != bool(settlement.signed_by):
+        raise Refused("not_in_this_state", f"{event.kind} does not fit {len(settlement.signed_by)} signatures.")
+    return {"signed_by": (*settlement.signed_by, event.by.value)}
+
+
+def _referred(_: Settlement, __: Event) -> Change:
+    return {"disposed_by": ()}
+
+
+def _disposed(settlement: Settlement, event: Event) -> Change:
+    if not event.actor or event.actor in settlement.disposed_by:
+        raise Refused("same_person", "The second disposition comes from a second person.")
+    return {"disposed_by": (*settlement.disposed_by, event.actor)}
+
+
+def _review_cleared(settlement: Settlement, event: Event) -> Change:
+    if len({*settlement.disposed_by, event.actor}) < DISPOSERS_REQUIRED:
+        raise Refused("same_person", f"{DISPOSERS_REQUIRED} persons clear a review.")
+    return {"disposed_by": ()}
+
+
+def _review_timed_out(settlement: Settlement, event: Event) -> Change:
+    if (event.kind == "review_expired") != bool(settlement.funded_minor):
+        raise Refused("not_in_this_state", "Which timeout it is depends on whether money has arrived.")
+    return _due(settlement, event)
+
+
+def _due(settlement: Settlement, event: Event) -> Change:
+    act = settlement.next_act()
+    if act is None or event.at < act[1]:
+        raise Refused("not_due", f"{event.kind} is not due before {act and act[1]} (Unix s).")
+    return {}
+
+
+def _sent(settlement: Settlement, event: Event) -> Change:
+    return {"in_flight": {**event.facts, "kind": event.kind, "seq": settlement.seq + 1}}
+
+
+def _blocked(_: Settlement, __: Event) -> Change:
+    return {"in_flight": {}}
+
+
+def _dropped(_: Settlement, __: Event) -> Change:
+    return {"in_flight": {}}
+
+
+def _funded(settlement: Settlement, event: Event) -> Change:
+    amount = int(event.facts["amount_minor"])
+    if amount != settlement.total_minor or settlement.funded_minor:
+        raise Refused("amount_differs", f"{amount} was paid, {settlement.total_minor} minor units are due once.")
+    return {"funded_minor": amount, "in_flight": {}}
+
+
+def _presented(_: Settlement, event: Event) -> Change:
+    return {"documents_sha256": event.facts["documents_sha256"], "round": int(event.facts["round"]),
+            "complies": False, "in_flight": {}}  # fmt: skip
+
+
+def _examined(settlement: Settlement, event: Event) -> Change:
+    if event.facts["documents_sha256"] != settlement.documents_sha256:
+        raise Refused("documents_differ", "The examination is of other documents than those last presented.")
+    return {"complies": event.kind != "found_discrepant"}
+
+
+def _awarded(settlement: Settlement, event: Event) -> Change:
+    to_seller = int(event.facts["to_seller_minor"])
+    if not 0 <= to_seller <= settlement.price_minor - settlement.released_minor:
+        raise Refused("amount_differs", "The award exceeds what the escrow holds of the price.")
+    return {"awarded_minor": to_seller}
+
+
+def _released(settlement: Settlement, event: Event) -> Change:
+    amount, fee = int(event.facts["amount_minor"]), int(event.facts["fee_minor"])
+    assert amount + fee <= settlement.held_minor, "released more than was held"
+    return {"released_minor": settlement.released_minor + amount,
+            "fee_accrued_minor": settlement.fee_accrued_minor + fee, "in_flight": {}}  # fmt: skip
+
+
+def _refunded(settlement: Settlement, event: Event) -> Change:
+    amount = int(event.facts["amount_minor"])
+    assert amount == settlement.held_minor, "a refund returns everything that is held"
+    return {"refunded_minor": settlement.refunded_minor + amount, "in_flight": {}}
+
+
+_CHANGES: dict[str, Apply] = {
+    "quote_given": _quoted,
+    "signed": _signed,
+    "countersigned": _signed,
+    "quote_expired": _due,
+    "proposal_expired": _due,
+    "referred": _referred,
+    "disposed": _disposed,
+    "review_cleared": _review_cleared,
+    "blocked": _blocked,
+    "review_lapsed": _review_timed_out,
+    "review_expired": _review_timed_out,
+    "funding_sent": _sent,
+    "funding_seen": _sent,
+    "funding_dropped": _dropped,
+    "fund_expired": _due,
+    "funded": _funded,
+    "presentation_received": _sent,
+    "presented": _presented,
+    "examined": _examined,
+    "found_discrepant": _examined,
+    "waived": _examined,
+    "release_cleared": _sent,
+    "refund_cleared": _sent,
+    "reject_cleared": _sent,
+    "release_dropped": _dropped,
+    "payout_dropped": _dropped,
+    "released": _released,
+    "released_in_part": _released,
+    "refunded": _refunded,
+    "rejected": _refunded,
+    "awarded": _awarded,
+    "dispute_expired": _due,
+    "freeze_ended": _due,
+}

@@ -1,0 +1,244 @@
+"""The rows that the store keeps, as workflows see them. Ids are 32 hex digits, times Unix seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from entrepot.core.canonical import Json
+from entrepot.core.settlement import Event
+
+Verdict = Literal["clear", "refuse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """On whose behalf rows are read: `role` of `participant`. Staff roles see all, a party only its own."""
+
+    participant: str
+    role: str
+    person: str = ""
+
+
+STAFF_ROLES = ("operator", "officer", "supervisor")
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """Someone admitted. `profile` (name, country, lei, registration, bank …) is sealed with the participant's key.
+
+    `status` is admitted, suspended or left; `country` stays readable because rules need it.
+    """
+
+    id: str
+    kind: str
+    country: str
+    status: str
+    admitted_at: int
+    profile: Json
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A natural person; `profile` is sealed."""
+
+    id: str
+    profile: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A person acts in one `role` for one participant."""
+
+    person: str
+    participant: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A bearer secret, kept as its SHA-256 (hex), for one membership."""
+
+    secret_sha256: str
+    person: str
+    participant: str
+    role: str
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """An admitted account (CAIP-10) of one participant."""
+
+    account: str
+    participant: str
+    admitted_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class InboxItem:
+    """A click, message or chain event: stored first, acted on later.
+
+    `key` is unique within `source` (an idempotency key and who sent it, or a chain position). `body_sha256` tells a
+    retry from another request under the same key. `answer` is what the worker said: {"status": int, "body": …}.
+    """
+
+    id: str
+    source: str
+    key: str
+    kind: str
+    body: Json
+    body_sha256: str
+    received_at: int
+    participant: str = ""
+    person: str = ""
+    role: str = ""
+    settlement: str = ""
+    attempts: int = 0
+    answer: Json | None = None
+    set_aside: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """An event as it stands in the log: `leaf` its canonical bytes, `index` the gapless leaf index."""
+
+    settlement: str
+    seq: int
+    event: Event
+    leaf: bytes
+    index: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A document or message kept as its original bytes, sealed with the owner's key, erasable.
+
+    `kind` is invoice, terms, packing_list, transport_document, decision, pacs.008, …; `visible_to` lists the
+    participants that may read it besides staff.
+    """
+
+    id: str
+    settlement: str
+    kind: str
+    owner: str
+    visible_to: tuple[str, ...]
+    media_type: str
+    body: bytes
+    sha256: str
+    at: int
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Disposition:
+    """One person's answer to the open hits of one case (a settlement in review). Two different persons are needed."""
+
+    settlement: str
+    hits: tuple[str, ...]
+    person: str
+    verdict: Verdict
+    reason: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """One loaded list version; `entities` are its screened entries as JSON."""
+
+    source: str
+    version: str
+    sha256: str
+    published_at: int | None
+    loaded_at: int
+    verified_at: int
+    entity_count: int
+    orphan_count: int
+    entities: tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxItem:
+    """Something to do outside, written with its cause: `once` makes it happen once."""
+
+    once: str
+    kind: str
+    settlement: str
+    body: Json
+    due_at: int
+    attempts: int = 0
+    done_at: int | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SentTransaction:
+    """A signed rail transaction, kept before it is broadcast. `state` is prepared, sent, mined, final or replaced."""
+
+    once: str
+    chain: str
+    sender: str
+    nonce: int
+    hash: str
+    raw: bytes
+    state: str
+    at: int
+    attempt: int = 0
+    settlement: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReceipt:
+    """A rail receipt with what proves it: block header and receipt-trie proof (RLP bytes)."""
+
+    settlement: str
+    chain: str
+    transaction: str
+    block_number: int
+    block_hash: str
+    header: bytes
+    index: int
+    proof: tuple[bytes, ...]
+    kind: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a watcher has read: the last block whose events are in the inbox, final up to `final_block`."""
+
+    name: str
+    block: int
+    block_hash: str
+    final_block: int
+    final_hash: str
+    final_time: int
+    seen_at: int
+    alarm: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A setting that takes two persons: proposed by one, confirmed by another, then in force."""
+
+    id: str
+    subject: str
+    body: Json
+    reason: str
+    proposed_by: str
+    proposed_at: int
+    confirmed_by: str = ""
+    confirmed_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A settlement whose next act is due."""
+
+    settlement: str
+    act: str
+    at: int
+    facts: Mapping[str, Any] = field(default_factory=dict)

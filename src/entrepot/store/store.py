@@ -1,0 +1,261 @@
+"""The Store Protocol: one transaction with small groups of acts. PostgreSQL and the in-memory twin both pass its suite.
+
+`Store.work()` is a worker's transaction: all of it becomes durable, or none. `Store.read(reader)` sees only what
+the reader may see (row-level security); what is another's is simply not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from entrepot.core.canonical import Json
+from entrepot.core.ledger import Ledger
+from entrepot.core.settlement import Settlement
+
+from .records import (
+    Change,
+    Credential,
+    Cursor,
+    Disposition,
+    InboxItem,
+    KeptReceipt,
+    ListRow,
+    LoggedEvent,
+    Membership,
+    OutboxItem,
+    Paper,
+    Participant,
+    Person,
+    Reader,
+    SentTransaction,
+    Wallet,
+)
+
+PAGE_MAX = 200
+
+
+class Inbox(Protocol):
+    """What arrived, in order of arrival, each answered once."""
+
+    def put(self, item: InboxItem) -> InboxItem:
+        """Stores it, or returns the item already stored under the same source and key."""
+
+    def get(self, source: str, key: str) -> InboxItem | None: ...
+
+    def claim(self, *, now: int, limit: int, lease_s: int) -> list[InboxItem]:
+        """Unanswered items nobody holds, oldest first, leased to this transaction's worker. An item of a settlement comes only
+        if no older item of the same settlement is unanswered; a crashed worker's lease ends by itself."""
+
+    def answer(self, item_id: str, answer: Json, *, at: int) -> None: ...
+
+    def set_aside(self, item_id: str, why: str, *, at: int) -> None:
+        """Takes a poisoned item out of the way; it stays visible."""
+
+    def stuck(self) -> list[InboxItem]:
+        """The items set aside."""
+
+
+class Settlements(Protocol):
+    """Snapshots, their events and when each is due."""
+
+    def insert(self, settlement: Settlement) -> None: ...
+
+    def get(self, settlement_id: str) -> Settlement | None: ...
+
+    def lock(self, settlement_ids: Sequence[str]) -> dict[str, Settlement]:
+        """Snapshots locked until the transaction ends, in id order."""
+
+    def save(self, settlement: Settlement, events: Sequence[LoggedEvent]) -> None:
+        """Writes the snapshot (its `seq` must be the stored one plus the events) and its events with their leaves."""
+
+    def claim_due(self, *, now: int, limit: int) -> list[Settlement]:
+        """Locked snapshots whose next act is due, skipping those another worker holds."""
+
+    def by_escrow(self, escrow: str) -> Settlement | None: ...
+
+    def postpone(self, settlement_id: str, *, until: int) -> None:
+        """Nothing is due for it before `until` (a retry later)."""
+
+    def events(self, settlement_id: str) -> list[LoggedEvent]: ...
+
+    def page(self, *, after: str = "", limit: int = PAGE_MAX, state: str = "") -> list[Settlement]:
+        """By id, newest first; `after` is the last id of the page before."""
+
+
+class Log(Protocol):
+    """The Merkle log of all events, and its signed checkpoints."""
+
+    def size(self) -> int: ...
+
+    def append(self, events: Sequence[LoggedEvent]) -> list[LoggedEvent]:
+        """Gives gapless leaf indices under one lock, at the end of the batch, and stores the tree's new nodes."""
+
+    def node(self, level: int, index: int) -> bytes: ...
+
+    def frontier(self) -> list[bytes]:
+        """Roots of the complete subtrees, largest first."""
+
+    def leaves(self, *, after: int, limit: int) -> list[LoggedEvent]:
+        """Leaves with index > after, in order: the one cursor of webhooks, live pages and reports."""
+
+    def put_checkpoint(self, size: int, note: str, *, at: int) -> None: ...
+
+    def checkpoint(self, *, size: int | None = None) -> tuple[int, str] | None:
+        """(size, signed note): the newest, or the one at `size`."""
+
+
+class Papers(Protocol):
+    """Documents and messages, sealed."""
+
+    def put(self, paper: Paper) -> None: ...
+
+    def get(self, paper_id: str) -> Paper | None: ...
+
+    def of(self, settlement_id: str, *, kind: str = "") -> list[Paper]:
+        """Oldest first; a paper whose owner was erased comes with an empty body."""
+
+    def erase_owner(self, participant: str) -> None:
+        """Destroys the participant's key: its papers and profile are unreadable from then on, proofs stay whole."""
+
+
+class People(Protocol):
+    """Participants, persons, what they may do, and their wallets."""
+
+    def put_participant(self, participant: Participant) -> None: ...
+
+    def participant(self, participant_id: str) -> Participant | None: ...
+
+    def participants(self) -> list[Participant]: ...
+
+    def put_person(self, person: Person) -> None: ...
+
+    def put_membership(self, membership: Membership) -> None: ...
+
+    def memberships(self, *, person: str = "", participant: str = "") -> list[Membership]: ...
+
+    def put_credential(self, credential: Credential) -> None: ...
+
+    def credential(self, secret_sha256: str) -> Credential | None: ...
+
+    def put_wallet(self, wallet: Wallet) -> None:
+        """Raises: Refused(wallet_taken) if another participant has it."""
+
+    def wallet(self, account: str) -> Wallet | None: ...
+
+    def wallets(self, participant: str) -> list[Wallet]: ...
+
+
+class Checks(Protocol):
+    """Lists, dispositions, the caps' reservations, the duplicate registry, settings under four eyes."""
+
+    def put_list(self, row: ListRow) -> None:
+        """A new version becomes current; the same version again only moves `verified_at`."""
+
+    def lists(self, *, with_entities: bool) -> list[ListRow]:
+        """The current version of each source."""
+
+    def put_disposition(self, disposition: Disposition) -> None:
+        """Raises: Refused(same_person) if this person disposed of a hit of this settlement already."""
+
+    def dispositions(self, settlement_id: str) -> list[Disposition]: ...
+
+    def reserve(
+        self, *, settlement: str, participant: str, amount_minor: int, cap_minor: int, since: int, at: int
+    ) -> bool:
+        """Takes headroom if all unfreed reservations of the participant since `since` stay within the cap. Serialised per participant; once per settlement and participant."""
+
+    def free(self, settlement: str, *, at: int) -> None:
+        """Gives a settlement's reservations back."""
+
+    def reserved(self, participant: str, *, since: int) -> int:
+        """Unfreed reservations in minor units."""
+
+    def register_invoice(self, *, key: str, fingerprint: str, settlement: str) -> tuple[str, str] | None:
+        """Registers, or returns (settlement, fingerprint) of the live one that holds the key."""
+
+    def free_invoice(self, settlement: str) -> None: ...
+
+    def put_change(self, change: Change) -> None: ...
+
+    def confirm_change(self, change_id: str, *, person: str, at: int) -> Change:
+        """Raises: Refused(same_person) for the proposer, Unknown(not_found)."""
+
+    def changes(self, *, subject: str = "", confirmed: bool | None = None) -> list[Change]: ...
+
+    def clock_offset_s(self) -> int: ...
+
+    def set_clock_offset_s(self, offset_s: int) -> None: ...
+
+
+class Rails(Protocol):
+    """Signed transactions before they are broadcast, receipts, cursors."""
+
+    def sent(self, once: str) -> SentTransaction | None: ...
+
+    def unfinished(self, chain: str, *, limit: int) -> list[SentTransaction]: ...
+
+    def put_sent(self, transaction: SentTransaction) -> None:
+        """Inserts, or updates hash, raw, state and attempt under the same `once`. (chain, sender, nonce) is unique among those not replaced."""
+
+    def next_nonce(self, chain: str, sender: str, *, at_least: int) -> int:
+        """The next unused nonce under a lock held until the transaction ends."""
+
+    def put_receipt(self, receipt: KeptReceipt) -> None: ...
+
+    def receipts(self, settlement_id: str) -> list[KeptReceipt]: ...
+
+    def cursor(self, name: str) -> Cursor | None: ...
+
+    def put_cursor(self, cursor: Cursor) -> None: ...
+
+    def cursors(self) -> list[Cursor]: ...
+
+
+class Outbox(Protocol):
+    """What is to be done outside."""
+
+    def put(self, items: Sequence[OutboxItem]) -> None:
+        """An item whose `once` is there already is left alone."""
+
+    def claim(self, *, now: int, limit: int, lease_s: int) -> list[OutboxItem]: ...
+
+    def done(self, once: str, *, at: int) -> None: ...
+
+    def retry(self, once: str, *, due_at: int, error: str) -> None: ...
+
+    def open_count(self) -> int: ...
+
+
+class Transaction(Protocol):
+    """One transaction over everything; the attributes share it."""
+
+    inbox: Inbox
+    settlements: Settlements
+    log: Log
+    papers: Papers
+    people: People
+    checks: Checks
+    rails: Rails
+    outbox: Outbox
+    ledger: Ledger
+
+
+class Store(Protocol):
+    """Where transactions come from."""
+
+    def work(self) -> AbstractContextManager[Transaction]:
+        """A worker's transaction: commits at the end, rolls back on any exception."""
+
+    def door(self) -> AbstractContextManager[Transaction]:
+        """A door's transaction: may look up credentials and write the inbox only."""
+
+    def read(self, reader: Reader) -> AbstractContextManager[Transaction]:
+        """Read-only, limited to what the reader may see."""
+
+    def wake(self) -> None:
+        """Tells waiting workers and doors that something is there (NOTIFY)."""
+
+    def wait(self, *, timeout_s: float, until: Callable[[], bool] | None = None) -> bool:
+        """Waits for a wake-up; True if one came."""
