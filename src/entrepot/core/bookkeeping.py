@@ -6,8 +6,8 @@
 | funding_dropped | void it |
 | release_cleared | hold escrow → outside(seller), and escrow → fee_due |
 | released, released_in_part | post them |
-| refund_cleared, reject_cleared | hold escrow → outside(buyer) |
-| refunded, rejected | post it, or move it where another sender (the trustees) paid |
+| refund_cleared | hold escrow → outside(buyer) |
+| refunded, rejected | post it; where nothing was held for it (a reject, the trustees), move it |
 | …_dropped | void the holds |
 | mispaid, returned | outside(origin) → mispaid, and back |
 | fee_claimed | fee_due → outside(operator) |
@@ -48,7 +48,7 @@ def accounts_of(settlement: Settlement) -> tuple[Account, ...]:
 
 
 def transfers_for(before: Settlement, event: Event) -> list[Transfer]:
-    """The transfers that `event` posts on a settlement that was `before`. Their ids follow from its next `seq`."""
+    """The transfers that `event` posts on a settlement that was `before`. Their ids follow from its next `step`."""
     make = _POSTS.get(event.kind)
     return make(before, event) if make else []
 
@@ -100,14 +100,14 @@ Posts = Callable[[Settlement, Event], list[Transfer]]
 
 
 def _write(
-    settlement: Settlement, event: Event, moves: Sequence[Move], phase: Phase, *, hold_seq: int = 0
+    settlement: Settlement, event: Event, moves: Sequence[Move], phase: Phase, *, hold_step: int = 0
 ) -> list[Transfer]:
-    """Gives moves their ids: this event's step, one leg each; `hold_seq` is the step of the hold they end."""
+    """Gives moves their ids: this event's step, one leg each; `hold_step` is the step of the hold they end."""
     first_leg = 0 if phase is not Phase.VOID else len(moves)  # a voided hold and a new one may share an event
     owner = SettlementId(settlement.id)
     return [
         Transfer(
-            id=transfer_id(owner, step=settlement.seq + 1, leg=first_leg + leg),
+            id=transfer_id(owner, step=settlement.step + 1, leg=first_leg + leg),
             debit=move.debit.id,
             credit=move.credit.id,
             amount_minor=move.amount_minor,
@@ -115,7 +115,7 @@ def _write(
             event=event.kind,
             at=event.at,
             settlement=settlement.id,
-            pending_id=transfer_id(owner, step=hold_seq, leg=leg) if hold_seq else "",
+            pending_id=transfer_id(owner, step=hold_step, leg=leg) if hold_step else "",
         )
         for leg, move in enumerate(moves)
     ]
@@ -127,15 +127,15 @@ def _held(settlement: Settlement) -> tuple[int, Event, Moves] | None:
     if kind not in _HOLDS:
         return None
     facts = Event(kind=str(kind), at=0, by=Role.RAIL, facts=settlement.in_flight)
-    return int(settlement.in_flight["seq"]), facts, _HOLDS[str(kind)]
+    return int(settlement.in_flight["step"]), facts, _HOLDS[str(kind)]
 
 
 def _void(settlement: Settlement, event: Event) -> list[Transfer]:
     held = _held(settlement)
     if held is None:
         return []
-    seq, facts, moves = held
-    return _write(settlement, event, moves(settlement, facts), Phase.VOID, hold_seq=seq)
+    step, facts, moves = held
+    return _write(settlement, event, moves(settlement, facts), Phase.VOID, hold_step=step)
 
 
 def _hold(moves: Moves) -> Posts:
@@ -150,7 +150,7 @@ def _finish(moves: Moves) -> Posts:
         wanted = list(moves(before, event))
         held = _held(before)
         if held is not None and list(held[2](before, held[1])) == wanted:
-            return _write(before, event, wanted, Phase.POST, hold_seq=held[0])
+            return _write(before, event, wanted, Phase.POST, hold_step=held[0])
         return _void(before, event) + _write(before, event, wanted, Phase.POSTED)
 
     return posts
@@ -165,7 +165,6 @@ _HOLDS: dict[str, Moves] = {
     "funding_seen": _funding,
     "release_cleared": _release,
     "refund_cleared": _payback,
-    "reject_cleared": _payback,
 }
 _POSTS: dict[str, Posts] = {
     **{kind: _hold(moves) for kind, moves in _HOLDS.items()},
@@ -176,8 +175,7 @@ _POSTS: dict[str, Posts] = {
     "rejected": _finish(_payback),
     "funding_dropped": _void,
     "release_dropped": _void,
-    "payout_dropped": _void,
-    "blocked": _void,
+    "refund_dropped": _void,
     "mispaid": _at_once(_mispaid),
     "returned": _at_once(_returned),
     "fee_claimed": _at_once(_fee_claimed),

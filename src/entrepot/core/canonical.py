@@ -17,6 +17,8 @@ from .errors import Invalid, declare
 declare("Invalid", not_canonical="The bytes are not the canonical (RFC 8785) form of their content.")
 
 Json = dict[str, Any]
+DEPTH_MAX = 64
+_QUOTE, _BACKSLASH = b'"'[0], b"\\"[0]
 
 
 def canonical(body: Json) -> bytes:
@@ -32,6 +34,7 @@ def sha256_of(body: Json) -> bytes:
 
 def parse_canonical(raw: bytes) -> Json:
     """Reads canonical bytes. Raises: Invalid(not_canonical) for any other byte sequence of the same content."""
+    _bound_depth(raw)
     try:
         body = json.loads(raw)
         same = isinstance(body, dict) and rfc8785.dumps(body) == raw
@@ -40,6 +43,24 @@ def parse_canonical(raw: bytes) -> Json:
     if not same:
         raise Invalid("not_canonical", "The JSON is not in its canonical (RFC 8785) form.")
     return dict(body)
+
+
+def _bound_depth(raw: bytes) -> None:
+    """Raises: Invalid(not_canonical) before a parser is led too deep (other libraries raise Python's own bound)."""
+    depth = 0
+    is_text = is_escaped = False
+    for byte in raw:
+        if is_text:
+            is_text = is_escaped or byte != _QUOTE
+            is_escaped = not is_escaped and byte == _BACKSLASH
+        elif byte == _QUOTE:
+            is_text = True
+        elif byte in b"[{":
+            depth += 1
+            if depth > DEPTH_MAX:
+                raise Invalid("not_canonical", f"The JSON is nested deeper than {DEPTH_MAX}.")
+        elif byte in b"]}":
+            depth -= 1
 
 
 def hex0x(raw: bytes) -> str:

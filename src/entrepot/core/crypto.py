@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import coincurve
@@ -73,3 +74,8 @@ def rlp_encode(value: Any) -> bytes:
 def rlp_decode(raw: bytes) -> Any:
     """Nested lists of bytes, strict. Raises: rlp.DecodingError, a ValueError of its own kind."""
     return rlp.decode(raw, strict=True)
+
+
+def sha256(raw: bytes) -> bytes:
+    """SHA-256: 32 bytes. Source: FIPS 180-4."""
+    return hashlib.sha256(raw).digest()

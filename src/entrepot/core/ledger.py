@@ -116,6 +116,9 @@ class Ledger(Protocol):
     def balances(self, accounts: Sequence[str], *, at: int | None = None) -> dict[str, Balance]:
         """Balances now, or after all transfers whose `at` (Unix s) is not later than `at`."""
 
+    def transfers_of(self, settlement: str) -> list[Transfer]:
+        """All transfers of one settlement, by id."""
+
 
 def account(account_class: AccountClass, owner: str, asset: str) -> Account:
     """The account with its id: the first 128 bits of a SHA-256 over class, owner and asset."""

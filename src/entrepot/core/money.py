@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal
 from typing import Any
 
 from .asset import Asset, AssetRegistry
@@ -11,6 +12,8 @@ from .errors import Invalid
 
 AMOUNT_MINOR_MAX = 2**127 - 1
 BPS = 10_000
+EXACT = Context(prec=200)  # wide enough for every amount and rate, so that nothing is rounded unseen
+_MAJOR = re.compile(r"[0-9]{1,45}(\.[0-9]{1,20})?\Z")  # no sign, no exponent, ASCII digits
 
 
 @dataclass(frozen=True, slots=True, order=False)
@@ -56,7 +59,7 @@ class Money:
 
     def decimal(self) -> Decimal:
         """The amount in major units, exact."""
-        return Decimal(self.amount_minor).scaleb(-self.asset.decimals)
+        return Decimal(self.amount_minor).scaleb(-self.asset.decimals, EXACT)
 
     def to_json(self) -> dict[str, str]:
         """Minor units as a base-10 string, with the asset's id."""
@@ -75,12 +78,10 @@ class Money:
     @classmethod
     def from_decimal(cls, text: str, asset: Asset, *, path: str = "") -> Money:
         """Reads major units such as `"1250.50"`, exactly. Raises: Invalid(malformed, amount_too_fine, …)."""
-        try:
-            minor = Decimal(text.strip()).scaleb(asset.decimals)
-            exact = minor == minor.to_integral_value()
-        except InvalidOperation:
-            raise Invalid("malformed", f"{text!r:.60} is not an amount.", path=path) from None
-        if not exact:
+        if not _MAJOR.match(text):
+            raise Invalid("malformed", f"{text!r:.60} is not an amount.", path=path)
+        minor = Decimal(text).scaleb(asset.decimals, EXACT)
+        if minor != int(minor):
             raise Invalid("amount_too_fine", f"{text!r:.60} has more than {asset.decimals} decimals.", path=path)
         return cls(int(minor), asset)
 
@@ -90,7 +91,7 @@ def convert_up(amount: Money, asset: Asset, rate: Decimal) -> Money:
 
     The remainder, less than one minor unit, is paid by the payer, so that the seller never gets less than invoiced.
     """
-    exact = amount.decimal() * rate * (Decimal(10) ** asset.decimals)
+    exact = EXACT.multiply(amount.decimal(), rate).scaleb(asset.decimals, EXACT)
     whole = int(exact)
     return Money(whole if exact == whole else whole + 1, asset)
 

@@ -9,11 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .canonical import Json, canonical, hex0x, sha256_of
 from .decision import DISPOSERS_REQUIRED
 from .errors import Refused, declare
-from .lifecycle import ENDED, LINES, STATES, Becomes, Role, State
+from .lifecycle import CONFIDENTIAL, ENDED, LINES, STATES, Becomes, Role, State
 
 SUSPENDED_DEPTH_MAX = 6
+SPENDS = ("funded", "released", "released_in_part", "refunded", "rejected", "returned", "fee_claimed")
+HOLDS = ("frozen", "unfrozen", "blocked", "unblocked")
+CLOCK_STOPS = (State.FROZEN, State.BLOCKED, State.DISPUTED)  # the escrow contract moves its deadlines then too
 ROUNDS_MAX = 3  # presentations; the contract's bound too
 
 declare(
@@ -45,14 +49,19 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The state of one settlement; money in minor units of `asset`, a CAIP-19 id. `seq` counts its events."""
+    """The state of one settlement; money in minor units of `asset`, a CAIP-19 id.
+
+    `seq` counts all its events, `step` those that parties may know of. `case_salt` hides it in the log of the others.
+    """
 
     id: str
     seller: str
     buyer: str
     state: State
     created_at: int
+    case_salt: str = ""
     seq: int = 0
+    step: int = 0
     asset: str = ""
     price_minor: int = 0
     fee_minor: int = 0
@@ -70,6 +79,8 @@ class Settlement:
     released_minor: int = 0
     fee_accrued_minor: int = 0
     refunded_minor: int = 0
+    holds: int = 0  # freezes, blocks and lifts ordered on the escrow so far
+    spent: int = 0  # passports that the escrow has spent: the next one's `sequence`
     in_flight: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -116,7 +127,8 @@ def apply(settlement: Settlement, event: Event) -> Settlement:
     if state is Becomes.RESUME:
         assert suspended, f"{event.kind} has nothing to resume"
         (state, since), suspended = suspended[-1], suspended[:-1]
-        dates = _extended(dates, state, event.at - since)
+        if settlement.state in CLOCK_STOPS:
+            dates = _extended(dates, state, event.at - since)
     elif state is Becomes.SAME:
         state = settlement.state
     elif not line.suspends:
@@ -124,6 +136,42 @@ def apply(settlement: Settlement, event: Event) -> Settlement:
     after = replace(settlement, state=State(state), suspended=suspended, dates=dates, seq=settlement.seq + 1, **changes)
     _assert_invariants(after)
     return after
+
+
+def leaf(before: Settlement, event: Event, after: Settlement) -> bytes:
+    """The canonical bytes that the log keeps of one event; its facts hold no personal data.
+
+    A confidential event is logged as `entrepot/case-event/1`, under a salted commitment to the settlement's id.
+    """
+    body = {
+        "event": event.kind,
+        "by": event.by.value,
+        "actor": event.actor,
+        "at": event.at,
+        "facts": dict(event.facts),
+        "dates": dict(event.dates),
+    }
+    if event.kind in CONFIDENTIAL:
+        return canonical(body | {"schema": "entrepot/case-event/1", "case": case_of(after), "seq": after.seq})
+    return canonical(body | {"schema": "entrepot/event/1", "settlement": after.id, "seq": after.step})
+
+
+def case_of(settlement: Settlement) -> str:
+    """The commitment under which a settlement's confidential events stand in the log."""
+    opening = {"schema": "entrepot/case-id/1", "settlement": settlement.id, "salt": settlement.case_salt}
+    return hex0x(sha256_of(opening))
+
+
+def event_of(leaf_body: Json) -> Event:
+    """The event that a leaf's JSON tells of."""
+    return Event(
+        kind=leaf_body["event"],
+        at=leaf_body["at"],
+        by=Role(leaf_body["by"]),
+        actor=leaf_body["actor"],
+        facts=leaf_body["facts"],
+        dates=leaf_body["dates"],
+    )
 
 
 def replay(opened: Settlement, events: list[Event]) -> Settlement:
@@ -134,7 +182,7 @@ def replay(opened: Settlement, events: list[Event]) -> Settlement:
 
 
 def _extended(dates: dict[str, int], state: State, by_s: int) -> dict[str, int]:
-    """Time on hold does not count against anybody: the resumed state's deadline moves by it."""
+    """Time on hold or in dispute counts against nobody: the resumed state's deadline moves by it."""
     name = STATES[state].deadline
     return {**dates, name: dates[name] + by_s} if name in dates else dates
 
@@ -198,7 +246,8 @@ def _due(settlement: Settlement, event: Event) -> Change:
 
 
 def _sent(settlement: Settlement, event: Event) -> Change:
-    return {"in_flight": {**event.facts, "kind": event.kind, "seq": settlement.seq + 1}}
+    return {"in_flight": {**event.facts, "kind": event.kind, "step": settlement.step + 1,
+                          "seq": settlement.seq + 1}}  # fmt: skip
 
 
 def _blocked(_: Settlement, __: Event) -> Change:
@@ -229,8 +278,8 @@ def _examined(settlement: Settlement, event: Event) -> Change:
 
 def _awarded(settlement: Settlement, event: Event) -> Change:
     to_seller = int(event.facts["to_seller_minor"])
-    if not 0 <= to_seller <= settlement.price_minor - settlement.released_minor:
-        raise Refused("amount_differs", "The award exceeds what the escrow holds of the price.")
+    if not settlement.released_minor <= to_seller <= settlement.price_minor:
+        raise Refused("amount_differs", "An award is at least what was released and at most the price.")
     return {"awarded_minor": to_seller}
 
 
@@ -273,7 +322,8 @@ _CHANGES: dict[str, Apply] = {
     "refund_cleared": _sent,
     "reject_cleared": _sent,
     "release_dropped": _dropped,
-    "payout_dropped": _dropped,
+    "refund_dropped": _dropped,
+    "reject_dropped": _dropped,
     "released": _released,
     "released_in_part": _released,
     "refunded": _refunded,

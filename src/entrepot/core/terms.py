@@ -52,13 +52,16 @@ STRUCT = Struct(
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of goods: `hs` is the Harmonized System code (6 to 10 digits), `amount` in the invoice's currency."""
+    """One line of goods: `hs` is the Harmonized System code (6 to 10 digits), `net_amount` major units as invoiced.
+
+    A line may be a discount, so it is text and no Money: nobody is ever paid a line.
+    """
 
     description: str
     hs: str
     quantity: str
     unit: str
-    amount: Money
+    net_amount: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,7 @@ class Terms:
             "schema": SCHEMA,
             "seller": self.seller.to_json(),
             "buyer": self.buyer.to_json(),
-            "lines": [asdict(line) | {"amount": line.amount.to_json()} for line in self.lines],
+            "lines": [asdict(line) for line in self.lines],
             "documents_required": list(self.documents_required),
             "price": self.price.to_json(),
             "fee": self.fee.to_json(),
@@ -191,9 +194,7 @@ class Terms:
                 | {
                     "seller": Party.from_json(body["seller"], path="seller"),
                     "buyer": Party.from_json(body["buyer"], path="buyer"),
-                    "lines": tuple(
-                        Line(**line | {"amount": Money.from_json(line["amount"], assets)}) for line in body["lines"]
-                    ),
+                    "lines": tuple(Line(**line) for line in body["lines"]),
                     "documents_required": tuple(body["documents_required"]),
                     "price": Money.from_json(body["price"], assets, path="price"),
                     "fee": Money.from_json(body["fee"], assets, path="fee"),

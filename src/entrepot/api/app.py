@@ -1,0 +1,92 @@
+"""The REST application: OpenAPI 3.1, problems after RFC 9457, metrics, health that tells the truth."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from starlette.exceptions import HTTPException
+
+from entrepot.core.errors import EntrepotError, Invalid
+from entrepot.store.store import Store
+from entrepot.workflows.answers import problem
+
+from . import health, ledger, people, settlements, supervision, trades
+from .ask import respond
+
+BODY_BYTES_MAX = 16_000_000
+
+log = structlog.get_logger(__name__)
+
+
+def create_app(store: Store, *, facts: health.Facts, assets_dir: Path | None = None) -> FastAPI:
+    """The application over one store. `assets_dir` holds the interactive OpenAPI page's own files."""
+    app = FastAPI(
+        title="Entrepot", version="1", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json",
+        description="Settlement of cross-border trade with digital assets: no payment without proof.",
+    )  # fmt: skip
+    app.state.store, app.state.facts = store, facts
+    for routes in (trades, settlements, people, ledger, supervision, health):
+        app.include_router(routes.router)
+    _problems(app)
+    _measures(app)
+    if assets_dir is not None and assets_dir.is_dir():
+        app.mount("/assets", StaticFiles(directory=assets_dir), name="assets")
+        app.add_api_route("/docs", _docs, include_in_schema=False, response_class=HTMLResponse)
+    return app
+
+
+def _docs() -> HTMLResponse:
+    """The interactive page, from local files only."""
+    return get_swagger_ui_html(
+        openapi_url="/v1/openapi.json", title="Entrepot API", swagger_js_url="/assets/swagger-ui-bundle.js",
+        swagger_css_url="/assets/swagger-ui.css", swagger_favicon_url="/assets/favicon-32x32.png",
+    )  # fmt: skip
+
+
+def _problems(app: FastAPI) -> None:
+    @app.exception_handler(EntrepotError)
+    def refused(_: Request, error: EntrepotError) -> JSONResponse:
+        return respond(problem(error))
+
+    @app.exception_handler(RequestValidationError)
+    def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        path = ".".join(str(part) for part in first["loc"])
+        return respond(problem(Invalid("malformed", str(first["msg"]), path=path)))
+
+    @app.exception_handler(HTTPException)
+    def http(_: Request, error: HTTPException) -> JSONResponse:
+        code = "not_found" if error.status_code == 404 else "malformed"
+        body = {"type": f"urn:entrepot:error:{code}", "title": str(error.detail), "status": error.status_code, "code": code}
+        return respond({"status": error.status_code, "body": body})
+
+
+def _measures(app: FastAPI) -> None:
+    registry = CollectorRegistry()
+    requests = Counter("entrepot_requests", "Requests by route and status.", ["route", "status"], registry=registry)
+    seconds = Histogram("entrepot_request_seconds", "Seconds a request took, by route.", ["route"], registry=registry)
+
+    @app.middleware("http")
+    async def measure(request: Request, call_next):  # type: ignore[no-untyped-def]
+        if int(request.headers.get("content-length") or 0) > BODY_BYTES_MAX:
+            return respond(problem(Invalid("malformed", f"A request has at most {BODY_BYTES_MAX} bytes.")))
+        began = time.perf_counter()
+        response = await call_next(request)
+        route = getattr(request.scope.get("route"), "path", "unknown")
+        requests.labels(route, response.status_code).inc()
+        seconds.labels(route).observe(time.perf_counter() - began)
+        log.info("request", method=request.method, route=route, status=response.status_code)
+        return response
+
+    @app.get("/metrics", include_in_schema=False)
+    def metrics() -> Response:
+        lines = generate_latest(registry) + health.gauges(app.state.store, app.state.facts)
+        return Response(lines, media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,76 @@
+"""How a door asks the worker: into the inbox under the caller's idempotency key, then up to 2 s for the answer."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import rfc8785
+from fastapi import Request
+from fastapi.responses import JSONResponse
+
+from entrepot.core.crypto import sha256
+from entrepot.core.errors import Invalid, Refused, declare
+from entrepot.core.ids import ENTROPY_BYTES, new_id
+from entrepot.store.records import InboxItem
+from entrepot.store.store import Store
+
+from .caller import Caller
+
+WAIT_S = 2.0
+KEY_CHARS_MAX = 100
+PROBLEM = "application/problem+json"
+
+declare("Invalid", idempotency_key_missing="Every change carries an Idempotency-Key of 1 to 100 characters.")
+declare("Refused", idempotency_key_reused="The same Idempotency-Key came with another request before.")
+
+
+def ask(request: Request, caller: Caller, kind: str, body: dict[str, Any], *, settlement: str = "") -> JSONResponse:
+    """Stores the request and waits for the worker's answer; 202 with where to look if it takes longer."""
+    key = request.headers.get("idempotency-key", "")
+    if not 0 < len(key) <= KEY_CHARS_MAX:
+        raise Invalid("idempotency_key_missing", "Send an Idempotency-Key header.", path="Idempotency-Key")
+    store: Store = request.app.state.store
+    now = int(time.time())
+    item = InboxItem(
+        id=new_id(int(time.time() * 1000), os.urandom(ENTROPY_BYTES)),
+        source=f"api:{caller.person}",
+        key=key,
+        kind=kind,
+        body=body,
+        body_sha256=sha256(rfc8785.dumps({"kind": kind, "settlement": settlement, "body": body})).hex(),
+        received_at=now,
+        participant=caller.participant,
+        person=caller.person,
+        role=caller.role,
+        settlement=settlement,
+    )
+    with store.door() as tx:
+        kept = tx.inbox.put(item)
+    if kept.body_sha256 != item.body_sha256:
+        raise Refused("idempotency_key_reused", f"Idempotency-Key {key} came with another request before.")
+    store.wake()
+    return wait_for(store, kept)
+
+
+def wait_for(store: Store, item: InboxItem) -> JSONResponse:
+    """The worker's answer to a stored request, or 202 with the way to ask again."""
+    until = time.monotonic() + WAIT_S
+    while True:
+        with store.door() as tx:
+            kept = tx.inbox.get(item.source, item.key)
+        if kept is not None and kept.answer is not None:
+            return respond(kept.answer)
+        left_s = until - time.monotonic()
+        if left_s <= 0 or (kept is not None and kept.set_aside):
+            return JSONResponse(
+                {"request": item.id, "state": "accepted"}, status_code=202, headers={"Location": f"/v1/requests/{item.key}"}
+            )
+        store.wait(timeout_s=min(left_s, 0.1))
+
+
+def respond(answer: dict[str, Any]) -> JSONResponse:
+    """An answer as it goes out; problems as application/problem+json (RFC 9457)."""
+    status = int(answer["status"])
+    return JSONResponse(answer["body"], status_code=status, media_type=PROBLEM if status >= 400 else None)

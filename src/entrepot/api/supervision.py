@@ -1,0 +1,123 @@
+"""Regime, lists, changes by two persons, stops, screenings and the sandbox clock."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from pydantic import Field
+
+from entrepot.core.errors import Unknown
+from entrepot.regimes.harbour import describe, in_force
+
+from .ask import ask, wait_for
+from .trades import Id, Key, Signed, Strict, given
+from .views import is_staff
+
+router = APIRouter(prefix="/v1", tags=["supervision"])
+
+
+class Change(Strict):
+    """A setting, stop, order or role that takes two persons: this is the first one's proposal."""
+
+    subject: Literal["stop", "membership", "freeze", "unfreeze", "unblock"]
+    body: dict[str, Any]
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class Advance(Strict):
+    """How far to move the sandbox clock, in seconds."""
+
+    advance_s: int = Field(ge=1, le=400 * 86400)
+
+
+class Screened(Strict):
+    """Somebody to screen against the current lists."""
+
+    name: str = Field(min_length=1, max_length=300)
+    kind: Literal["person", "organization", "vessel"] = "organization"
+    country: str = Field(default="", pattern=r"^([A-Z]{2})?$")
+    identifiers: dict[str, str] = {}
+    wallet: str = Field(default="", max_length=100)
+
+
+@router.get("/regime")
+def regime(request: Request, caller: Signed) -> dict[str, Any]:
+    """The regime in force: every figure with its citation, or `invented for the demo`."""
+    now = int(time.time())
+    current = in_force(now)
+    if current is None:
+        raise Unknown("not_found", "No regime is in force.")
+    rows = [{"rule": name, "value": value, "source": source} for name, value, source in describe(current)]
+    return {"regime": current.id, "in_force_from": current.in_force_from, "rules": rows}
+
+
+@router.get("/lists")
+def lists(request: Request, caller: Signed) -> dict[str, Any]:
+    """The list versions in use: hash, dates, entries, orphans."""
+    with request.app.state.store.read(caller.reader) as tx:
+        rows = tx.checks.lists(with_entities=False)
+        return {"lists": [{"source": row.source, "version": row.version, "sha256": row.sha256, "published_at": row.published_at,
+                           "loaded_at": row.loaded_at, "verified_at": row.verified_at, "entities": row.entity_count,
+                           "orphans": row.orphan_count} for row in rows]}  # fmt: skip
+
+
+@router.post("/lists", status_code=202)
+def reload_lists(request: Request, caller: Signed, key: Key) -> JSONResponse:
+    """Has the followed lists read and verified again."""
+    return ask(request, caller, "reload_lists", {})
+
+
+@router.post("/screenings")
+def screen(request: Request, body: Screened, caller: Signed, key: Key) -> JSONResponse:
+    """Screens a name, identifiers or wallet; for officers."""
+    return ask(request, caller, "screen", given(body))
+
+
+@router.get("/changes")
+def changes(request: Request, caller: Signed) -> dict[str, Any]:
+    """Settings that two persons changed, and those that wait for the second; for staff."""
+    if not is_staff(caller):
+        raise Unknown("not_found", "There is no such page.")
+    with request.app.state.store.read(caller.reader) as tx:
+        return {"changes": [{"id": entry.id, "subject": entry.subject, "reason": entry.reason, "proposed_by": entry.proposed_by,
+                             "proposed_at": entry.proposed_at, "confirmed_by": entry.confirmed_by,
+                             "confirmed_at": entry.confirmed_at} for entry in tx.checks.changes()]}  # fmt: skip
+
+
+@router.post("/changes", status_code=202)
+def propose_change(request: Request, body: Change, caller: Signed, key: Key) -> JSONResponse:
+    """The first person proposes."""
+    return ask(request, caller, "propose_change", given(body))
+
+
+@router.post("/changes/{change}/confirmations")
+def confirm_change(request: Request, change: Id, caller: Signed, key: Key) -> JSONResponse:
+    """The second person confirms, and it takes effect."""
+    return ask(request, caller, "confirm_change", {"change": change})
+
+
+@router.get("/clock")
+def clock(request: Request, caller: Signed) -> dict[str, int]:
+    """The one clock (Unix seconds); it differs from the machine's only on a development chain."""
+    with request.app.state.store.read(caller.reader) as tx:
+        offset_s = tx.checks.clock_offset_s()
+    return {"now": int(time.time()) + offset_s, "offset_s": offset_s}
+
+
+@router.post("/clock")
+def advance_clock(request: Request, body: Advance, caller: Signed, key: Key) -> JSONResponse:
+    """Moves the sandbox clock forward; only on a development chain, known by its chain id."""
+    return ask(request, caller, "advance_clock", given(body))
+
+
+@router.get("/requests/{key}")
+def read_request(request: Request, key: str, caller: Signed) -> JSONResponse:
+    """The answer to an earlier request of yours, by its idempotency key."""
+    with request.app.state.store.door() as tx:
+        kept = tx.inbox.get(f"api:{caller.person}", key)
+    if kept is None:
+        raise Unknown("not_found", "There is no such request.")
+    return wait_for(request.app.state.store, kept)

@@ -1,0 +1,93 @@
+"""What each reader is shown: one view per thing, and what is confidential under one neutral word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from entrepot.core.canonical import Json
+from entrepot.core.errors import Unknown
+from entrepot.core.lifecycle import CONFIDENTIAL, STATES
+from entrepot.core.settlement import Settlement
+from entrepot.store.records import STAFF_ROLES, LoggedEvent, Paper, Participant
+from entrepot.store.store import Transaction
+
+from .caller import Caller
+
+NEUTRAL = "checking"
+STAFF_PAPERS = ("decision_", "case", "pause", "invoice_conflict")
+
+
+def is_staff(caller: Caller) -> bool:
+    """True for the roles that see every settlement."""
+    return caller.role in STAFF_ROLES
+
+
+def find(tx: Transaction, settlement_id: str) -> Settlement:
+    """The settlement as far as this reader may see it. Raises: Unknown(not_found)."""
+    settlement = tx.settlements.get(settlement_id)
+    if settlement is None:
+        raise Unknown("not_found", "There is no such settlement.")
+    return settlement
+
+
+def settlement_view(settlement: Settlement, caller: Caller) -> Json:
+    """One settlement: state, amounts in minor units, and what happens by when if nobody acts."""
+    facts = STATES[settlement.state]
+    view: Json = {
+        "id": settlement.id,
+        "seller": settlement.seller,
+        "buyer": settlement.buyer,
+        "state": settlement.state.value if is_staff(caller) else facts.public,
+        "says": facts.says,
+        "is_ended": settlement.is_ended,
+        "created_at": settlement.created_at,
+        "asset": settlement.asset,
+        "price_minor": str(settlement.price_minor),
+        "fee_minor": str(settlement.fee_minor),
+        "held_minor": str(settlement.held_minor),
+        "released_minor": str(settlement.released_minor),
+        "refunded_minor": str(settlement.refunded_minor),
+        "escrow": settlement.escrow,
+        "terms_hash": settlement.terms_hash,
+        "signed_by": list(settlement.signed_by),
+        "round": settlement.round,
+        "documents_sha256": settlement.documents_sha256,
+    }
+    act = settlement.next_act()
+    if is_staff(caller):
+        view |= {"next_act": act[0] if act else None, "next_act_at": act[1] if act else None,
+                 "suspended": [state.value for state, _ in settlement.suspended], "seq": settlement.seq}  # fmt: skip
+    elif act and facts.public not in (NEUTRAL, "on_hold"):
+        view |= {"next_act": act[0], "next_act_at": act[1]}
+    return view
+
+
+def event_view(logged: LoggedEvent, caller: Caller) -> Json | None:
+    """One event, or None for what this reader is not told of."""
+    event = logged.event
+    if event.kind in CONFIDENTIAL and not is_staff(caller):
+        return None
+    facts = dict(event.facts)
+    if not is_staff(caller):
+        facts.pop("decision_sha256", None)
+    return {"index": logged.index, "settlement": logged.settlement, "seq": logged.seq, "event": event.kind,
+            "by": event.by.value, "at": event.at, "facts": facts}  # fmt: skip
+
+
+def paper_view(paper: Paper) -> Json:
+    """A document or message without its bytes."""
+    return {"id": paper.id, "kind": paper.kind, "sha256": paper.sha256, "media_type": paper.media_type,
+            "bytes": len(paper.body), "at": paper.at}  # fmt: skip
+
+
+def may_see(paper: Paper, caller: Caller) -> bool:
+    """Staff see all; a party what is addressed to it. Row-level security says the same once more."""
+    return is_staff(caller) or caller.participant in paper.visible_to
+
+
+def participant_view(participant: Participant, caller: Caller) -> Json:
+    """A participant: names for staff and itself, else only what is needed to trade with it."""
+    view: Json = {"id": participant.id, "kind": participant.kind, "country": participant.country, "status": participant.status}
+    profile: dict[str, Any] = participant.profile
+    shown = profile if is_staff(caller) or caller.participant == participant.id else {"name": profile.get("name", "")}
+    return view | {"profile": shown}

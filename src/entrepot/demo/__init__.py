@@ -1,0 +1,1 @@
+"""The demo: starts everything on this machine and plays four short stories, through the REST API alone."""

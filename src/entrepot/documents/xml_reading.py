@@ -1,0 +1,111 @@
+"""Untrusted XML, read without entities, DTD or network, by paths that errors can name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from lxml import etree
+
+from ..core.errors import Invalid
+from .stated import DOCUMENT_BYTES_MAX, LINES_MAX, NUMBER_CHARS_MAX, TEXT_CHARS_MAX, clean_text
+
+DEPTH_MAX = 64
+ELEMENTS_MAX = 400_000
+
+
+def parse_xml(raw: bytes) -> etree._Element:
+    """The root of a well-formed document. Raises: Invalid(invoice_malformed).
+
+    A document type declaration is refused outright, so no entity is ever defined; libxml2's own limits (depth 256,
+    10 MB a text node) stay on because `huge_tree` is off.
+    """
+    if len(raw) > DOCUMENT_BYTES_MAX:
+        raise Invalid("invoice_malformed", f"{len(raw)} bytes; at most {DOCUMENT_BYTES_MAX} are read.")
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        load_dtd=False,
+        dtd_validation=False,
+        attribute_defaults=False,
+        no_network=True,
+        huge_tree=False,
+        recover=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    try:
+        root = etree.fromstring(raw, parser)
+    except (etree.XMLSyntaxError, ValueError, LookupError) as error:
+        raise Invalid("invoice_malformed", f"Not well-formed XML: {error!s:.160}") from None
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise Invalid("invoice_malformed", "A document type declaration is not read.")
+    _bound(root)
+    return root
+
+
+def _bound(root: etree._Element) -> None:
+    """Refuses a tree that is deeper or larger than any invoice. Raises: Invalid(invoice_malformed)."""
+    depth = elements = 0
+    for event, _ in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        elements += event == "start"
+        if depth > DEPTH_MAX or elements > ELEMENTS_MAX:
+            raise Invalid("invoice_malformed", f"Deeper than {DEPTH_MAX} or more than {ELEMENTS_MAX} elements.")
+
+
+class Node:
+    """An element and the path that led to it; `steps` are written as in the standards, `cac:Party/cbc:ID`."""
+
+    def __init__(self, element: etree._Element, path: str, namespaces: Mapping[str, str]) -> None:
+        self.element = element
+        self.path = path
+        self.namespaces = dict(namespaces)
+
+    def every(self, steps: str) -> Iterator[Node]:
+        """Each match in order, its path counted from 1."""
+        found = self.element.findall(steps, self.namespaces)
+        if len(found) > LINES_MAX:
+            raise Invalid("invoice_malformed", f"{len(found)} times; at most {LINES_MAX} are read.", path=steps)
+        for nth, element in enumerate(found, start=1):
+            suffix = f"[{nth}]" if len(found) > 1 else ""
+            yield Node(element, f"{self.path}/{steps}{suffix}", self.namespaces)
+
+    def first(self, steps: str) -> Node | None:
+        """The first match, or None."""
+        return next(self.every(steps), None)
+
+    def only(self, steps: str) -> Node:
+        """The one match. Raises: Invalid(invoice_field_missing, invoice_field_repeated): two readers of one file
+        must not see two invoices."""
+        found = list(self.every(steps))
+        path = f"{self.path}/{steps}"
+        if not found:
+            raise Invalid("invoice_field_missing", f"{path} is missing.", path=path)
+        if len(found) > 1:
+            raise Invalid("invoice_field_repeated", f"{path} stands {len(found)} times.", path=path)
+        return found[0]
+
+    def attribute(self, name: str) -> str:
+        """An attribute's text, or empty."""
+        return clean_text(self.element.get(name, ""), "invoice", f"{self.path}/@{name}", chars_max=NUMBER_CHARS_MAX)
+
+    @property
+    def text(self) -> str:
+        """The element's own text, cleaned. Raises: Invalid(invoice_field_malformed) if it has elements inside."""
+        if len(self.element):
+            raise Invalid("invoice_field_malformed", "Text was expected, not elements.", path=self.path)
+        return clean_text(self.element.text or "", "invoice", self.path, chars_max=TEXT_CHARS_MAX)
+
+    def text_of(self, *choices: str) -> str:
+        """The text of the first of several paths that has any, or empty."""
+        return next((node.text for steps in choices for node in self.every(steps) if node.text), "")
+
+    def texts_of(self, *choices: str) -> tuple[str, ...]:
+        """Every text at the paths, in their order."""
+        return tuple(node.text for steps in choices for node in self.every(steps) if node.text)
+
+    def needed(self, steps: str) -> Node:
+        """The one match, with text. Raises: Invalid(invoice_field_missing, invoice_field_repeated)."""
+        node = self.only(steps)
+        if not node.text:
+            raise Invalid("invoice_field_missing", f"{node.path} is empty.", path=node.path)
+        return node

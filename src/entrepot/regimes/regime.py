@@ -1,0 +1,184 @@
+"""What a regime is: dated figures with their sources, and rules that turn the facts of a payment into reasons.
+
+A version that has been in force is never edited; a new one says only what changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from entrepot.core.decision import Reason, Verdict
+from entrepot.core.passport import Act
+
+DEVELOPMENT_CHAINS = (31337,)  # known by chain id, never by a setting
+INVENTED = "invented for the demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """A figure or set of the regime with where it comes from; `mark` is T, S or U as in the law page, or `invented`."""
+
+    value: tuple[str, ...]
+    source: str
+    mark: str = "invented"
+
+
+@dataclass(frozen=True, slots=True)
+class Regime:
+    """The charter and the figures of one version. Amounts are minor units of `reference` (ISO 4217)."""
+
+    name: str
+    version: str
+    in_force_from: int
+    in_force_until: int | None
+    operator: str
+    escrow_holder: str
+    examiner: str
+    reference: str
+    cap_payment_minor: int
+    cap_window_minor: int
+    window_days: int
+    lists_required: tuple[str, ...]
+    lists_age_s_max: int
+    review_s: int
+    kinds_admitted: Cited
+    assets_banned: Cited
+    territories_banned: Cited
+    territories_reviewed: Cited
+    corridors: Cited
+    figures_source: str = INVENTED
+
+    @property
+    def id(self) -> str:
+        """`name@version`, as it stands in terms and decisions."""
+        return f"{self.name}@{self.version}"
+
+    def is_in_force(self, at: int) -> bool:
+        """True from `in_force_from` until just before `in_force_until` (Unix s)."""
+        return self.in_force_from <= at and (self.in_force_until is None or at < self.in_force_until)
+
+
+@dataclass(frozen=True, slots=True)
+class PartyFacts:
+    """What rules know of a party: `role` seller or buyer, admission status, country, and whether its wallet is its own."""
+
+    role: str
+    participant: str
+    status: str
+    country: str
+    is_wallet_admitted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HitFacts:
+    """A hit of the screening: `basis` is identifier, wallet or name. `has_name_hit`: the same entity's name matched too."""
+
+    subject: str
+    source: str
+    entity: str
+    basis: str
+    has_name_hit: bool
+    score_bps: int
+    hit: str
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListFacts:
+    """The version of a list that was screened against; `verified_at` is Unix seconds."""
+
+    source: str
+    version: str
+    sha256: str
+    verified_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A stop in grades: `new` (no new trades), `fund` (nor fundings), `all` (nor any payout), until a time."""
+
+    grade: str
+    until: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFacts:
+    """Everything the rules may look at for one act. `amount_minor`, `used_minor` are in the regime's reference."""
+
+    act: Act
+    at: int
+    chain_id: int
+    parties: tuple[PartyFacts, ...]
+    asset_id: str
+    asset_symbol: str
+    asset_kind: str
+    amount_minor: int
+    used_minor: int
+    hits: tuple[HitFacts, ...]
+    lists: tuple[ListFacts, ...]
+    stops: tuple[Stop, ...]
+    invoice_conflict: str = ""  # "", or the id of another live trade that carries the invoice's number
+    hs_codes: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+
+
+Rule = Callable[[Regime, PaymentFacts], Iterable[Reason]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Why nothing may be decided now; it passes by itself or by somebody's act, and then the check runs again."""
+
+    code: str
+    message: str
+
+
+def pauses(regime: Regime, facts: PaymentFacts) -> tuple[Pause, ...]:
+    """What stops all payments for now: no regime in force, lists missing or stale, a stop. Empty: go on."""
+    found: list[Pause] = []
+    if not regime.is_in_force(facts.at):
+        found.append(Pause("regime_not_in_force", f"{regime.id} is not in force at {facts.at} (Unix s)."))
+    loaded: Mapping[str, ListFacts] = {entry.source: entry for entry in facts.lists}
+    for source in regime.lists_required:
+        entry = loaded.get(source)
+        if entry is None:
+            found.append(Pause("lists_missing", f"The list {source} is not loaded."))
+        elif facts.at - entry.verified_at > regime.lists_age_s_max:
+            age_h = (facts.at - entry.verified_at) // 3600
+            found.append(
+                Pause(
+                    "lists_stale",
+                    f"The list {source} was verified {age_h} h ago; {regime.lists_age_s_max // 3600} h are allowed.",
+                )
+            )
+    if facts.chain_id not in DEVELOPMENT_CHAINS and not {"OFAC", "UN", "EU", "UK"} <= set(loaded):
+        found.append(
+            Pause("lists_missing", "Outside development chains the UN, OFAC, EU and UK lists must all be loaded.")
+        )
+    found += [
+        Pause("stopped", f"The supervisor stopped {stop.grade} until {stop.until} (Unix s): {stop.reason}")
+        for stop in facts.stops
+        if facts.at < stop.until and (stop.grade == "all" or facts.act is Act.FUND)
+    ]
+    return tuple(found)
+
+
+def evaluate(
+    regime: Regime, facts: PaymentFacts, rules: Iterable[Rule], cleared: Mapping[str, tuple[str, ...]]
+) -> tuple[Reason, ...]:
+    """All reasons of all rules, strictest first; an empty result is CLEAR.
+
+    `cleared` maps a hit to the persons who cleared exactly it.
+    """
+    found = (reason for rule in rules for reason in rule(regime, facts))
+    reasons = [replace(reason, cleared_by=cleared.get(reason.hit, ())) if reason.hit else reason for reason in found]
+    return tuple(sorted(reasons, key=lambda reason: (-reason.weighs, reason.rule, reason.subject, reason.hit)))
+
+
+def reason(rule: str, verdict: Verdict, message: str, cited: Cited | str, *, subject: str = "") -> Reason:
+    """A reason about a rule without names; its source carries the mark of how far it was verified."""
+    source = cited if isinstance(cited, str) else f"{cited.source} [{cited.mark}]"
+    hit = f"{rule}:{subject}" if verdict is Verdict.REVIEW else ""
+    return Reason(rule=rule, verdict=verdict, message=message, source=source, subject=subject, hit=hit)

@@ -1,0 +1,68 @@
+"""Where this deployment keeps its files and finds its database and node; read from the environment once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_HOME = "var"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`home` holds every file. The DSNs are for three database roles: owner (migrations), serve and work."""
+
+    home: Path
+    owner_dsn: str
+    serve_dsn: str
+    work_dsn: str
+    rpc_url: str
+    host: str
+    port: int
+
+    @property
+    def keys_dir(self) -> Path:
+        """Private keys, one a purpose."""
+        return self.home / "keys"
+
+    @property
+    def deployment_path(self) -> Path:
+        """Chain id and contract addresses, written at deployment."""
+        return self.home / "deployment.json"
+
+    @property
+    def verification_key_path(self) -> Path:
+        """What a verifier pins; public."""
+        return self.home / "verification-key.json"
+
+    @property
+    def credentials_path(self) -> Path:
+        """Bearer secrets that `init` and the demo made, readable by the owner only."""
+        return self.home / "credentials.json"
+
+    @property
+    def lists_dir(self) -> Path:
+        """The followed lists' files; empty means the invented list alone."""
+        return self.home / "lists"
+
+    @property
+    def messages_dir(self) -> Path:
+        """Where messages are written."""
+        return self.home / "messages"
+
+
+def read_settings(env: Mapping[str, str] | None = None) -> Settings:
+    """Reads ENTREPOT_HOME, ENTREPOT_DATABASE_URL (owner), …_SERVE_URL, …_WORK_URL, ENTREPOT_RPC_URL, _HOST, _PORT."""
+    env = os.environ if env is None else env
+    owner = env.get("ENTREPOT_DATABASE_URL", "")
+    return Settings(
+        home=Path(env.get("ENTREPOT_HOME", DEFAULT_HOME)).absolute(),
+        owner_dsn=owner,
+        serve_dsn=env.get("ENTREPOT_DATABASE_SERVE_URL", ""),
+        work_dsn=env.get("ENTREPOT_DATABASE_WORK_URL", ""),
+        rpc_url=env.get("ENTREPOT_RPC_URL", ""),
+        host=env.get("ENTREPOT_HOST", "127.0.0.1"),
+        port=int(env.get("ENTREPOT_PORT", "8080")),
+    )

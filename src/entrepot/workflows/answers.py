@@ -1,0 +1,62 @@
+"""What a worker answers to a door: a status and a body, or the problem (RFC 9457) an error becomes."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from entrepot.core.canonical import Json
+from entrepot.core.errors import EntrepotError, Invalid, Refused
+from entrepot.store.records import InboxItem
+
+
+def answered(status: int, body: Json) -> Json:
+    """An answer to keep with the inbox item."""
+    return {"status": status, "body": body}
+
+
+def problem(error: EntrepotError) -> Json:
+    """The problem document of an error. Source: RFC 9457; `code`, `path` and `cites` are our extensions."""
+    body: Json = {
+        "type": f"urn:entrepot:error:{error.code}",
+        "title": error.code.replace("_", " "),
+        "status": error.http_status,
+        "detail": error.message,
+        "code": error.code,
+    }
+    body |= {"path": error.path} if error.path else {}
+    body |= {"cites": list(error.cites)} if error.cites else {}
+    return answered(error.http_status, body)
+
+
+def require_role(item: InboxItem, *roles: str) -> None:
+    """Raises: Refused(not_allowed) unless the actor acts in one of `roles`."""
+    if item.role not in roles:
+        raise Refused("not_allowed", f"This is an act of {' or '.join(roles)}; you act as {item.role}.")
+
+
+def text_in(body: Json, name: str, *, chars_max: int = 2_000) -> str:
+    """A required text. Raises: Invalid(malformed)."""
+    value = body.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= chars_max:
+        raise Invalid("malformed", f"{name} is a text of 1 to {chars_max} characters.", path=name)
+    return value
+
+
+def whole_in(body: Json, name: str, *, default: int | None = None, low: int = 0, high: int = 2**53) -> int:
+    """A whole number between `low` and `high`. Raises: Invalid(malformed)."""
+    value: Any = body.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise Invalid("malformed", f"{name} is a whole number from {low} to {high}.", path=name)
+    return value
+
+
+_SIGNATURE = re.compile(r"0x([0-9a-f]{2}){65,1024}\Z")
+
+
+def signature_in(body: Json, name: str = "signature") -> str:
+    """A 0x-hex signature of 65 to 1024 bytes. Raises: Invalid(malformed)."""
+    value = body.get(name)
+    if not isinstance(value, str) or not _SIGNATURE.match(value):
+        raise Invalid("malformed", f"{name} is 0x-hex of at least 65 bytes.", path=name)
+    return value

@@ -1,0 +1,261 @@
+"""Check: rules of the regime in force, screening of everybody the payment touches, caps; one Decision, one passport.
+
+Runs before funding and again before every payout. What pauses (stale lists, a stop) decides nothing: the check runs
+again later. There is no path to a passport but through `decide`.
+"""
+
+from __future__ import annotations
+
+from entrepot.core.canonical import Json, hex0x
+from entrepot.core.decision import Decision, Verdict
+from entrepot.core.lifecycle import Role
+from entrepot.core.money import Money
+from entrepot.core.passport import Act, Passport
+from entrepot.core.settlement import Settlement
+from entrepot.core.terms import Terms
+from entrepot.documents.trade_documents import TransportDocument, read_document
+from entrepot.regimes.regime import ListFacts, PartyFacts, Pause, PaymentFacts, Stop, evaluate, pauses
+from entrepot.regimes.rules import RULES
+from entrepot.screening.entity import Subject
+from entrepot.store.records import Participant
+
+from .batch import Batch
+
+DAY_S = 86_400
+CAP_DECIMALS = 2  # the regime's reference amounts are in hundredths
+
+
+def check_funding(batch: Batch, settlement: Settlement) -> Settlement:
+    """The check before funding: cleared with a passport and the cap reserved, in review, refused, or paused."""
+    terms = read_terms(batch, settlement)
+    amount = reference_minor(batch, terms.total)
+    decided = decide(batch, settlement, terms, Act.FUND)
+    if isinstance(decided, tuple):
+        return pause(batch, settlement, decided)
+    if decided.verdict < Verdict.REFUSE and not _reserve(batch, settlement, amount):
+        decided = decide(batch, settlement, terms, Act.FUND)
+        assert isinstance(decided, Decision) and decided.verdict is Verdict.REFUSE, "headroom was gone, yet no rule says so"
+    facts = keep_decision(batch, settlement, decided)
+    outcome = decided.outcome(holds_money=False)
+    if outcome == "clear":
+        settlement = batch.happen(settlement, "cleared", Role.RULES, facts)
+        give_passport(batch, settlement, terms, decided, payee=settlement.escrow, amount_minor=terms.total.amount_minor)
+        batch.send(f"{settlement.id}:open", "rail", settlement.id, {"kind": "open", "arguments": _signatures(batch, settlement)})
+        return settlement
+    if outcome == "review":
+        return refer(batch, settlement, decided, facts)
+    return batch.happen(settlement, "refused", Role.RULES, facts)
+
+
+def decide(batch: Batch, settlement: Settlement, terms: Terms, act: Act) -> Decision | tuple[Pause, ...]:
+    """The decision for one act now, or why nothing may be decided."""
+    regime = batch.ctx.regime(batch.now)
+    lists = batch.tx.checks.lists(with_entities=False)
+    parties = [batch.tx.people.participant(party.participant) for party in (terms.seller, terms.buyer)]
+    subjects = _subjects(batch, settlement, terms, parties)
+    facts = PaymentFacts(
+        act=act,
+        at=batch.now,
+        chain_id=terms.venue.chain_id,
+        parties=_party_facts(batch, terms, parties),
+        asset_id=terms.price.asset.id,
+        asset_symbol=terms.price.asset.symbol,
+        asset_kind=terms.price.asset.kind,
+        amount_minor=reference_minor(batch, terms.total),
+        used_minor=_used_by_others(batch, settlement),
+        hits=batch.ctx.screener.screen(subjects, lists),
+        lists=tuple(ListFacts(row.source, row.version, row.sha256, row.verified_at) for row in lists),
+        stops=stops_in_force(batch),
+        invoice_conflict=_invoice_conflict(batch, settlement),
+        hs_codes=tuple(line.hs for line in terms.lines),
+        places=(terms.incoterm_place,),
+    )
+    stopped = pauses(regime, facts)
+    if stopped:
+        return stopped
+    return Decision(
+        settlement=settlement.id,
+        act=act,
+        at=batch.now,
+        regime=regime.id,
+        lists=tuple((row.source, row.version, row.sha256) for row in lists),
+        nexuses=(
+            ("operator", regime.operator),
+            ("escrow_holder", regime.escrow_holder),
+            ("issuer", terms.price.asset.issuer),
+            ("seller_country", terms.seller.country),
+            ("buyer_country", terms.buyer.country),
+        ),
+        reasons=evaluate(regime, facts, RULES, _cleared(batch, settlement)),
+        salt=batch.ctx.salt(),
+    )
+
+
+def keep_decision(batch: Batch, settlement: Settlement, decision: Decision) -> Json:
+    """Keeps the decision for staff and returns what the log may say of it."""
+    batch.keep_json(settlement, f"decision_{decision.act.name.lower()}", decision.to_json(), visible_to=())
+    return {"act": decision.act.name, "decision_sha256": decision.sha256(), "regime": decision.regime}
+
+
+def refer(batch: Batch, settlement: Settlement, decision: Decision, facts: Json) -> Settlement:
+    """Into review: the open hits wait for two persons."""
+    batch.keep_json(
+        settlement, "case", {"schema": "entrepot/case/1", "act": decision.act.name, "hits": list(decision.open_hits())},
+        visible_to=(),
+    )  # fmt: skip
+    review_by = batch.now + batch.ctx.regime(batch.now).review_s
+    return batch.happen(settlement, "referred", Role.RULES, facts, dates={"review_by": review_by})
+
+
+def pause(batch: Batch, settlement: Settlement, why: tuple[Pause, ...]) -> Settlement:
+    """Nothing is decided; the check runs again in a while. The reasons show to staff."""
+    body: Json = {"schema": "entrepot/pause/1", "at": batch.now, "reasons": [[entry.code, entry.message] for entry in why]}
+    known = batch.tx.papers.of(settlement.id, kind="pause")
+    if not known or batch.json_of(settlement, "pause")["reasons"] != body["reasons"]:
+        batch.keep_json(settlement, "pause", body, visible_to=())
+    batch.tx.settlements.postpone(settlement.id, until=batch.now + batch.ctx.policy.pause_s)
+    return settlement
+
+
+def give_passport(
+    batch: Batch,
+    settlement: Settlement,
+    terms: Terms,
+    decision: Decision,
+    *,
+    payee: str,
+    amount_minor: int,
+    token: str = "",
+) -> tuple[Passport, str]:
+    """Signs and keeps a passport for exactly this payment. The decision must be CLEAR."""
+    assert decision.verdict is Verdict.CLEAR, "a passport follows from a CLEAR decision only"
+    passport = Passport(
+        escrow=settlement.escrow,
+        terms_hash=settlement.terms_hash,
+        act=decision.act,
+        payee=payee,
+        token=token or terms.token_address,
+        amount_minor=amount_minor,
+        sequence=settlement.spent,
+        valid_from=batch.now - 60,  # block time may lag ours
+        valid_until=batch.now + batch.ctx.policy.passport_s,
+        decision_sha256=decision.sha256(),
+    )
+    signature = hex0x(batch.ctx.passport_signer.sign_digest(passport.digest(terms.domain)))
+    batch.keep_json(
+        settlement, f"passport_{decision.act.name.lower()}", passport.to_json() | {"signature": signature},
+        visible_to=(settlement.seller, settlement.buyer),
+    )  # fmt: skip
+    return passport, signature
+
+
+def read_terms(batch: Batch, settlement: Settlement) -> Terms:
+    """The terms last quoted; they hash to what the settlement says."""
+    terms = Terms.from_json(batch.json_of(settlement, "terms"), batch.ctx.assets)
+    assert terms.hash() == settlement.terms_hash, "the kept terms are not those that were signed"
+    return terms
+
+
+def reference_minor(batch: Batch, amount: Money) -> int:
+    """`amount` in hundredths of the regime's reference currency, rounded up so that a cap is never passed unseen."""
+    regime = batch.ctx.regime(batch.now)
+    if amount.asset.peg != regime.reference:
+        rate = batch.ctx.rates.rate(amount.asset.peg, regime.reference, now=batch.now)
+        factor = rate.value if rate else None
+        assert factor is not None, f"no rate from {amount.asset.peg} to the regime's {regime.reference}"
+    else:
+        factor = 1
+    exact = amount.decimal() * factor * 10**CAP_DECIMALS
+    return -int(-exact // 1)
+
+
+def stops_in_force(batch: Batch) -> tuple[Stop, ...]:
+    """The supervisor's stops that two persons confirmed and that have not ended."""
+    stops = (
+        Stop(str(change.body["grade"]), int(change.body["until"]), change.reason)
+        for change in batch.tx.checks.changes(subject="stop", confirmed=True)
+    )
+    return tuple(stop for stop in stops if batch.now < stop.until)
+
+
+def _reserve(batch: Batch, settlement: Settlement, amount_minor: int) -> bool:
+    regime = batch.ctx.regime(batch.now)
+    return batch.tx.checks.reserve(
+        settlement=settlement.id,
+        participant=settlement.buyer,
+        amount_minor=amount_minor,
+        cap_minor=regime.cap_window_minor,
+        since=batch.now - regime.window_days * DAY_S,
+        at=batch.now,
+    )
+
+
+def _used_by_others(batch: Batch, settlement: Settlement) -> int:
+    """The buyer's reservations in the window, without this settlement's own."""
+    regime = batch.ctx.regime(batch.now)
+    return batch.tx.checks.reserved(
+        settlement.buyer, since=batch.now - regime.window_days * DAY_S, but_not=settlement.id
+    )
+
+
+def _party_facts(batch: Batch, terms: Terms, parties: list[Participant | None]) -> tuple[PartyFacts, ...]:
+    facts = []
+    for role, party, participant in zip(("seller", "buyer"), (terms.seller, terms.buyer), parties, strict=True):
+        wallet = batch.tx.people.wallet(party.wallet)
+        facts.append(
+            PartyFacts(
+                role=role,
+                participant=party.participant,
+                status=participant.status if participant else "unknown",
+                country=party.country,
+                is_wallet_admitted=wallet is not None and wallet.participant == party.participant,
+            )
+        )
+    return tuple(facts)
+
+
+def _subjects(
+    batch: Batch, settlement: Settlement, terms: Terms, parties: list[Participant | None]
+) -> tuple[Subject, ...]:
+    """Everybody and everything the payment touches: parties with ids and wallets, their banks, the vessel."""
+    subjects: list[Subject] = []
+    for role, party, participant in zip(("seller", "buyer"), (terms.seller, terms.buyer), parties, strict=True):
+        profile = participant.profile if participant else {}
+        identifiers = tuple(
+            (kind, str(profile[kind])) for kind in ("lei", "registration", "tax_id") if profile.get(kind)
+        )
+        address = party.wallet.rpartition(":")[2]
+        subjects.append(
+            Subject(kind="organization", name=party.name, country=party.country, identifiers=identifiers, wallet=address, role=role)
+        )
+        if profile.get("bank_name") or profile.get("bank_bic"):
+            bic = (("bic", str(profile["bank_bic"])),) if profile.get("bank_bic") else ()
+            subjects.append(
+                Subject(kind="organization", name=str(profile.get("bank_name", "")), identifiers=bic, role=f"{role}_bank")
+            )
+    for paper in batch.tx.papers.of(settlement.id, kind="transport_document")[-1:]:
+        shipment = read_document(paper.body)
+        assert isinstance(shipment, TransportDocument)
+        imo = (("imo", shipment.vessel_imo),) if shipment.vessel_imo else ()
+        subjects.append(Subject(kind="vessel", name=shipment.vessel_name, identifiers=imo, role="vessel"))
+        subjects.append(Subject(kind="organization", name=shipment.carrier.name, role="carrier"))
+    return tuple(subject for subject in subjects if subject.name or subject.identifiers)
+
+
+def _cleared(batch: Batch, settlement: Settlement) -> dict[str, tuple[str, ...]]:
+    """Which persons cleared which hit of this settlement."""
+    cleared: dict[str, tuple[str, ...]] = {}
+    for disposition in batch.tx.checks.dispositions(settlement.id):
+        for hit in disposition.hits if disposition.verdict == "clear" else ():
+            cleared[hit] = (*cleared.get(hit, ()), disposition.person)
+    return cleared
+
+
+def _invoice_conflict(batch: Batch, settlement: Settlement) -> str:
+    papers = batch.tx.papers.of(settlement.id, kind="invoice_conflict")
+    return str(batch.json_of(settlement, "invoice_conflict")["with"]) if papers else ""
+
+
+def _signatures(batch: Batch, settlement: Settlement) -> Json:
+    return {f"{side}_signature": batch.json_of(settlement, f"signature_{side}")["signature"] for side in ("seller", "buyer")}
+

@@ -1,0 +1,97 @@
+"""What a worker works with: the parts that wire.py plugged in, and the one clock."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from entrepot.core.asset import AssetRegistry
+from entrepot.core.ids import ENTROPY_BYTES, new_id, new_settlement_id
+from entrepot.core.quote import Rate
+from entrepot.core.terms import Venue
+from entrepot.rails.rail import Rail
+from entrepot.regimes.regime import HitFacts, Regime
+from entrepot.screening.entity import Subject
+from entrepot.signers.keystore import Signer
+from entrepot.store.records import ListRow
+from entrepot.store.store import Store
+
+
+class Rates(Protocol):
+    """Where rates come from; a provider that invents them is named `simulated` in `source`."""
+
+    def rate(self, of: str, into: str, *, now: int) -> Rate | None:
+        """The firm rate of a pair, or None: a pair without a rate refuses."""
+
+
+class Screener(Protocol):
+    """Screens subjects against pinned list versions."""
+
+    def screen(self, subjects: Sequence[Subject], lists: Sequence[ListRow]) -> tuple[HitFacts, ...]:
+        """All hits; `lists` name the versions that must be used (entities are loaded when the versions are new)."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The operator's own figures: durations in seconds, fee in basis points, and where messages go."""
+
+    origin: str = "entrepot.local/pilot"
+    propose_s: int = 3600
+    sign_s: int = 3600
+    fund_s: int = 24 * 3600
+    present_s: int = 21 * 24 * 3600
+    examination_days: int = 5
+    calendar: str = "demo"
+    examination_s: int = 14 * 24 * 3600
+    cure_s: int = 7 * 24 * 3600
+    dispute_s: int = 30 * 24 * 3600
+    passport_s: int = 3600
+    ask_rail_s: int = 5
+    pause_s: int = 30
+    block_review_s: int = 30 * 24 * 3600
+    fee_bps: int = 15
+    fee_min_minor: int = 1_000_000
+    fee_max_minor: int = 250_000_000
+    message_dir: str = ""
+
+
+@dataclass
+class Context:
+    """The worker's parts. `regime(at)` is the version in force; `signers` are by purpose."""
+
+    store: Store
+    rail: Rail
+    assets: AssetRegistry
+    settlement_asset: str
+    venue: Venue
+    examiner: str  # participant id of the examiner of record
+    regime: Callable[[int], Regime]
+    rates: Rates
+    screener: Screener
+    passport_signer: Signer
+    second_passport_signer: Signer
+    authority_signers: Sequence[Signer]
+    checkpoint_signer: Callable[[int, bytes], str]
+    advance_chain: Callable[[int], None]  # moves a development chain's time to the machine's plus this many seconds
+    load_lists: Callable[[], None]
+    policy: Policy = field(default_factory=Policy)
+    offset_s: int = 0
+
+    def now(self) -> int:
+        """Unix seconds by the one clock: the machine's, moved only by the sandbox clock of a development chain."""
+        return int(time.time()) + self.offset_s
+
+    def new_id(self) -> str:
+        """A fresh id."""
+        return new_id(int(time.time() * 1000), os.urandom(ENTROPY_BYTES))
+
+    def new_settlement_id(self) -> str:
+        """A fresh settlement id."""
+        return new_settlement_id(int(time.time() * 1000), os.urandom(ENTROPY_BYTES))
+
+    def salt(self) -> str:
+        """128 random bits that keep a published hash from giving away what it commits to."""
+        return os.urandom(16).hex()

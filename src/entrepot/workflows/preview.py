@@ -1,0 +1,72 @@
+"""What would it cost, would it clear, who is this: answers that keep, reserve and send nothing."""
+
+from __future__ import annotations
+
+from entrepot.core.canonical import Json
+from entrepot.core.decision import Decision
+from entrepot.core.errors import Invalid
+from entrepot.core.money import Money
+from entrepot.core.passport import Act
+from entrepot.screening.entity import Subject
+from entrepot.store.records import InboxItem
+
+from .answers import answered, require_role, text_in
+from .batch import Batch
+from .check import decide, read_terms
+from .propose import open_trade, quote_invoice
+
+NEUTRAL_CODE = "cannot_proceed"
+
+
+class _NothingKept(Exception):
+    """Undoes a dry run."""
+
+
+def quote(batch: Batch, item: InboxItem) -> Json:
+    """An indication for an amount in major units: what the buyer would pay, what the seller would get."""
+    currency = batch.ctx.assets.get(text_in(item.body, "currency", chars_max=3))
+    made = quote_invoice(batch, Money.from_decimal(text_in(item.body, "amount", chars_max=40), currency, path="amount"))
+    return answered(200, {"quote": made.to_json(), "total": made.total.to_json(), "fee_bps": str(made.fee_bps)})
+
+
+def dry_run(batch: Batch, item: InboxItem) -> Json:
+    """Runs proposal and checks as if both had signed, and undoes all of it."""
+    require_role(item, "treasurer")
+    said: Json = {}
+    try:
+        with batch.attempt():
+            settlement = open_trade(batch, item)
+            terms = read_terms(batch, settlement)
+            decided = decide(batch, settlement, terms, Act.FUND)
+            said = {"quote": terms.quote, "total": terms.total.to_json(), **_would(decided)}
+            raise _NothingKept
+    except _NothingKept:
+        pass
+    return answered(200, said)
+
+
+def _would(decided: Decision | tuple[object, ...]) -> Json:
+    """Ordinary reasons in full; any confidential one as the neutral code that ordinary causes share."""
+    if not isinstance(decided, Decision):
+        return {"would_clear": False, "reasons": [{"code": "paused"}]}
+    shown = [{"code": entry.rule, "message": entry.message, "source": entry.source}
+             for entry in decided.reasons if not entry.is_confidential]  # fmt: skip
+    hidden = any(entry.is_confidential and entry.weighs for entry in decided.reasons)
+    clear = decided.verdict.name == "CLEAR"
+    return {"would_clear": clear, "reasons": shown + ([{"code": NEUTRAL_CODE}] if hidden else [])}
+
+
+def screen(batch: Batch, item: InboxItem) -> Json:
+    """Hits of a name, identifiers or wallet against the current lists, explained; for officers."""
+    require_role(item, "officer")
+    body = item.body
+    if body.get("kind", "organization") not in ("person", "organization", "vessel"):
+        raise Invalid("malformed", "kind is person, organization or vessel.", path="kind")
+    subject = Subject(
+        kind=body.get("kind", "organization"), name=text_in(body, "name", chars_max=300), country=body.get("country", ""),
+        identifiers=tuple(sorted(body.get("identifiers", {}).items())), wallet=body.get("wallet", ""), role="screened",
+    )  # fmt: skip
+    lists = batch.tx.checks.lists(with_entities=False)
+    hits = [{"source": hit.source, "entity": hit.entity, "basis": hit.basis, "score_bps": hit.score_bps,
+             "explanation": hit.explanation} for hit in batch.ctx.screener.screen((subject,), lists)]  # fmt: skip
+    return answered(200, {"hits": hits, "lists": [[row.source, row.version, row.sha256] for row in lists]})

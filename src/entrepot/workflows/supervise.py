@@ -1,0 +1,203 @@
+"""Supervise: admissions, settings that take two persons, stops, lawful orders, lists, and the sandbox clock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from entrepot.core.canonical import Json, unhex
+from entrepot.core.crypto import secp256k1_recover
+from entrepot.core.eip712 import Domain, Struct
+from entrepot.core.errors import Invalid, Refused, Unknown, declare
+from entrepot.core.party import is_lei, wallet_address
+from entrepot.regimes.regime import DEVELOPMENT_CHAINS
+from entrepot.store.records import Change, Credential, InboxItem, Membership, Participant, Person, Wallet
+
+from . import unwind
+from .answers import answered, require_role, signature_in, text_in, whole_in
+from .batch import Batch
+
+GRADES = ("new", "fund", "all")
+ROLES = ("treasurer", "operator", "officer", "examiner", "arbiter", "supervisor", "authority")
+KINDS = ("company", "bank", "operator", "examiner", "authority")
+ADVANCE_S_MAX = 400 * 86_400
+CREDENTIAL_S = 90 * 86_400
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+_COUNTRY = re.compile(r"[A-Z]{2}\Z")
+PROFILE_FIELDS = ("name", "lei", "registration", "tax_id", "bank_name", "bank_bic", "simulated")
+
+# What proves that a wallet is a participant's own: its key signs the participant's id. Source: EIP-712.
+OWNERSHIP = Struct("WalletOwnership", (("bytes32", "participant"), ("address", "account")))
+
+declare(
+    "Refused",
+    second_person="The change takes effect when a second person confirms it.",
+    sandbox_only="The sandbox clock exists on local development chains only.",
+    wallet_not_yours="The wallet's key did not sign for this participant.",
+    change_done="The change was confirmed already.",
+)
+
+
+def admit(batch: Batch, item: InboxItem) -> Json:
+    """The operator admits a participant under the id it gives; the same id again updates its profile."""
+    require_role(item, "operator")
+    body = item.body
+    kind, country = text_in(body, "kind", chars_max=20), text_in(body, "country", chars_max=2)
+    if kind not in KINDS:
+        raise Invalid("malformed", f"kind is one of {', '.join(KINDS)}.", path="kind")
+    if not _COUNTRY.match(country):
+        raise Invalid("malformed", "country is ISO 3166-1 alpha-2.", path="country")
+    profile = {name: str(body[name])[:140] for name in PROFILE_FIELDS if body.get(name)}
+    profile["name"] = text_in(body, "name", chars_max=140)
+    if profile.get("lei") and not is_lei(profile["lei"]):
+        raise Invalid("malformed", f"{profile['lei']} is not an LEI (ISO 17442).", path="lei")
+    known = batch.tx.people.participant(str(body.get("id", "")))
+    participant = Participant(
+        id=known.id if known else batch.ctx.new_id(), kind=kind, country=country, status="admitted",
+        admitted_at=known.admitted_at if known else batch.now, profile=profile, version=known.version + 1 if known else 1,
+    )  # fmt: skip
+    batch.tx.people.put_participant(participant)
+    return answered(201, {"participant": participant.id, "status": participant.status})
+
+
+def add_wallet(batch: Batch, item: InboxItem) -> Json:
+    """Admits a wallet whose key signed for the participant."""
+    require_role(item, "operator", "treasurer")
+    participant = text_in(item.body, "participant", chars_max=32)
+    if item.role == "treasurer" and participant != item.participant:
+        raise Unknown("not_found", "There is no such participant.")
+    account = text_in(item.body, "account", chars_max=100)
+    address = wallet_address(account, chain=batch.ctx.rail.chain)
+    digest = ownership_digest(batch.ctx.venue.chain_id, batch.ctx.venue.factory, participant, address)
+    if secp256k1_recover(unhex(signature_in(item.body)), digest) != address:
+        raise Refused("wallet_not_yours", "The wallet's key did not sign for this participant.")
+    if batch.tx.people.participant(participant) is None:
+        raise Unknown("not_found", "There is no such participant.")
+    batch.tx.people.put_wallet(Wallet(account=account, participant=participant, admitted_at=batch.now))
+    return answered(201, {"account": account, "participant": participant})
+
+
+def ownership_digest(chain_id: int, factory: str, participant: str, address: str) -> bytes:
+    """What a wallet's key signs to prove whose it is: 32 bytes."""
+    values = {"participant": bytes(16) + bytes.fromhex(participant), "account": address}
+    return OWNERSHIP.digest(Domain(chain_id, factory), values)
+
+
+def propose_change(batch: Batch, item: InboxItem) -> Json:
+    """The first of two persons proposes a change of a setting, a stop, an order or a role."""
+    subject = text_in(item.body, "subject", chars_max=40)
+    kind = CHANGES.get(subject)
+    if kind is None:
+        raise Invalid("malformed", f"subject is one of {', '.join(CHANGES)}.", path="subject")
+    roles, check, _effect = kind
+    require_role(item, *roles)
+    body = item.body.get("body")
+    if not isinstance(body, dict):
+        raise Invalid("malformed", "body is an object.", path="body")
+    check(body)
+    change = Change(
+        id=batch.ctx.new_id(), subject=subject, body=body, reason=text_in(item.body, "reason", chars_max=500),
+        proposed_by=item.person, proposed_at=batch.now,
+    )  # fmt: skip
+    batch.tx.checks.put_change(change)
+    return answered(202, {"change": change.id, "subject": subject, "waits_for": "a second person"})
+
+
+def confirm_change(batch: Batch, item: InboxItem) -> Json:
+    """The second person confirms; the change takes effect in the same commit."""
+    change_id = text_in(item.body, "change", chars_max=32)
+    open_changes = {change.id: change for change in batch.tx.checks.changes(confirmed=False)}
+    change = open_changes.get(change_id)
+    if change is None:
+        raise Unknown("not_found", "There is no such change that waits for confirmation.")
+    roles, _check, effect = CHANGES[change.subject]
+    require_role(item, *roles)
+    change = batch.tx.checks.confirm_change(change_id, person=item.person, at=batch.now)
+    return effect(batch, item, change)
+
+
+def _check_stop(body: Json) -> None:
+    if body.get("grade") not in GRADES:
+        raise Invalid("malformed", f"grade is one of {', '.join(GRADES)}.", path="body.grade")
+    whole_in(body, "until")
+
+
+def _check_membership(body: Json) -> None:
+    if body.get("role") not in ROLES:
+        raise Invalid("malformed", f"role is one of {', '.join(ROLES)}.", path="body.role")
+    text_in(body, "participant", chars_max=32)
+    text_in(body, "person_name", chars_max=140)
+    if not _SHA256.match(str(body.get("secret_sha256", ""))):
+        raise Invalid("malformed", "secret_sha256 is the SHA-256 of the credential, in hex.", path="body.secret_sha256")
+
+
+def _check_order(body: Json) -> None:
+    text_in(body, "settlement", chars_max=32)
+    whole_in(body, "until", default=0)
+
+
+def _stopped(batch: Batch, _: InboxItem, change: Change) -> Json:
+    return answered(200, {"change": change.id, "grade": change.body["grade"], "until": change.body["until"]})
+
+
+def _joined(batch: Batch, _: InboxItem, change: Change) -> Json:
+    """A person (new, or known by id) gets a membership and a credential."""
+    body = change.body
+    if batch.tx.people.participant(body["participant"]) is None:
+        raise Unknown("not_found", "There is no such participant.")
+    person = str(body.get("person") or batch.ctx.new_id())
+    batch.tx.people.put_person(Person(id=person, profile={"name": body["person_name"]}))
+    membership = Membership(person=person, participant=body["participant"], role=body["role"])
+    batch.tx.people.put_membership(membership)
+    batch.tx.people.put_credential(
+        Credential(body["secret_sha256"], person, body["participant"], body["role"], batch.now + CREDENTIAL_S)
+    )
+    return answered(200, {"change": change.id, "person": person, "role": body["role"]})
+
+
+def _ordered(act: Callable[[Batch, InboxItem], Json]) -> Callable[[Batch, InboxItem, Change], Json]:
+    def effect(batch: Batch, item: InboxItem, change: Change) -> Json:
+        body = {**change.body, "reason": change.reason}
+        return act(batch, replace(item, settlement=change.body["settlement"], body=body))
+
+    return effect
+
+
+Effect = Callable[[Batch, InboxItem, Change], Json]
+CHANGES: dict[str, tuple[tuple[str, ...], Callable[[Json], None], Effect]] = {
+    "stop": (("supervisor", "operator"), _check_stop, _stopped),
+    "membership": (("operator",), _check_membership, _joined),
+    "freeze": (("authority", "supervisor"), _check_order, _ordered(unwind.freeze)),
+    "unfreeze": (("authority", "supervisor"), _check_order, _ordered(unwind.lift)),
+    "unblock": (("officer",), _check_order, _ordered(unwind.lift)),
+}
+
+
+def advance_clock(batch: Batch, item: InboxItem) -> Json:
+    """Moves the sandbox clock forward, ours and the chain's. Only on a development chain, known by its chain id."""
+    require_role(item, "operator", "supervisor", "treasurer")
+    if batch.ctx.venue.chain_id not in DEVELOPMENT_CHAINS:
+        raise Refused("sandbox_only", f"Chain {batch.ctx.venue.chain_id} is not a development chain.")
+    advance_s = whole_in(item.body, "advance_s", low=1, high=ADVANCE_S_MAX)
+    offset_s = batch.tx.checks.clock_offset_s() + advance_s
+    batch.tx.checks.set_clock_offset_s(offset_s)
+    batch.send(f"clock:{item.id}", "clock", "", {"offset_s": offset_s})
+    return answered(200, {"now": batch.now + advance_s, "offset_s": offset_s})
+
+
+def reload_lists(batch: Batch, item: InboxItem) -> Json:
+    """Asks for the followed lists to be read and verified again."""
+    require_role(item, "operator", "officer")
+    batch.send(f"lists:{item.id}", "lists", "", {})
+    return answered(202, {"lists": "being read again"})
+
+
+HANDLERS: dict[str, Callable[[Batch, InboxItem], Json]] = {
+    "admit": admit,
+    "add_wallet": add_wallet,
+    "propose_change": propose_change,
+    "confirm_change": confirm_change,
+    "advance_clock": advance_clock,
+    "reload_lists": reload_lists,
+}

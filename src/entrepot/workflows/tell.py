@@ -1,0 +1,78 @@
+"""Tell: messages to banks are made with their cause, kept as the bytes that were sent, and written to a folder."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from entrepot.core.canonical import hex0x
+from entrepot.core.crypto import sha256
+from entrepot.core.money import Money
+from entrepot.core.settlement import Settlement
+from entrepot.messages.camt054 import camt_054
+from entrepot.messages.pacs008 import pacs_008
+from entrepot.messages.payment import SettledPayment
+from entrepot.store.records import OutboxItem, Paper
+
+from .batch import Batch
+from .check import read_terms
+from .context import Context
+
+
+@dataclass(frozen=True)
+class Messages:
+    """Messages of one event: made before it, so that the log holds their hashes; sent with it."""
+
+    bodies: dict[str, tuple[bytes, tuple[str, ...]]]
+
+    def hashes(self) -> dict[str, dict[str, str]]:
+        """What the event says of them."""
+        return {"messages": {kind: hex0x(sha256(body)) for kind, (body, _) in sorted(self.bodies.items())}}
+
+    def send(self, batch: Batch, settlement: Settlement) -> None:
+        """Keeps each as the bytes that go out, and queues it."""
+        for kind, (body, visible_to) in self.bodies.items():
+            paper = batch.keep(settlement, kind, body, owner=visible_to[0], visible_to=visible_to, media="application/xml")
+            batch.send(f"{settlement.id}:{settlement.seq}:{kind}", "message", settlement.id, {"paper": paper.id})
+
+
+def paid_messages(batch: Batch, settlement: Settlement, direction: str, facts: dict[str, Any]) -> Messages:
+    """pacs.008 to the receiver's bank and camt.054 to both sides, for one payout that is final on the rail."""
+    terms = read_terms(batch, settlement)
+    payment = SettledPayment.of(
+        terms,
+        direction=direction,
+        amount=Money(int(facts["amount_minor"]), terms.price.asset),
+        transaction=facts["transaction"],
+        block=int(facts["block"]),
+        settled_at=int(facts["block_time"]),
+    )
+    both, payee = (settlement.seller, settlement.buyer), settlement.seller if direction == "release" else settlement.buyer
+    bodies = {"pacs.008": (pacs_008(payment), both), "camt.054.credit": (camt_054(payment, "credit"), (payee,))}
+    if direction == "release":
+        bodies["camt.054.debit"] = (camt_054(payment, "debit"), (settlement.buyer,))
+    return Messages(bodies)
+
+
+def deliver(ctx: Context, item: OutboxItem) -> None:
+    """Writes one message to the folder, whole or not at all; the same message again changes nothing."""
+    with ctx.store.work() as tx:
+        paper = tx.papers.get(item.body["paper"])
+    assert paper is not None, f"message {item.once} has no paper"
+    folder = Path(ctx.policy.message_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / message_name(paper)
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".")
+    with os.fdopen(handle, "wb") as file:
+        file.write(paper.body)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, target)
+
+
+def message_name(paper: Paper) -> str:
+    """The file name of a message: settlement, event number and type."""
+    return f"{paper.settlement}-{paper.seq:03d}-{paper.kind}.xml"

@@ -1,0 +1,202 @@
+"""When it does not go as agreed: refund at expiry, reject, dispute, freeze, block, and money that came another way.
+
+No timer pays anybody: every payout here, too, follows from a fresh CLEAR decision and carries its own passport.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from entrepot.core.acts import AWARD, BLOCK, DISPUTE, FREEZE, HOLD, LIFT
+from entrepot.core.canonical import Json, hex0x, sha256_of, unhex
+from entrepot.core.decision import Decision
+from entrepot.core.errors import Refused, declare
+from entrepot.core.lifecycle import Role, State
+from entrepot.core.passport import Act
+from entrepot.core.settlement import Settlement
+from entrepot.store.records import InboxItem
+
+from .answers import answered, require_role, signature_in, text_in, whole_in
+from .batch import Batch
+from .check import decide, give_passport, keep_decision, pause, read_terms, refer
+from .propose import PARTY_ROLES, own_settlement, side_of
+
+FREEZE_S_MAX = 30 * 86_400
+REASON_CHARS_MAX = 500
+
+declare(
+    "Refused",
+    order_too_long="A freeze has an end date, at most 30 days away.",
+    nothing_mispaid="No payment of this amount and origin lies beside the trade.",
+)
+
+
+def check_refund(batch: Batch, settlement: Settlement) -> Settlement:
+    """Nobody presented (or cured) in time by final block time, or arbiters left it to the buyer: back to the buyer."""
+    if settlement.awarded_minor is None and batch.final_time() <= _expires_at(settlement):
+        batch.tx.settlements.postpone(settlement.id, until=batch.now + 1)
+        return settlement
+    return _pay_back(batch, settlement, Act.REFUND)
+
+
+def check_reject(batch: Batch, settlement: Settlement) -> Settlement:
+    """Prohibited, but nobody is listed: back to where it came from, once nobody touching it has an open hit."""
+    return _pay_back(batch, settlement, Act.REJECT)
+
+
+def _pay_back(batch: Batch, settlement: Settlement, act: Act) -> Settlement:
+    terms = read_terms(batch, settlement)
+    decided = decide(batch, settlement, terms, act)
+    if not isinstance(decided, Decision):
+        return pause(batch, settlement, decided)
+    if act is Act.REJECT:
+        decided = replace(decided, reasons=tuple(entry for entry in decided.reasons if entry.about == "listed"))
+    facts = keep_decision(batch, settlement, decided)
+    outcome = decided.outcome(holds_money=True)
+    if outcome == "block":
+        return block_held(batch, settlement, Role.RULES, decided.sha256(), facts)
+    if outcome == "review" and act is Act.REFUND:
+        return refer(batch, settlement, decided, facts)
+    if outcome == "reject" and act is Act.REFUND:
+        return batch.happen(settlement, "reject_ordered", Role.RULES, facts, dates={"ask_rail_at": batch.now})
+    if outcome != "clear":
+        batch.tx.settlements.postpone(settlement.id, until=batch.now + batch.ctx.policy.pause_s)
+        return settlement
+    amount = settlement.held_minor
+    passport, signature = give_passport(batch, settlement, terms, decided, payee=terms.buyer_address, amount_minor=amount)
+    kind = "refund_cleared" if act is Act.REFUND else "reject_cleared"
+    settlement = batch.happen(
+        settlement, kind, Role.RULES, facts | {"amount_minor": str(amount)},
+        dates=batch.ask_rail_at(),
+    )  # fmt: skip
+    batch.operate(settlement, "refund" if act is Act.REFUND else "reject", {"passport": passport.to_json() | {"signature": signature}})
+    return settlement
+
+
+def dispute(batch: Batch, item: InboxItem) -> Json:
+    """A party asks the arbiters; the clocks stop until they award or their time is over."""
+    require_role(item, "treasurer")
+    settlement = own_settlement(batch, item)
+    side = side_of(settlement, item)
+    terms = read_terms(batch, settlement)
+    reason = text_in(item.body, "reason", chars_max=REASON_CHARS_MAX)
+    reason_sha256 = dispute_sha256(settlement, reason)
+    signature = signature_in(item.body)
+    values = {**_where(settlement), "reason_sha256": unhex(reason_sha256, size=32)}
+    by = terms.seller_address if side == "seller" else terms.buyer_address
+    if DISPUTE.signer(terms.domain, values, unhex(signature)) != by:
+        raise Refused("signature_invalid", f"The dispute is not signed by the wallet of the {side}.")
+    settlement = batch.happen(
+        settlement, "disputed", PARTY_ROLES[side], {"reason_sha256": reason_sha256}, actor=item.person,
+        dates={"dispute_by": batch.now + terms.schedule.dispute_s},
+    )  # fmt: skip
+    batch.operate(settlement, "raise_dispute", {"reason_sha256": reason_sha256, "signature": signature})
+    return answered(202, {"settlement": settlement.id, "state": settlement.state.value})
+
+
+def award(batch: Batch, item: InboxItem) -> Json:
+    """The arbiters (k of n) say how much of the price the seller gets; the rest goes back to the buyer."""
+    require_role(item, "arbiter")
+    settlement = own_settlement(batch, item)
+    terms = read_terms(batch, settlement)
+    to_seller = whole_in(item.body, "to_seller_minor", high=2**127)
+    signatures = item.body.get("signatures", [])
+    values = {**_where(settlement), "to_seller": to_seller}
+    signers = {AWARD.signer(terms.domain, values, unhex(text)) for text in signatures if isinstance(text, str)}
+    if len(signers & set(terms.venue.arbiters)) < terms.venue.arbiters_required:
+        raise Refused("signature_invalid", f"{terms.venue.arbiters_required} arbiters sign an award.")
+    settlement = batch.happen(
+        settlement, "awarded", Role.ARBITER, {"to_seller_minor": str(to_seller)}, actor=item.person,
+        dates={"release_at": batch.now},
+    )  # fmt: skip
+    batch.operate(settlement, "award", {"to_seller_minor": str(to_seller), "signatures": signatures})
+    return answered(202, {"settlement": settlement.id, "state": settlement.state.value})
+
+
+def freeze(batch: Batch, item: InboxItem) -> Json:
+    """A lawful order holds the settlement until a date. Called once two persons of the authority agreed (supervise)."""
+    settlement = own_settlement(batch, item)
+    until = whole_in(item.body, "until")
+    if not batch.now < until <= batch.now + FREEZE_S_MAX:
+        raise Refused("order_too_long", "A freeze ends within 30 days; it can be ordered again.")
+    order = order_sha256(settlement, text_in(item.body, "reason", chars_max=REASON_CHARS_MAX))
+    settlement = batch.happen(
+        settlement, "frozen", Role.AUTHORITY, {"order_sha256": order}, actor=item.person, dates={"frozen_until": until}
+    )
+    _hold(batch, settlement, FREEZE, until, order)
+    return answered(202, {"settlement": settlement.id, "state": settlement.state.value})
+
+
+def lift(batch: Batch, item: InboxItem) -> Json:
+    """Ends a freeze, or a block under a recorded licence or delisting. Called once two persons agreed (supervise)."""
+    settlement = own_settlement(batch, item)
+    order = order_sha256(settlement, text_in(item.body, "reason", chars_max=REASON_CHARS_MAX))
+    kind, by = ("unfrozen", Role.AUTHORITY) if settlement.state is State.FROZEN else ("unblocked", Role.OFFICER)
+    settlement = batch.happen(settlement, kind, by, {"order_sha256": order}, actor=item.person)
+    _hold(batch, settlement, LIFT, 0, order)
+    return answered(202, {"settlement": settlement.id, "state": settlement.state.value})
+
+
+def block(batch: Batch, item: InboxItem) -> Json:
+    """An officer blocks by hand what touches a listed person's interest."""
+    require_role(item, "officer")
+    settlement = own_settlement(batch, item)
+    order = order_sha256(settlement, text_in(item.body, "reason", chars_max=REASON_CHARS_MAX))
+    settlement = block_held(batch, settlement, Role.OFFICER, order, {"order_sha256": order}, actor=item.person)
+    return answered(202, {"settlement": settlement.id, "state": settlement.state.value})
+
+
+def block_held(
+    batch: Batch, settlement: Settlement, by: Role, order: str, facts: Json, *, actor: str = ""
+) -> Settlement:
+    """A listed person's interest in money that is held: blocked here and on the rail. `order` is a 0x-hex hash."""
+    dates = {"block_review_by": batch.now + batch.ctx.policy.block_review_s}
+    settlement = batch.happen(settlement, "blocked", by, facts, actor=actor, dates=dates)
+    _hold(batch, settlement, BLOCK, 0, order)
+    return settlement
+
+
+def return_mispaid(batch: Batch, settlement: Settlement, *, token: str, asset: str, to: str, amount_minor: int) -> Settlement:
+    """Sends money that reached the address beside the trade back to its origin: screened, signed by two keys."""
+    terms = read_terms(batch, settlement)
+    decided = decide(batch, settlement, terms, Act.RETURN)
+    if not isinstance(decided, Decision):
+        return pause(batch, settlement, decided)
+    facts = keep_decision(batch, settlement, decided)
+    if decided.outcome(holds_money=True) != "clear":
+        raise Refused("not_allowed", "The return is not cleared.")
+    passport, first = give_passport(
+        batch, settlement, terms, decided, payee=to, amount_minor=amount_minor, token=token
+    )
+    second = hex0x(batch.ctx.second_passport_signer.sign_digest(passport.digest(terms.domain)))
+    settlement = batch.happen(settlement, "return_cleared", Role.RULES, facts | {"asset": asset, "amount_minor": str(amount_minor)})
+    arguments: Json = {"token": token, "to": to, "amount_minor": str(amount_minor), "passport": passport.to_json()}
+    batch.operate(settlement, "return_payment", arguments | {"signatures": [first, second]})
+    return settlement
+
+
+def dispute_sha256(settlement: Settlement, reason: str) -> str:
+    """The hash of a dispute's reason as the party signs it: 0x-hex."""
+    return hex0x(sha256_of({"schema": "entrepot/dispute/1", "settlement": settlement.id, "reason": reason}))
+
+
+def order_sha256(settlement: Settlement, reason: str) -> str:
+    """The hash of an order as it stands in the log and on the rail; its words stay off both."""
+    return hex0x(sha256_of({"schema": "entrepot/order/1", "settlement": settlement.id, "reason": reason}))
+
+
+def _hold(batch: Batch, settlement: Settlement, kind: int, until: int, order: str) -> None:
+    """Queues the escrow's own hold: one authority key to freeze or block, two to lift."""
+    terms = read_terms(batch, settlement)
+    values = {**_where(settlement), "kind": kind, "until": until, "order_sha256": unhex(order, size=32), "number": settlement.holds - 1}
+    signers = batch.ctx.authority_signers[: 2 if kind == LIFT else 1]
+    signatures = [hex0x(signer.sign_digest(HOLD.digest(terms.domain, values))) for signer in signers]
+    batch.operate(settlement, "hold", {"hold": kind, "until": until, "order_sha256": order, "signatures": signatures})
+
+
+def _expires_at(settlement: Settlement) -> int:
+    return settlement.dates["cure_by" if settlement.state is State.DISCREPANT else "present_by"]
+
+
+def _where(settlement: Settlement) -> dict[str, object]:
+    return {"escrow": settlement.escrow, "terms_hash": unhex(settlement.terms_hash, size=32)}

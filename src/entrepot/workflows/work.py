@@ -1,0 +1,272 @@
+"""The worker: takes what arrived and what is due in batches, commits, then does what must be done outside.
+
+Any number of workers may share one database. Nothing is done outside while a lock is held.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from entrepot.core.canonical import Json
+from entrepot.core.errors import EntrepotError, Refused, Unavailable
+from entrepot.core.lifecycle import Role
+from entrepot.core.settlement import Settlement
+from entrepot.rails.rail import Operation
+from entrepot.store.records import InboxItem, OutboxItem
+
+from . import observe, preview, propose, review, settle, supervise, tell, unwind
+from .answers import problem
+from .batch import Batch
+from .check import check_funding, read_terms
+from .context import Context
+
+BATCH_MAX = 100
+LEASE_S = 30
+ATTEMPTS_MAX = 5
+RAIL_ATTEMPTS_MAX = 8
+RETRY_S = 1
+IDLE_S = 0.25
+WATCH_S = 0.25
+POISON_LOG_CHARS = 300
+
+log = structlog.get_logger(__name__)
+Handle = Callable[[Batch, InboxItem], Json]
+
+HANDLERS: dict[str, Handle] = {
+    "propose": propose.propose,
+    "requote": propose.requote,
+    "sign": propose.sign,
+    "withdraw": propose.withdraw,
+    "fund": settle.fund,
+    "present": settle.present,
+    "examine": settle.examined,
+    "waive": settle.waive,
+    "dispute": unwind.dispute,
+    "award": unwind.award,
+    "block": unwind.block,
+    "dispose": review.dispose,
+    "quote": preview.quote,
+    "dry_run": preview.dry_run,
+    "screen": preview.screen,
+    "rail": observe.on_rail,
+    "rail_failed": observe.on_rail_failed,
+    **supervise.HANDLERS,
+}
+
+
+def _clock_event(kind: str) -> Callable[[Batch, Settlement], Settlement]:
+    return lambda batch, settlement: batch.happen(settlement, kind, Role.CLOCK)
+
+
+def _review_expired(batch: Batch, settlement: Settlement) -> Settlement:
+    return batch.happen(settlement, "review_expired", Role.CLOCK, dates={"ask_rail_at": batch.now})
+
+
+def _retry_reject(batch: Batch, settlement: Settlement) -> Settlement:
+    if observe.operation_in_flight(settlement):
+        return observe.ask_rail(batch, settlement)
+    return unwind.check_reject(batch, settlement)
+
+
+def _ask_or_pay_back(batch: Batch, settlement: Settlement) -> Settlement:
+    if observe.operation_in_flight(settlement):
+        return observe.ask_rail(batch, settlement)
+    return unwind.check_refund(batch, settlement)
+
+
+def _fund_expired(batch: Batch, settlement: Settlement) -> Settlement:
+    """Lapses only once final block time has passed the date: before that a payment may still count."""
+    if batch.final_time() <= settlement.dates["fund_by"]:
+        batch.tx.settlements.postpone(settlement.id, until=batch.now + 1)
+        return settlement
+    return batch.happen(settlement, "fund_expired", Role.CLOCK)
+
+
+def _block_review(batch: Batch, settlement: Settlement) -> Settlement:
+    """A blocked settlement is looked at by a date; until somebody does, it stays on the list of what is due."""
+    log.warning("block review due", settlement=settlement.id)
+    batch.tx.settlements.postpone(settlement.id, until=batch.now + 3600)
+    return settlement
+
+
+def _release_check(batch: Batch, settlement: Settlement) -> Settlement:
+    if settlement.awarded_minor is not None and settlement.awarded_minor <= settlement.released_minor:
+        return unwind.check_refund(batch, settlement)
+    return settle.check_release(batch, settlement)
+
+
+DUE: dict[str, Callable[[Batch, Settlement], Settlement]] = {
+    "check": check_funding,
+    "release_check": _release_check,
+    "refund_check": unwind.check_refund,
+    "reject_check": _retry_reject,
+    "ask_rail": _ask_or_pay_back,
+    "fund_expired": _fund_expired,
+    "review_expired": _review_expired,
+    "block_review_due": _block_review,
+    **{kind: _clock_event(kind) for kind in
+       ("proposal_expired", "quote_expired", "review_lapsed", "dispute_expired", "freeze_ended")},
+}  # fmt: skip
+
+
+def step(ctx: Context) -> int:
+    """One batch of arrivals and due acts in one transaction; returns how many it took."""
+    with ctx.store.work() as tx:
+        ctx.offset_s = tx.checks.clock_offset_s()
+        batch = Batch(ctx, tx, ctx.now())
+        arrived = tx.inbox.claim(now=batch.now, limit=BATCH_MAX, lease_s=LEASE_S)
+        for item in arrived:
+            _take(batch, item)
+        due = tx.settlements.claim_due(now=batch.now, limit=BATCH_MAX)
+        for settlement in due:
+            if settlement.id not in batch.settlements:
+                batch.settlements[settlement.id] = settlement
+                _act(batch, settlement)
+        batch.finish()
+    if arrived or batch.outgoing:
+        ctx.store.wake()
+    return len(arrived) + len(due)
+
+
+def _take(batch: Batch, item: InboxItem) -> None:
+    """Answers one item; a refusal is an answer, and a defect sets the item aside after some attempts."""
+    try:
+        with batch.attempt():
+            answer = HANDLERS[item.kind](batch, item)
+    except Unavailable as error:
+        if item.source == observe.SOURCE:
+            raise
+        answer = problem(error)
+    except EntrepotError as error:
+        if item.source == observe.SOURCE:
+            log.error("rail event refused", item=item.id, code=error.code)
+            batch.tx.inbox.set_aside(item.id, f"{error.code}: {error.message}"[:POISON_LOG_CHARS], at=batch.now)
+            return
+        answer = problem(error)
+    except Exception as error:
+        log.exception("defect", item=item.id, kind=item.kind, settlement=item.settlement)
+        batch.tx.inbox.set_aside(item.id, repr(error)[:POISON_LOG_CHARS], at=batch.now)
+        return
+    batch.tx.inbox.answer(item.id, answer, at=batch.now)
+
+
+def _act(batch: Batch, settlement: Settlement) -> None:
+    """Does what is due; a defect stops this settlement for a while and pages us, the rest goes on."""
+    act = settlement.next_act()
+    assert act is not None
+    try:
+        with batch.attempt():
+            DUE[act[0]](batch, settlement)
+    except Exception as error:
+        log.exception("due act failed", act=act[0], settlement=settlement.id, error=repr(error)[:POISON_LOG_CHARS])
+        batch.tx.settlements.postpone(settlement.id, until=batch.now + batch.ctx.policy.pause_s)
+
+
+def send_out(ctx: Context) -> int:
+    """Does a few things outside, each once; returns how many it took."""
+    with ctx.store.work() as tx:
+        items = tx.outbox.claim(now=ctx.now(), limit=BATCH_MAX, lease_s=LEASE_S)
+    for item in items:
+        try:
+            _send(ctx, item)
+        except EntrepotError as error:
+            _failed(ctx, item, error)
+        else:
+            with ctx.store.work() as tx:
+                tx.outbox.done(item.once, at=ctx.now())
+    return len(items)
+
+
+def _send(ctx: Context, item: OutboxItem) -> None:
+    if item.kind == "message":
+        tell.deliver(ctx, item)
+    elif item.kind == "clock":
+        ctx.advance_chain(item.body["offset_s"])
+    elif item.kind == "lists":
+        ctx.load_lists()
+    elif item.kind == "ask":
+        state = ctx.rail.state_of(item.body["once"])
+        if state.name in ("failed", "dropped"):
+            _rail_failed(ctx, item.settlement, item.body["once"])
+    else:
+        assert item.kind == "rail", item.kind
+        ctx.rail.submit(_operation(ctx, item))
+
+
+def _operation(ctx: Context, item: OutboxItem) -> Operation:
+    with ctx.store.work() as tx:
+        batch = Batch(ctx, tx, ctx.now())
+        terms = read_terms(batch, batch.settlement(item.settlement))
+    return Operation(
+        once=item.once, kind=item.body["kind"], settlement=item.settlement, terms=terms, arguments=item.body["arguments"]
+    )
+
+
+def _failed(ctx: Context, item: OutboxItem, error: EntrepotError) -> None:
+    """Tries again while it may still succeed; a refusal that lasts tells the settlement."""
+    is_final = isinstance(error, Refused) and item.attempts + 1 >= RAIL_ATTEMPTS_MAX
+    log.info("outside", once=item.once, code=error.code, attempts=item.attempts, final=is_final)
+    with ctx.store.work() as tx:
+        if is_final:
+            tx.outbox.done(item.once, at=ctx.now())
+        else:
+            tx.outbox.retry(item.once, due_at=ctx.now() + RETRY_S, error=f"{error.code}: {error.message}"[:POISON_LOG_CHARS])
+    if is_final and item.kind == "rail":
+        _rail_failed(ctx, item.settlement, item.once)
+
+
+def _rail_failed(ctx: Context, settlement: str, once: str) -> None:
+    item = InboxItem(
+        id=ctx.new_id(), source=observe.SOURCE, key=f"failed:{once}", kind="rail_failed", body={"once": once},
+        body_sha256="", received_at=ctx.now(), settlement=settlement,
+    )  # fmt: skip
+    with ctx.store.work() as tx:
+        tx.inbox.put(item)
+    ctx.store.wake()
+
+
+@dataclass
+class Worker:
+    """Three loops: decide, do outside, watch. `stop` ends them after what they are at."""
+
+    ctx: Context
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        """Runs until `stop`; a loop that fails outside tries again, and one that meets a defect goes on with the rest."""
+        loops = [
+            threading.Thread(target=self._loop, args=(act, pause_s), name=act.__name__)
+            for act, pause_s in ((send_out, IDLE_S), (observe.watch, WATCH_S))
+        ]
+        for loop in loops:
+            loop.start()
+        self._loop(step, 0.0)
+        for loop in loops:
+            loop.join()
+
+    def stop(self) -> None:
+        """Asks the loops to end."""
+        self.stopping.set()
+        self.ctx.store.wake()
+
+    def _loop(self, act: Callable[[Context], int], pause_s: float) -> None:
+        while not self.stopping.is_set():
+            try:
+                taken = act(self.ctx)
+            except Unavailable as error:
+                log.warning("outside unavailable", loop=act.__name__, detail=error.message)
+                taken, wait_s = 0, 1.0
+            except Exception:
+                log.exception("loop", loop=act.__name__)
+                taken, wait_s = 0, 1.0
+            else:
+                wait_s = pause_s
+            if not taken:
+                if pause_s or wait_s:
+                    self.stopping.wait(wait_s)
+                else:
+                    self.ctx.store.wait(timeout_s=IDLE_S)
