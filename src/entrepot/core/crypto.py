@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import coincurve
@@ -10,6 +11,7 @@ import rlp
 from Crypto.Hash import keccak as _keccak
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from trie import HexaryTrie
 
 SECP256K1_HALF_N = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
@@ -79,3 +81,19 @@ def rlp_decode(raw: bytes) -> Any:
 def sha256(raw: bytes) -> bytes:
     """SHA-256: 32 bytes. Source: FIPS 180-4."""
     return hashlib.sha256(raw).digest()
+
+
+def trie_proof(entries: Mapping[bytes, bytes], key: bytes) -> list[bytes]:
+    """The nodes, root first, that prove `entries[key]` in the Merkle-Patricia trie of `entries`."""
+    trie = HexaryTrie(db={})
+    for name, value in entries.items():
+        trie[name] = value
+    return [rlp_encode(node) for node in trie.get_proof(key)]
+
+
+def trie_value(root: bytes, key: bytes, proof: Sequence[bytes]) -> bytes:
+    """The value that `proof` shows under `key`. Raises: trie's BadTrieProof, ValueError if there is none."""
+    value = bytes(HexaryTrie.get_from_proof(root, key, [rlp.decode(node) for node in proof]))
+    if not value:
+        raise ValueError("the trie has no such entry")
+    return value
