@@ -46,39 +46,53 @@ class Header:
 
 
 def encode_header(block: Mapping[str, Any]) -> bytes:
-    """RLP of a header from a node's JSON (eth_getBlockByNumber)."""
-    fields = []
-    for name, is_number in _HEADER:
-        if block.get(name) is None:
-            break
-        fields.append(_whole(block[name]) if is_number else _raw(block[name]))
-    assert len(fields) >= FIELDS_MIN, "a header has at least 15 fields"
-    return rlp_encode(fields)
+    """RLP of a header from a node's JSON (eth_getBlockByNumber). Raises: Invalid(receipt_unproven).
+
+    Whether it is that block's header the caller sees by `header_hash`.
+    """
+    present = [field for field in _HEADER if block.get(field[0]) is not None]
+    if len(present) < FIELDS_MIN or present != list(_HEADER[: len(present)]):
+        raise Invalid("receipt_unproven", "The node's block lacks a header field.")
+    try:
+        return rlp_encode([_whole(block[name]) if is_number else _raw(block[name]) for name, is_number in present])
+    except (TypeError, ValueError) as error:
+        raise Invalid("receipt_unproven", f"The node's block cannot be read: {error!r:.100}") from None
 
 
 def encode_receipt(receipt: Mapping[str, Any]) -> bytes:
-    """The bytes of a receipt as the trie holds them, from a node's JSON (eth_getBlockReceipts)."""
-    kind = int(str(receipt.get("type", "0x0")), 16)
-    logs = [[_raw(log["address"]), [_raw(topic) for topic in log["topics"]], _raw(log["data"])] for log in receipt["logs"]]
-    body = rlp_encode([_whole(receipt["status"]), _whole(receipt["cumulativeGasUsed"]), _raw(receipt["logsBloom"]), logs])
-    return (bytes([kind]) if kind else b"") + body
+    """The bytes of a receipt as the trie holds them, from a node's JSON (eth_getBlockReceipts).
+
+    Raises: Invalid(receipt_unproven). Receipts from before Byzantium (2017), which have no status, are refused.
+    """
+    try:
+        kind = int(str(receipt.get("type", "0x0")), 16)
+        logs = [
+            [_raw(log["address"]), [_raw(one) for one in log["topics"]], _raw(log["data"])] for log in receipt["logs"]
+        ]
+        amounts = [_whole(receipt["status"]), _whole(receipt["cumulativeGasUsed"])]
+        return (bytes([kind]) if kind else b"") + rlp_encode([*amounts, _raw(receipt["logsBloom"]), logs])
+    except (KeyError, TypeError, ValueError) as error:
+        raise Invalid("receipt_unproven", f"The node's receipt cannot be read: {error!r:.100}") from None
 
 
 def receipt_proof(receipts: Sequence[bytes], index: int) -> list[bytes]:
-    """The trie nodes that prove receipt `index` of a block."""
-    return trie_proof({rlp_encode(_minimal(place)): raw for place, raw in enumerate(receipts)}, rlp_encode(_minimal(index)))
+    """The trie nodes that prove receipt `index` among all `receipts` of a block, in order."""
+    assert 0 <= index < len(receipts), f"receipt {index} of {len(receipts)}"
+    return trie_proof({_key(place): raw for place, raw in enumerate(receipts)}, _key(index))
 
 
 def read_header(header: bytes) -> Header:
     """Reads a header's RLP. Raises: Invalid(receipt_unproven)."""
     try:
         fields = rlp_decode(header)
-        if not isinstance(fields, list) or len(fields) < FIELDS_MIN or len(fields[_RECEIPTS_ROOT]) != 32:
-            raise ValueError("not a header")
-        number, timestamp = (int.from_bytes(fields[place], "big") for place in (_NUMBER, _TIMESTAMP))
-    except Exception as error:
+        if not isinstance(fields, list) or len(fields) < FIELDS_MIN:
+            raise ValueError("a header has at least 15 fields")
+        root, number, timestamp = fields[_RECEIPTS_ROOT], fields[_NUMBER], fields[_TIMESTAMP]
+        if not isinstance(root, bytes) or len(root) != 32:
+            raise ValueError("a receipts root has 32 bytes")
+        return Header(keccak256(header), int.from_bytes(number, "big"), int.from_bytes(timestamp, "big"), root)
+    except Exception as error:  # rlp's errors for hostile bytes share no base but this
         raise Invalid("receipt_unproven", f"The block header cannot be read: {error!s:.100}") from None
-    return Header(keccak256(header), number, timestamp, fields[_RECEIPTS_ROOT])
 
 
 def header_hash(header: bytes) -> bytes:
@@ -87,24 +101,46 @@ def header_hash(header: bytes) -> bytes:
 
 
 def verify_receipt(header: bytes, index: int, proof: Sequence[bytes]) -> Receipt:
-    """The receipt at `index`, if `proof` leads to it from the header's receipts root. Raises: Invalid(receipt_unproven)."""
+    """The receipt at `index`, if `proof` leads to it from the header's receipts root. Raises: Invalid(receipt_unproven).
+
+    The proof is the trie path's nodes, root first, with none missing and none too many.
+    """
     root = read_header(header).receipts_root
     try:
-        raw = trie_value(root, rlp_encode(_minimal(index)), proof)
-        fields = rlp_decode(raw[1:] if raw[0] < 0x80 else raw)
-        status, _gas, _bloom, logs = fields
-        found = tuple(("0x" + address.hex(), tuple(topics), data) for address, topics, data in logs)
-    except Exception as error:
+        return _read_receipt(trie_value(root, _key(index), proof))
+    except Exception as error:  # trie's and rlp's errors for hostile bytes share no base but this
         raise Invalid("receipt_unproven", f"Receipt {index} is not proven: {error!r:.100}") from None
-    return Receipt(status=int.from_bytes(status, "big"), logs=found)
+
+
+def _read_receipt(raw: bytes) -> Receipt:
+    """Raises: ValueError, TypeError, rlp's DecodingError unless `raw` has a receipt's shape to the last field."""
+    status, _gas, _bloom, logs = rlp_decode(raw[1:] if raw[0] < 0x80 else raw)
+    if status not in (b"", b"\x01") or not isinstance(logs, list):
+        raise ValueError("a receipt has a status of 0 or 1, and logs")
+    return Receipt(status=len(status), logs=tuple(_read_log(*log) for log in logs))
+
+
+def _read_log(address: Any, topics: Any, body: Any) -> tuple[str, tuple[bytes, ...], bytes]:
+    if not all(isinstance(value, bytes) for value in (address, body, *topics)):
+        raise ValueError("a log's fields are bytes")
+    if not isinstance(topics, list) or len(address) != 20 or len(topics) > 4 or any(len(one) != 32 for one in topics):
+        raise ValueError("a log has a 20-byte address and at most four 32-byte topics")
+    return "0x" + address.hex(), tuple(topics), body
+
+
+def _key(index: int) -> bytes:
+    """Where the trie holds receipt `index`."""
+    return rlp_encode(_minimal(index))
 
 
 def _raw(text: str) -> bytes:
-    return bytes.fromhex(str(text)[2:])
+    if not text.startswith("0x"):
+        raise ValueError(f"{text!r:.40} is not 0x-hex")
+    return bytes.fromhex(text[2:])
 
 
 def _whole(text: str) -> bytes:
-    return _minimal(int(str(text), 16))
+    return _minimal(int(text, 16))
 
 
 def _minimal(value: int) -> bytes:

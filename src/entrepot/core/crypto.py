@@ -11,7 +11,7 @@ import rlp
 from Crypto.Hash import keccak as _keccak
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from trie import HexaryTrie
+from trie.hexary import HexaryTrie
 
 SECP256K1_HALF_N = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
@@ -88,12 +88,20 @@ def trie_proof(entries: Mapping[bytes, bytes], key: bytes) -> list[bytes]:
     trie = HexaryTrie(db={})
     for name, value in entries.items():
         trie[name] = value
-    return [rlp_encode(node) for node in trie.get_proof(key)]
+    return _trie_path(trie, key)
 
 
 def trie_value(root: bytes, key: bytes, proof: Sequence[bytes]) -> bytes:
-    """The value that `proof` shows under `key`. Raises: trie's BadTrieProof, ValueError if there is none."""
-    value = bytes(HexaryTrie.get_from_proof(root, key, [rlp.decode(node) for node in proof]))
-    if not value:
-        raise ValueError("the trie has no such entry")
+    """The value that `proof` shows under `key`; the proof is the path's nodes, root first, and nothing else.
+
+    Raises: ValueError if there is no such value or a node too many; trie's and rlp's own errors for anything malformed.
+    """
+    trie = HexaryTrie(db={keccak256(node): node for node in proof}, root_hash=root)
+    value = bytes(trie[key])
+    if not value or _trie_path(trie, key) != list(proof):
+        raise ValueError("the proof is not the path to an entry")
     return value
+
+
+def _trie_path(trie: HexaryTrie, key: bytes) -> list[bytes]:
+    return [rlp_encode(node) for node in trie.get_proof(key)]  # type: ignore[no-untyped-call]

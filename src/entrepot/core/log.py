@@ -13,6 +13,7 @@ from .crypto import sha256
 ReadNode = Callable[[int, int], bytes]
 Node = tuple[int, int, bytes]
 
+HASH_BYTES = 32
 EMPTY_ROOT = sha256(b"")
 
 
@@ -66,8 +67,12 @@ def consistency_proof(old: int, new: int, read_node: ReadNode) -> list[bytes]:
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
-    """True if `proof` leads from the leaf hash to the root. Source: RFC 9162 section 2.1.3.2."""
-    if not 0 <= index < size:
+    """True if `proof` leads from the leaf hash to the root. Source: RFC 9162 section 2.1.3.2.
+
+    Size and root belong together: take both from one checkpoint. A path can fit two sizes that have the same shape
+    above this leaf (leaf 0 of 3 and of 4), so the proof itself does not show the size.
+    """
+    if not 0 <= index < size or not _are_hashes(leaf, root, *proof):
         return False
     place, last, hash_ = index, size - 1, leaf
     for sibling in proof:
@@ -85,7 +90,7 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
 
 def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, proof: Sequence[bytes]) -> bool:
     """True if the log of `new_root` begins with that of `old_root`. Source: RFC 9162 section 2.1.4.2."""
-    if not 0 < old <= new:
+    if not 0 < old <= new or not _are_hashes(old_root, new_root, *proof):
         return False
     if old == new:
         return not proof and old_root == new_root
@@ -109,6 +114,10 @@ def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, pro
     return last == 0 and from_old == old_root and from_new == new_root
 
 
+def _are_hashes(*values: bytes) -> bool:
+    return all(len(value) == HASH_BYTES for value in values)
+
+
 def _split(size: int) -> int:
     """The largest power of two smaller than `size`."""
     return int(1 << (size - 1).bit_length() - 1)
@@ -128,7 +137,10 @@ def _subproof(old: int, start: int, end: int, read_node: ReadNode, *, is_known: 
         return [] if is_known else [_range_root(start, end, read_node)]
     half = _split(end - start)
     if old <= half:
-        return [*_subproof(old, start, start + half, read_node, is_known=is_known), _range_root(start + half, end, read_node)]
+        return [
+            *_subproof(old, start, start + half, read_node, is_known=is_known),
+            _range_root(start + half, end, read_node),
+        ]
     left = _range_root(start, start + half, read_node)
     return [*_subproof(old - half, start + half, end, read_node, is_known=False), left]
 

@@ -169,8 +169,8 @@ class Checks(Protocol):
     def free(self, settlement: str, *, at: int) -> None:
         """Gives a settlement's reservations back."""
 
-    def reserved(self, participant: str, *, since: int) -> int:
-        """Unfreed reservations in minor units."""
+    def reserved(self, participant: str, *, since: int, but_not: str = "") -> int:
+        """Unfreed reservations in minor units, without those of the settlement `but_not`."""
 
     def register_invoice(self, *, key: str, fingerprint: str, settlement: str) -> tuple[str, str] | None:
         """Registers, or returns (settlement, fingerprint) of the live one that holds the key."""
@@ -240,6 +240,9 @@ class Transaction(Protocol):
     rails: Rails
     outbox: Outbox
     ledger: Ledger
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """What happens inside is undone if it raises; the transaction goes on."""
 
 
 class Store(Protocol):

@@ -7,15 +7,16 @@ understood is set aside and shown, and the rest goes on.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
+
+import structlog
 
 from entrepot.core.canonical import Json
 from entrepot.core.crypto import sha256
-from entrepot.core.errors import Unavailable
 from entrepot.core.lifecycle import Role, State
 from entrepot.core.settlement import Settlement
-from entrepot.rails.rail import RailEvent
+from entrepot.rails.rail import Cursor as RailCursor
+from entrepot.rails.rail import Observed, ProvenReceipt, RailEvent
 from entrepot.store.records import Cursor, InboxItem, KeptReceipt
 
 from .answers import answered
@@ -26,24 +27,29 @@ from .tell import paid_messages
 
 SOURCE = "rail"
 
+log = structlog.get_logger(__name__)
+
 
 def watch(ctx: Context) -> int:
     """Reads what is new on the rail into the inbox; returns how many events. Raises: Unavailable."""
     rail = ctx.rail
+    rail.tend()
     with ctx.store.work() as tx:
         kept = tx.rails.cursor(rail.name)
-    observed = rail.observe(_rail_cursor(kept))
-    receipts = {event.transaction: rail.receipt(event.transaction) for event in observed.events if event.is_final}
+    observed = rail.observe(_read_cursor(kept))
+    final = [event for event in observed.events if event.is_final]
+    receipts = {hash_: rail.receipt(hash_) for hash_ in {event.transaction for event in final}}
     with ctx.store.work() as tx:
-        for event in observed.events:
+        for event in final:
             settlement = tx.settlements.by_escrow(event.escrow)
-            if settlement is None or not event.is_final:
-                continue
-            tx.inbox.put(_item(ctx, event, settlement.id, asdict(receipts[event.transaction])))
+            if settlement is not None:
+                tx.inbox.put(_item(ctx, event, settlement.id, receipts[event.transaction]))
         tx.rails.put_cursor(_kept_cursor(ctx, observed))
-    if observed.events:
+    if observed.alarm:
+        log.error("rail alarm", rail=rail.name, alarm=observed.alarm)
+    if final:
         ctx.store.wake()
-    return len(observed.events)
+    return len(final) + observed.is_behind
 
 
 def on_rail(batch: Batch, item: InboxItem) -> Json:
@@ -168,15 +174,35 @@ def _moved(facts: dict[str, Any], *amounts: str) -> dict[str, Any]:
     return _place(facts) | {name: str(int(facts[name])) for name in amounts}
 
 
-def _item(ctx: Context, event: RailEvent, settlement: str, receipt: dict[str, Any]) -> InboxItem:
+def _read_cursor(kept: Cursor | None) -> RailCursor | None:
+    if kept is None or not kept.block_hash:
+        return None
+    return RailCursor(kept.block, kept.block_hash, kept.final_block, kept.final_hash, kept.final_time)
+
+
+def _kept_cursor(ctx: Context, observed: Observed) -> Cursor:
+    """`seen_at` is the machine's clock: it says that the watcher lives, whatever the sandbox clock says."""
+    at = observed.cursor
+    return Cursor(
+        name=ctx.rail.name, block=at.block, block_hash=at.block_hash, final_block=at.final_block, final_hash=at.final_hash,
+        final_time=at.final_time, seen_at=ctx.now() - ctx.offset_s, alarm=observed.alarm,
+    )  # fmt: skip
+
+
+def _item(ctx: Context, event: RailEvent, settlement: str, receipt: ProvenReceipt) -> InboxItem:
     body: Json = {
         "kind": event.kind,
         "escrow": event.escrow,
         "transaction": event.transaction,
         "block_number": event.block_number,
+        "block_hash": event.block_hash,
         "block_time": event.block_time,
         "facts": dict(event.facts),
-        "receipt": {name: _text(value) for name, value in receipt.items()},
+        "receipt": {
+            "header": receipt.header.hex(),
+            "index": receipt.index,
+            "proof": [node.hex() for node in receipt.proof],
+        },
     }
     return InboxItem(
         id=ctx.new_id(), source=SOURCE, key=event.key, kind="rail", body=body,
@@ -184,21 +210,14 @@ def _item(ctx: Context, event: RailEvent, settlement: str, receipt: dict[str, An
     )  # fmt: skip
 
 
-def _text(value: Any) -> Any:
-    """Binary as hex, lists of it too."""
-    if isinstance(value, bytes):
-        return value.hex()
-    return [_text(entry) for entry in value] if isinstance(value, (list, tuple)) else value
-
-
 def _receipt(batch: Batch, settlement: Settlement, item: InboxItem) -> KeptReceipt:
     receipt = item.body["receipt"]
     return KeptReceipt(
         settlement=settlement.id,
         chain=batch.ctx.rail.chain,
-        transaction=receipt["transaction"],
-        block_number=receipt["block_number"],
-        block_hash=receipt["block_hash"],
+        transaction=item.body["transaction"],
+        block_number=item.body["block_number"],
+        block_hash=item.body["block_hash"],
         header=bytes.fromhex(receipt["header"]),
         index=receipt["index"],
         proof=tuple(bytes.fromhex(node) for node in receipt["proof"]),

@@ -16,6 +16,7 @@ from entrepot.core.settlement import Settlement
 from entrepot.core.terms import Line, Schedule, Terms, require_signed
 from entrepot.documents.invoice import Invoice, duplicate_keys, fingerprint, read_invoice
 from entrepot.documents.stated import StatedParty
+from entrepot.messages.payment import Agent
 from entrepot.messages.sayable import require_sayable
 from entrepot.store.records import InboxItem, Participant
 
@@ -181,7 +182,8 @@ def _give_quote(
 ) -> Settlement:
     """Quotes, writes the terms and has them in the log by their hash."""
     terms = _terms(batch, settlement, invoice, parties, asked, quote_invoice(batch, invoice.payable))
-    require_sayable(terms)
+    regime = batch.ctx.regime(batch.now)
+    require_sayable(terms, operator=Agent(regime.operator), holder=regime.escrow_holder)
     settlement = batch.happen(
         settlement, "quote_given", Role.OPERATOR,
         {

@@ -14,7 +14,7 @@ from entrepot.core.money import Money
 from entrepot.core.settlement import Settlement
 from entrepot.messages.camt054 import camt_054
 from entrepot.messages.pacs008 import pacs_008
-from entrepot.messages.payment import SettledPayment
+from entrepot.messages.payment import Agent, SettledPayment
 from entrepot.store.records import OutboxItem, Paper
 
 from .batch import Batch
@@ -41,14 +41,19 @@ class Messages:
 
 def paid_messages(batch: Batch, settlement: Settlement, direction: str, facts: dict[str, Any]) -> Messages:
     """pacs.008 to the receiver's bank and camt.054 to both sides, for one payout that is final on the rail."""
-    terms = read_terms(batch, settlement)
+    terms, regime = read_terms(batch, settlement), batch.ctx.regime(batch.now)
+    asset = terms.price.asset
     payment = SettledPayment.of(
         terms,
         direction=direction,
-        amount=Money(int(facts["amount_minor"]), terms.price.asset),
+        amount=Money(int(facts["amount_minor"]), asset),
+        fee=Money(int(facts.get("fee_minor", 0)), asset),
         transaction=facts["transaction"],
         block=int(facts["block"]),
         settled_at=int(facts["block_time"]),
+        operator=Agent(regime.operator),
+        holder=regime.escrow_holder,
+        escrow=settlement.escrow,
     )
     both, payee = (settlement.seller, settlement.buyer), settlement.seller if direction == "release" else settlement.buyer
     bodies = {"pacs.008": (pacs_008(payment), both), "camt.054.credit": (camt_054(payment, "credit"), (payee,))}

@@ -1,0 +1,136 @@
+"""`ledger`, `reconcile`, `log`: the books, whether everything agrees, and proofs from the log."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from entrepot.__main__ import app, ledger_app, log_app, show
+from entrepot.core import log as merkle
+from entrepot.core.bookkeeping import accounts_of
+from entrepot.core.canonical import hex0x
+from entrepot.core.errors import Unknown
+from entrepot.store.store import PAGE_MAX, Transaction
+
+
+def _accounts(tx: Transaction) -> list[dict[str, str]]:
+    rows: dict[str, dict[str, str]] = {}
+    after = ""
+    while True:
+        page = tx.settlements.page(after=after, limit=PAGE_MAX)
+        for one in page:
+            for entry in accounts_of(one) if one.asset else ():
+                rows[entry.id] = {"id": entry.id, "class": entry.account_class.value, "owner": entry.owner, "asset": entry.asset}
+        if len(page) < PAGE_MAX:
+            return list(rows.values())
+        after = page[-1].id
+
+
+@ledger_app.command
+def accounts(*, json: bool = False) -> None:
+    """All accounts with class, owner and asset."""
+    from entrepot.wire import open_store
+
+    with open_store("work") as store, store.work() as tx:
+        rows = _accounts(tx)
+    lines = [f"{row['id']}  {row['class']:<8} {row['owner']}" for row in rows]
+    show({"schema": "entrepot/accounts/1", "accounts": rows}, lines, as_json=json)
+
+
+@ledger_app.command
+def balances(*, at: int | None = None, json: bool = False) -> None:
+    """Balances in minor units, now or after all transfers up to a time (Unix seconds)."""
+    from entrepot.wire import open_store
+
+    with open_store("work") as store, store.work() as tx:
+        rows = _accounts(tx)
+        found = tx.ledger.balances([row["id"] for row in rows], at=at)
+    held = [row | {"posted_minor": str(found[row["id"]].posted_minor), "pending_out_minor": str(found[row["id"]].debits_pending)}
+            for row in rows if row["id"] in found]  # fmt: skip
+    lines = [f"{row['class']:<8} {row['owner']}  {row['posted_minor']}" for row in held]
+    show({"schema": "entrepot/balances/1", "balances": held}, lines, as_json=json)
+
+
+@ledger_app.command
+def check(*, json: bool = False) -> int:
+    """Per asset, the sum of all accounts is zero, and every balance follows from its transfers."""
+    from entrepot.wire import open_store
+
+    with open_store("work") as store, store.work() as tx:
+        rows = _accounts(tx)
+        found = tx.ledger.balances([row["id"] for row in rows])
+    sums: dict[str, int] = {}
+    for row in rows:
+        if row["id"] in found:
+            sums[row["asset"]] = sums.get(row["asset"], 0) + found[row["id"]].posted_minor
+    ok = not any(sums.values())
+    body = {"schema": "entrepot/ledger-check/1", "ok": ok, "sums_minor": {asset: str(total) for asset, total in sums.items()}}
+    show(body, [f"{asset}: sum {total}" for asset, total in sums.items()] or ["No accounts."], as_json=json)
+    return 0 if ok else 1
+
+
+@ledger_app.command
+def post(file: Path, *, ledger: Path, json: bool = False) -> int:
+    """Posts the transfers of a JSON Lines file to a stand-alone ledger (never the settlement books)."""
+    from entrepot.store.standalone_ledger import post_file
+
+    answers = post_file(file, ledger)
+    body = {"schema": "entrepot/postings/1", "answers": [{"id": id_, "answer": answer.value} for id_, answer in answers]}
+    show(body, [f"{id_}  {answer.value}" for id_, answer in answers], as_json=json)
+    return 0 if all(answer.value in ("posted", "exists") for _, answer in answers) else 3
+
+
+@app.command
+def reconcile(*, json: bool = False) -> int:
+    """Compares books, chain (read from the node only) and messages (parsed from what was sent). Exit 3 on a difference."""
+    from entrepot.wire import open_rail, open_store
+    from entrepot.workflows.reconcile import reconcile as compare
+
+    with open_store("work") as store:
+        looked, found = compare(store, open_rail(store))
+    rows = [asdict(entry) for entry in found]
+    lines = [f"{row['settlement']} {row['about']}: books {row['books']}, other side {row['other']}" for row in rows]
+    body = {"schema": "entrepot/reconciliation/1", "settlements": looked, "differences": rows}
+    show(body, [f"{looked} settlements, {len(rows)} differences", *lines], as_json=json)
+    return 3 if rows else 0
+
+
+@log_app.command
+def checkpoint(*, json: bool = False) -> None:
+    """The newest signed checkpoint."""
+    from entrepot.wire import open_store
+
+    with open_store("work") as store, store.work() as tx:
+        found = tx.log.checkpoint()
+    if found is None:
+        raise Unknown("not_found", "There is no checkpoint yet.")
+    show({"schema": "entrepot/checkpoint/1", "size": found[0], "note": found[1]}, [found[1]], as_json=json)
+
+
+@log_app.command
+def prove(settlement: str, *, json: bool = False) -> None:
+    """Inclusion proofs of a settlement's leaves under the newest checkpoint."""
+    from entrepot.wire import open_store
+
+    with open_store("work") as store, store.work() as tx:
+        newest, events = tx.log.checkpoint(), tx.settlements.events(settlement)
+        if newest is None or not events:
+            raise Unknown("not_found", f"Settlement {settlement} has no leaves in the log.")
+        rows = [{"index": entry.index, "leaf": entry.leaf.decode(),
+                 "proof": [hex0x(node) for node in merkle.inclusion_proof(entry.index, newest[0], tx.log.node)]}
+                for entry in events]  # fmt: skip
+    body = {"schema": "entrepot/inclusion/1", "checkpoint": newest[1], "leaves": rows}
+    show(body, [f"leaf {row['index']} of {newest[0]}: {len(row['proof'])} nodes" for row in rows], as_json=json)
+
+
+@log_app.command
+def consistency(old: int, new: int, *, json: bool = False) -> None:
+    """The proof that the log of size NEW begins with the log of size OLD."""
+    from entrepot.core.errors import Invalid
+    from entrepot.wire import open_store
+
+    with open_store("work") as store, store.work() as tx:
+        if not 0 < old <= new <= tx.log.size():
+            raise Invalid("malformed", f"0 < OLD <= NEW <= {tx.log.size()}.")
+        proof = [hex0x(node) for node in merkle.consistency_proof(old, new, tx.log.node)]
+    show({"schema": "entrepot/consistency/1", "old": old, "new": new, "proof": proof}, proof, as_json=json)

@@ -1,0 +1,123 @@
+"""`./run demo`: starts the house, admits the cast, plays the stories, verifies the evidence, and keeps serving."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from entrepot.core.errors import EntrepotError
+from entrepot.settings import read_settings
+
+from .cast import Casting, Credentials
+from .client import Problem
+from .house import House
+from .own_invoice import settle_invoice
+from .report import SCHEMA, bundle_of, settlement_report, tampered, verified
+from .stories import Teller, Told
+
+DUPLICATE_EXIT = 3
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the demo; exit 0 if every story ended as told, 3 for an invoice that was settled before."""
+    options = _options(argv)
+    say = (lambda text: print(text, file=sys.stderr, flush=True)) if options.json else (lambda text: print(text, flush=True))
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: _interrupted(stopping))
+    house = House(read_settings(), say)
+    try:
+        house.start()
+        seed = options.seed or secrets.token_hex(3)
+        say(f"This run's seed is {seed}.")
+        result, code = _play(house, options, seed, say)
+        if options.json:
+            print(json.dumps(result), flush=True)
+        if not options.exit and not code:
+            _serve(house, say, stopping)
+        return code
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        house.stop()
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./run demo", description="Settles real trades on this machine.")
+    parser.add_argument("--exit", action="store_true", help="stop afterwards instead of serving on")
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    parser.add_argument("--invoice", type=Path, help="settle this UBL 2.1 or CII invoice instead of the stories")
+    parser.add_argument("--seed", default="", help="the stories' invoice numbers come from it")
+    return parser.parse_args(argv)
+
+
+def _interrupted(stopping: threading.Event) -> None:
+    if stopping.is_set():
+        return
+    stopping.set()
+    raise KeyboardInterrupt
+
+
+def _play(house: House, options: argparse.Namespace, seed: str, say: Any) -> tuple[dict[str, Any], int]:
+    settings = house.settings
+    casting = Casting(Credentials(settings.credentials_path), house.base_url, house.chain_id, house.examiner_key())
+    casting.examiner(house.examiner_participant())
+    cast = casting.cast()
+    teller = Teller(cast, seed, say)
+    told: list[Told] = []
+    if options.invoice:
+        try:
+            told.append(settle_invoice(teller, casting, options.invoice.read_bytes()))
+        except (Problem, EntrepotError) as refused:
+            code = refused.code
+            say(f"{options.invoice.name}: {refused}")
+            failed = {"schema": SCHEMA, "verification_key": str(settings.verification_key_path), "settlements": [],
+                      "refused": {"code": code, "message": str(refused)}}  # fmt: skip
+            return failed, DUPLICATE_EXIT if code == "duplicate_invoice" else 3
+    else:
+        told = [story() for story in (teller.clean, teller.review, teller.refused, teller.gone)]
+    return _report(house, cast.operators[0], told, say)
+
+
+def _report(house: House, operator: Any, told: list[Told], say: Any) -> tuple[dict[str, Any], int]:
+    settings, code = house.settings, 0
+    house.wait_delivered(operator)
+    settlements = []
+    for one in told:
+        bundle = bundle_of(operator, one.settlement, settings.home / "bundles")
+        began = time.monotonic()
+        exit_code, checks = verified(bundle, settings.verification_key_path)
+        one.seconds["verified"] = round(time.monotonic() - began, 3)
+        failed = [check for check in checks.get("checks", []) if check["status"] == "failed"]
+        say(f"entrepot verify {bundle.name}: {'every check ok or named as not checked' if not exit_code else failed or checks}")
+        code = code or (1 if exit_code else 0)
+        settlements.append(
+            settlement_report(operator, one, bundle=bundle, checks=checks, messages=settings.messages_dir, chain_id=house.chain_id)
+        )
+    first = Path(settlements[0]["bundle"])
+    exit_code, checks = verified(tampered(first), settings.verification_key_path)
+    parts = sorted({check["part"] for check in checks.get("checks", []) if check["status"] == "failed"})
+    say(f"The same with one byte changed: refused (exit {exit_code}), because of {', '.join(parts) or checks}.")
+    code = code or (0 if exit_code == 3 else 1)
+    for one in settlements:
+        say(f"{one['story']:>8}  {one['state']:<9} {one['invoice']['number']}")
+    key = str(settings.verification_key_path)
+    return {"schema": SCHEMA, "verification_key": key, "settlements": settlements}, code
+
+
+def _serve(house: House, say: Any, stopping: threading.Event) -> None:
+    say(f"\nServing on {house.base_url} (API page: {house.base_url}/docs). Credentials: {house.settings.credentials_path}")
+    say("Ctrl-C stops everything.")
+    while not stopping.wait(1.0):
+        house.require_alive()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

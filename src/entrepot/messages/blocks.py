@@ -1,0 +1,166 @@
+"""The parts that our messages share: parties, agents, accounts, remittance and supplementary data as ISO 20022 XML."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime
+
+from lxml import etree
+
+from entrepot.core.canonical import unhex
+from entrepot.core.errors import Invalid, declare
+from entrepot.core.money import Money
+from entrepot.core.party import Party, wallet_address
+
+from .payment import Agent, SettledPayment, iso_rate_half_even, iso_text
+from .schemas import ISO, require_valid
+
+OURS = "urn:entrepot:iso20022:settled-payment:1"
+ROOT = "SettledPayment"
+ID_CHARS_MAX = 35  # ISO 20022 Max35Text
+TEXT_CHARS_MAX = 140  # ISO 20022 Max140Text
+ADDITIONAL_MAX = 3  # occurrences of AddtlRmtInf
+WALLET, ESCROW = "DLTW", "DLTE"  # our account types: a wallet, an escrow contract
+WALLET_SCHEME, ESCROW_SCHEME = "EVM-ADDRESS-BASE32", "ENTREPOT-SETTLEMENT"
+NOT_PROVIDED = "NOTPROVIDED"  # what banks write where a mandatory party is not known. Source: EPC rulebooks
+
+declare("Invalid", message_text_unsayable="A text holds characters that no XML message can carry.")
+
+
+def document(kind: str, name: str) -> tuple[etree._Element, etree._Element]:
+    """A new `Document` of the type, and its one child."""
+    root = etree.XML(f'<Document xmlns="{ISO}{kind}"/>')
+    return root, add(root, name)
+
+
+def add(parent: etree._Element, path: str, text: str | None = None, *, ccy: str = "") -> etree._Element:
+    """Appends one new element for each step of `path` and returns the last. Raises: Invalid(message_text_unsayable)."""
+    namespace = etree.QName(parent).namespace
+    for step in path.split("/"):
+        parent = etree.SubElement(parent, f"{{{namespace}}}{step}")
+    if ccy:
+        parent.set("Ccy", ccy)
+    try:
+        parent.text = text
+    except ValueError:
+        raise Invalid("message_text_unsayable", f"{text!r:.80} cannot stand in XML.", path=path) from None
+    return parent
+
+
+def add_amount(parent: etree._Element, path: str, money: Money) -> etree._Element:
+    """An amount in an ISO 4217 currency."""
+    return add(parent, path, iso_text(money), ccy=money.asset.id)
+
+
+def add_party(parent: etree._Element, path: str, party: Party) -> None:
+    """Name, LEI, registration and country of residence; a registration that ISO 20022 has no room for is left out."""
+    place = add(parent, path)
+    add(place, "Nm", party.name)
+    registration = party.registration if len(party.registration) <= ID_CHARS_MAX else ""
+    if party.lei or registration:
+        identified = add(place, "Id/OrgId")
+        if party.lei:
+            add(identified, "LEI", party.lei)
+        if registration:
+            other = add(identified, "Othr")
+            add(other, "Id", registration)
+            add(other, "SchmeNm/Cd", "COID")
+    add(place, "CtryOfRes", party.country)
+
+
+def add_agent(parent: etree._Element, path: str, agent: Agent) -> None:
+    """A bank or VASP by LEI and name; NOTPROVIDED if neither is known."""
+    place = add(parent, f"{path}/FinInstnId")
+    if agent.lei:
+        add(place, "LEI", agent.lei)
+    if agent.name:
+        add(place, "Nm", agent.name)
+    if not (agent.lei or agent.name):
+        add(place, "Othr/Id", NOT_PROVIDED)
+
+
+def add_wallet(parent: etree._Element, path: str, account: str) -> etree._Element:
+    """A wallet: `account` is CAIP-10; its address in base32 is the 32 characters that fit into `Othr/Id`."""
+    return _account(parent, path, wallet_short_id(account), WALLET_SCHEME, WALLET, account)
+
+
+def add_escrow(parent: etree._Element, path: str, payment: SettledPayment) -> etree._Element:
+    """The escrow's account: known by its settlement, and by CAIP-10 where its address is known."""
+    return _account(parent, path, payment.terms.settlement, ESCROW_SCHEME, ESCROW, payment.escrow_account)
+
+
+def wallet_short_id(account: str) -> str:
+    """The address of a CAIP-10 account in base32 without padding: 32 characters, nothing lost. Source: RFC 4648."""
+    return base64.b32encode(unhex(wallet_address(account), size=20)).decode()
+
+
+def _account(parent: etree._Element, path: str, short: str, scheme: str, kind: str, proxy: str) -> etree._Element:
+    place = add(parent, path)
+    other = add(place, "Id/Othr")
+    add(other, "Id", short)
+    add(other, "SchmeNm/Prtry", scheme)
+    add(place, "Tp/Prtry", kind)
+    if proxy:
+        known = add(place, "Prxy")
+        add(known, "Tp/Cd", "EWAL")
+        add(known, "Id", proxy)
+    return place
+
+
+def token_code(payment: SettledPayment) -> str:
+    """`DTID/…` of a registered token (ISO 24165), else `TOKEN/SYMBOL`; what exactly it is says the CAIP-19 id."""
+    asset = payment.asset
+    return f"DTID/{asset.dti}"[:ID_CHARS_MAX] if asset.dti else f"TOKEN/{asset.symbol}"[:ID_CHARS_MAX]
+
+
+def add_exchange_rate(parent: etree._Element, payment: SettledPayment) -> None:
+    """`XchgRate`, rounded by `iso_rate_half_even`; only where `payment.instructed` is."""
+    rate = iso_rate_half_even(payment.rate)
+    assert rate is not None, "an instructed amount has a rate that fits"
+    add(parent, "XchgRate", f"{rate.normalize():f}")
+
+
+def add_remittance(parent: etree._Element, payment: SettledPayment) -> None:
+    """The invoice: structured number and date; a number of over 35 characters is given whole as further text."""
+    terms = payment.terms
+    place = add(parent, "RmtInf/Strd")
+    invoice = add(place, "RfrdDocInf")
+    add(invoice, "Tp/CdOrPrtry/Cd", "CINV")
+    if len(terms.invoice_number) <= ID_CHARS_MAX:
+        add(invoice, "Nb", terms.invoice_number)
+    add(invoice, "RltdDt", terms.invoice_date)
+    if len(terms.invoice_number) > ID_CHARS_MAX:
+        for start in range(0, min(len(terms.invoice_number), ADDITIONAL_MAX * TEXT_CHARS_MAX), TEXT_CHARS_MAX):
+            add(place, "AddtlRmtInf", terms.invoice_number[start : start + TEXT_CHARS_MAX])
+
+
+def add_supplement(parent: etree._Element, payment: SettledPayment, *, place: str) -> None:
+    """The exact facts in our own namespace: units, CAIP-19, transaction, wallets; `place` is what they are about."""
+    supplement = add(parent, "SplmtryData")
+    add(supplement, "PlcAndNm", place)
+    envelope = add(supplement, "Envlp")
+    ours = etree.SubElement(envelope, f"{{{OURS}}}{ROOT}", nsmap={"e": OURS})
+    for name, value in payment.facts().items():
+        if value != "":
+            add(ours, fact_tag(name), str(value))
+
+
+def fact_tag(name: str) -> str:
+    """`amount_minor` as the element `AmountMinor`."""
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
+def iso_time(at: int) -> str:
+    """Unix seconds as ISODateTime in UTC."""
+    return datetime.fromtimestamp(at, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00")
+
+
+def iso_date(at: int) -> str:
+    """Unix seconds as ISODate in UTC."""
+    return iso_time(at)[:10]
+
+
+def sealed(root: etree._Element) -> bytes:
+    """The bytes that go out, valid against the official schema. Raises: Invalid(message_invalid)."""
+    require_valid(root)
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)

@@ -1,0 +1,146 @@
+"""Inbox and outbox in PostgreSQL: claimed with SKIP LOCKED and leased by time; bodies and answers are sealed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from psycopg.types.json import Jsonb
+
+from entrepot.core.canonical import Json
+
+from .named_sql import load_sql
+from .postgres_keys import Keyring
+from .postgres_rows import Connection, Row, Rows, find_uuid, from_uuid, to_bytes, to_uuid
+from .records import InboxItem, OutboxItem
+
+_INBOX, _OUTBOX = load_sql("inbox"), load_sql("outbox")
+
+
+class PostgresInbox:
+    """What arrived, in order of arrival, each answered once."""
+
+    def __init__(self, connection: Connection, keyring: Keyring) -> None:
+        self._rows = Rows(connection, _INBOX)
+        self._keyring = keyring
+
+    def put(self, item: InboxItem) -> InboxItem:
+        """Stores it, or returns the item already stored under the same source and key."""
+        added = self._rows.run(
+            "put",
+            id=to_uuid(item.id),
+            source=item.source,
+            key=item.key,
+            kind=item.kind,
+            body=self._keyring.seal(item.participant, to_bytes(item.body), table="inbox.body", row=item.id),
+            body_sha256=item.body_sha256,
+            received_at=item.received_at,
+            participant=to_uuid(item.participant),
+            person=to_uuid(item.person),
+            role=item.role,
+            settlement=to_uuid(item.settlement),
+        )
+        kept = None if added else self.get(item.source, item.key)
+        return kept or item
+
+    def get(self, source: str, key: str) -> InboxItem | None:
+        """The item under this source and key."""
+        row = self._rows.one("get", source=source, key=key)
+        return self._item(row) if row else None
+
+    def claim(self, *, now: int, limit: int, lease_s: int) -> list[InboxItem]:
+        """Open items nobody holds, oldest first, one per settlement; `attempts` counts this claim too."""
+        rows = self._rows.all("claim", now=now, limit=limit, leased_until=now + lease_s)
+        self._keyring.fetch(row["body"] for row in rows)
+        return [self._item(row) for row in sorted(rows, key=lambda row: int(row["arrival"]))]
+
+    def answer(self, item_id: str, answer: Json, *, at: int) -> None:
+        """Answers an open item; the answer is sealed like what was asked."""
+        asked = self._rows.one("participant_of", id=find_uuid(item_id))
+        assert asked is not None, f"there is no inbox item {item_id}"
+        owner = from_uuid(asked["participant"])
+        sealed = self._keyring.seal(owner, to_bytes(answer), table="inbox.answer", row=item_id)
+        assert self._rows.run("answer", id=find_uuid(item_id), answer=sealed, at=at), f"{item_id} was answered before"
+
+    def set_aside(self, item_id: str, why: str, *, at: int) -> None:
+        """Takes a poisoned item out of the way; it stays visible."""
+        done = self._rows.run("set_aside", id=find_uuid(item_id), why=why, at=at)
+        assert done, f"there is no open inbox item {item_id}"
+
+    def stuck(self) -> list[InboxItem]:
+        """The items set aside, oldest first."""
+        return [self._item(row) for row in self._rows.all("stuck")]
+
+    def _item(self, row: Row) -> InboxItem:
+        item_id = row["id"].hex
+        body = self._keyring.unseal(row["body"], table="inbox.body", row=item_id)
+        answer = row["answer"] and self._keyring.unseal(row["answer"], table="inbox.answer", row=item_id)
+        return InboxItem(
+            id=item_id,
+            source=row["source"],
+            key=row["key"],
+            kind=row["kind"],
+            body=json.loads(body) if body is not None else {},
+            body_sha256=row["body_sha256"],
+            received_at=row["received_at"],
+            participant=from_uuid(row["participant"]),
+            person=from_uuid(row["person"]),
+            role=row["role"],
+            settlement=from_uuid(row["settlement"]),
+            attempts=row["attempts"],
+            answer=json.loads(answer) if answer else None,
+            set_aside=row["set_aside"],
+        )
+
+
+class PostgresOutbox:
+    """What is to be done outside."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._rows = Rows(connection, _OUTBOX)
+
+    def put(self, items: Sequence[OutboxItem]) -> None:
+        """An item whose `once` is there already is left alone."""
+        for item in items:
+            self._rows.run(
+                "put",
+                once=item.once,
+                kind=item.kind,
+                settlement=to_uuid(item.settlement),
+                body=Jsonb(item.body),
+                due_at=item.due_at,
+                attempts=item.attempts,
+                done_at=item.done_at,
+                error=item.error,
+            )
+
+    def claim(self, *, now: int, limit: int, lease_s: int) -> list[OutboxItem]:
+        """Due items nobody holds, oldest first; whoever dies with one delays it by the lease at most."""
+        rows = self._rows.all("claim", now=now, limit=limit, leased_until=now + lease_s)
+        return [_outbox_item(row) for row in sorted(rows, key=lambda row: (row["due_at"], row["arrival"]))]
+
+    def done(self, once: str, *, at: int) -> None:
+        """It was done; a second time changes nothing."""
+        assert self._rows.run("done", once=once, at=at), f"there is no outbox item {once}"
+
+    def retry(self, once: str, *, due_at: int, error: str) -> None:
+        """It failed and is due again; counts one attempt."""
+        self._rows.run("retry", once=once, due_at=due_at, error=error)
+
+    def open_count(self) -> int:
+        """How many are not done."""
+        row = self._rows.one("open_count")
+        return int(row["open"]) if row else 0
+
+
+def _outbox_item(row: Row) -> OutboxItem:
+    return OutboxItem(
+        once=row["once"],
+        kind=row["kind"],
+        settlement=from_uuid(row["settlement"]),
+        body=row["body"],
+        due_at=row["due_at"],
+        attempts=row["attempts"],
+        done_at=row["done_at"],
+        error=row["error"],
+    )

@@ -1,0 +1,68 @@
+"""The data keys of one transaction: fetched once, made when an owner first needs one, gone when erased."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from .named_sql import load_sql
+from .postgres_rows import Connection, Rows
+from .vault import DEPLOYMENT, DataKey, Vault, key_id_of, seal, unseal
+
+_SQL = load_sql("keys")
+_TRIES_MAX = 3
+
+
+class Keyring:
+    """Seals for an owner ("" is the deployment) and opens what was sealed, None once its key is erased."""
+
+    def __init__(self, connection: Connection, vault: Vault) -> None:
+        self._rows = Rows(connection, _SQL)
+        self._vault = vault
+        self._by_id: dict[str, DataKey | None] = {}
+        self._by_owner: dict[str, DataKey] = {}
+
+    def seal(self, owner: str, text: bytes, *, table: str, row: str) -> bytes:
+        """The sealed text; it opens only at the same table and row."""
+        return seal(self._key_of(owner or DEPLOYMENT), text, table=table, row=row)
+
+    def fetch(self, sealed: Iterable[bytes]) -> None:
+        """Fetches the keys of many sealed texts in one query."""
+        missing = {key_id_of(text) for text in sealed} - set(self._by_id)
+        if missing:
+            rows = self._rows.all("keys", ids=[UUID(key_id) for key_id in sorted(missing)])
+            found = {row["id"].hex: self._unwrapped(row["id"], row["owner"], row["wrapped"]) for row in rows}
+            self._by_id |= {key_id: found.get(key_id) for key_id in missing}
+
+    def unseal(self, sealed: bytes, *, table: str, row: str) -> bytes | None:
+        """The text, or None if its key was erased (or is not this reader's)."""
+        self.fetch([sealed])
+        key = self._by_id[key_id_of(sealed)]
+        return None if key is None else unseal(key, sealed, table=table, row=row)
+
+    def erase(self, owner: str) -> None:
+        """Destroys the owner's keys for good."""
+        self._rows.run("erase_keys", owner=UUID(owner))
+        self.forget()
+
+    def forget(self) -> None:
+        """Drops what was fetched: after a rollback a key made since may not exist."""
+        self._by_id.clear()
+        self._by_owner.clear()
+
+    def _key_of(self, owner: str) -> DataKey:
+        for _ in range(_TRIES_MAX):
+            if owner in self._by_owner:
+                return self._by_owner[owner]
+            row = self._rows.one("key_of_owner", owner=UUID(owner))
+            if row is None:
+                fresh, wrapped = self._vault.new_key(owner)
+                self._rows.run("add_key", id=UUID(fresh.id), owner=UUID(owner), wrapped=wrapped)
+                continue  # another transaction may have been first: read what stands
+            key = self._unwrapped(row["id"], row["owner"], row["wrapped"])
+            assert key is not None
+            self._by_owner[owner] = self._by_id[key.id] = key
+        return self._by_owner[owner]
+
+    def _unwrapped(self, key_id: UUID, owner: UUID, wrapped: bytes | None) -> DataKey | None:
+        return None if wrapped is None else self._vault.unwrap(key_id.hex, owner.hex, wrapped)

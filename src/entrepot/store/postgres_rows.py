@@ -1,0 +1,136 @@
+"""The edge between Python and PostgreSQL: ids, settlements as rows, errors, and one way to run a named query."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from entrepot.core.canonical import Json
+from entrepot.core.errors import Invalid, Unavailable, declare
+from entrepot.core.ids import parse_id
+from entrepot.core.lifecycle import State
+from entrepot.core.settlement import Settlement
+
+declare("Unavailable", store_unavailable="The database gave no final answer; the same request may be sent again.")
+
+Row = dict[str, Any]
+Connection = psycopg.Connection[Row]
+
+_DEFECTS = (psycopg.IntegrityError, psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns the driver's errors into ours.
+
+    Raises: Unavailable(store_unavailable) where no final answer came (a lost reply to COMMIT too), Invalid(malformed)
+    for what no column can hold, AssertionError where a constraint or privilege says that we are wrong.
+    """
+    try:
+        yield
+    except _DEFECTS as error:
+        raise AssertionError(f"the database refuses: {_constraint(error)}{error}") from error
+    except psycopg.DataError as error:
+        raise Invalid("malformed", "The input holds something that cannot be stored (such as a NUL character).") from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise Unavailable("store_unavailable", f"The database gave no final answer ({type(error).__name__}).") from error
+
+
+def _constraint(error: psycopg.Error) -> str:
+    return f"{error.diag.constraint_name}: " if error.diag.constraint_name else ""
+
+
+class Rows:
+    """Runs the named queries of one subject on one connection."""
+
+    def __init__(self, connection: Connection, queries: Mapping[str, bytes]) -> None:
+        self.connection = connection
+        self._queries = queries
+
+    def all(self, name: str, **parameters: Any) -> list[Row]:
+        """Every row."""
+        with translated():
+            return self.connection.execute(self._queries[name], parameters).fetchall()
+
+    def one(self, name: str, **parameters: Any) -> Row | None:
+        """The only row, or None."""
+        rows = self.all(name, **parameters)
+        assert len(rows) <= 1, f"{name} gave {len(rows)} rows"
+        return rows[0] if rows else None
+
+    def run(self, name: str, **parameters: Any) -> int:
+        """How many rows it touched."""
+        with translated():
+            return self.connection.execute(self._queries[name], parameters).rowcount
+
+
+def to_uuid(hex_id: str) -> UUID | None:
+    """An id as it is written, "" as NULL. Raises: Invalid(malformed)."""
+    return UUID(parse_id(hex_id)) if hex_id else None
+
+
+def find_uuid(hex_id: str) -> UUID | None:
+    """An id as it is looked up: what is no id finds nothing."""
+    try:
+        return to_uuid(hex_id)
+    except Invalid:
+        return None
+
+
+def find_uuids(hex_ids: Sequence[str]) -> list[UUID]:
+    """As `find_uuid`, for many."""
+    return [found for hex_id in hex_ids if (found := find_uuid(hex_id)) is not None]
+
+
+def from_uuid(value: UUID | None) -> str:
+    """Reads `to_uuid`."""
+    return value.hex if value is not None else ""
+
+
+_PLAIN = ("created_at", "seq", "step", "asset", "terms_hash", "escrow")
+_AMOUNTS = ("price_minor", "fee_minor", "funded_minor", "released_minor", "fee_accrued_minor", "refunded_minor")
+_COLUMNS = {"id", "seller", "buyer", "state", "awarded_minor", *_PLAIN, *_AMOUNTS}
+_REST = tuple(entry.name for entry in fields(Settlement) if entry.name not in _COLUMNS)
+
+
+def settlement_to_row(settlement: Settlement) -> Row:
+    """A snapshot as columns: what is queried or constrained apart, everything else in `rest`."""
+    act = settlement.next_act()
+    row: Row = {name: getattr(settlement, name) for name in (*_PLAIN, *_AMOUNTS, "awarded_minor")}
+    row |= {name: to_uuid(getattr(settlement, name)) for name in ("id", "seller", "buyer")}
+    row |= {"state": settlement.state.value, "due_act": act[0] if act else None, "due_at": act[1] if act else None}
+    row["rest"] = Jsonb({name: _plain(getattr(settlement, name)) for name in _REST})
+    return row
+
+
+def settlement_from_row(row: Row) -> Settlement:
+    """Reads `settlement_to_row`, exactly."""
+    rest = {name: tuple(value) if isinstance(value, list) else value for name, value in row["rest"].items()}
+    rest["suspended"] = tuple((State(state), since) for state, since in rest["suspended"])
+    return Settlement(
+        id=row["id"].hex,
+        seller=row["seller"].hex,
+        buyer=row["buyer"].hex,
+        state=State(row["state"]),
+        awarded_minor=None if row["awarded_minor"] is None else int(row["awarded_minor"]),
+        **{name: row[name] for name in _PLAIN},
+        **{name: int(row[name]) for name in _AMOUNTS},
+        **rest,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """A mapping as a dict, so that it is written as JSON; all else as it is."""
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def to_bytes(body: Json) -> bytes:
+    """JSON to be sealed."""
+    return json.dumps(body, separators=(",", ":")).encode()

@@ -1,0 +1,34 @@
+-- name: put
+INSERT INTO inbox (id, source, key, kind, body, body_sha256, received_at, participant, person, role, settlement)
+VALUES (%(id)s, %(source)s, %(key)s, %(kind)s, %(body)s, %(body_sha256)s, %(received_at)s, %(participant)s, %(person)s,
+        %(role)s, %(settlement)s)
+ON CONFLICT (source, key) DO NOTHING;
+
+-- name: get
+SELECT * FROM inbox WHERE source = %(source)s AND key = %(key)s;
+
+-- An item of a settlement waits for every older open item of it, leased or not.
+-- name: claim
+WITH free AS (
+    SELECT i.id FROM inbox i
+     WHERE i.answered_at IS NULL AND i.set_aside_at IS NULL AND i.leased_until <= %(now)s
+       AND NOT EXISTS (SELECT 1 FROM inbox o
+                        WHERE o.settlement = i.settlement AND o.arrival < i.arrival
+                          AND o.answered_at IS NULL AND o.set_aside_at IS NULL)
+     ORDER BY i.arrival LIMIT %(limit)s
+       FOR UPDATE SKIP LOCKED)
+UPDATE inbox i SET leased_until = %(leased_until)s, attempts = i.attempts + 1
+  FROM free WHERE i.id = free.id
+RETURNING i.*;
+
+-- name: answer
+UPDATE inbox SET answer = %(answer)s, answered_at = %(at)s WHERE id = %(id)s AND answered_at IS NULL;
+
+-- name: participant_of
+SELECT participant FROM inbox WHERE id = %(id)s;
+
+-- name: set_aside
+UPDATE inbox SET set_aside = %(why)s, set_aside_at = %(at)s WHERE id = %(id)s AND answered_at IS NULL;
+
+-- name: stuck
+SELECT * FROM inbox WHERE set_aside_at IS NOT NULL ORDER BY arrival;

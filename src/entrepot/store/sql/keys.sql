@@ -1,0 +1,11 @@
+-- name: keys
+SELECT id, owner, wrapped FROM data_keys WHERE id = ANY (%(ids)s);
+
+-- name: key_of_owner
+SELECT id, owner, wrapped FROM data_keys WHERE owner = %(owner)s AND wrapped IS NOT NULL;
+
+-- name: add_key
+INSERT INTO data_keys (id, owner, wrapped) VALUES (%(id)s, %(owner)s, %(wrapped)s) ON CONFLICT DO NOTHING;
+
+-- name: erase_keys
+UPDATE data_keys SET wrapped = NULL WHERE owner = %(owner)s AND wrapped IS NOT NULL;

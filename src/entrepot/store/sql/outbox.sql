@@ -1,0 +1,24 @@
+-- name: put
+INSERT INTO outbox (once, kind, settlement, body, due_at, attempts, done_at, error)
+VALUES (%(once)s, %(kind)s, %(settlement)s, %(body)s, %(due_at)s, %(attempts)s, %(done_at)s, %(error)s)
+ON CONFLICT (once) DO NOTHING;
+
+-- name: claim
+WITH free AS (
+    SELECT once FROM outbox
+     WHERE done_at IS NULL AND due_at <= %(now)s AND leased_until <= %(now)s
+     ORDER BY due_at, arrival LIMIT %(limit)s
+       FOR UPDATE SKIP LOCKED)
+UPDATE outbox o SET leased_until = %(leased_until)s
+  FROM free WHERE o.once = free.once
+RETURNING o.*;
+
+-- name: done
+UPDATE outbox SET done_at = coalesce(done_at, %(at)s), leased_until = 0 WHERE once = %(once)s;
+
+-- name: retry
+UPDATE outbox SET due_at = %(due_at)s, error = %(error)s, attempts = attempts + 1, leased_until = 0
+ WHERE once = %(once)s AND done_at IS NULL;
+
+-- name: open_count
+SELECT count(*) AS open FROM outbox WHERE done_at IS NULL;
