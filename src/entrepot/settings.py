@@ -33,6 +33,16 @@ class Settings:
         return self.home / "deployment.json"
 
     @property
+    def house_path(self) -> Path:
+        """Who operates and examines; written by `init`."""
+        return self.home / "house.json"
+
+    @property
+    def database_dir(self) -> Path:
+        """The embedded PostgreSQL's files."""
+        return self.home / "postgres"
+
+    @property
     def verification_key_path(self) -> Path:
         """What a verifier pins; public."""
         return self.home / "verification-key.json"

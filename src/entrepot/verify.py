@@ -10,7 +10,7 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from entrepot.core import log, note
 from entrepot.core.acts import EXAMINATION
@@ -37,9 +37,23 @@ declare("Invalid", bundle_unreadable="The bundle is not a canonical evidence bun
 
 # Vyper's create_minimal_proxy_to: an init prefix of its own around EIP-1167.
 _PROXY = (bytes.fromhex("602d3d8160093d39f3363d3d373d3d3d363d73"), bytes.fromhex("5af43d82803e903d91602b57fd5bf3"))
-_PAYS = {"funded": "FUND", "released": "RELEASE", "released_in_part": "RELEASE", "refunded": "REFUND", "rejected": "REJECT"}
-_ANNOUNCED = {"funded": "Funded", "presented": "Presented", "released": "Released", "released_in_part": "Released",
-              "refunded": "Refunded", "rejected": "Refunded", "returned": "Returned", "fee_claimed": "FeePaid"}  # fmt: skip
+_PAYS = {
+    "funded": "FUND",
+    "released": "RELEASE",
+    "released_in_part": "RELEASE",
+    "refunded": "REFUND",
+    "rejected": "REJECT",
+}
+_ANNOUNCED = {
+    "funded": "Funded",
+    "presented": "Presented",
+    "released": "Released",
+    "released_in_part": "Released",
+    "refunded": "Refunded",
+    "rejected": "Refunded",
+    "returned": "Returned",
+    "fee_claimed": "FeePaid",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +88,9 @@ def read_key(raw: bytes) -> Json:
     """The pinned keys. Raises: Invalid(bundle_unreadable)."""
     try:
         key = json.loads(raw)
-        known = key["schema"] == KEY_SCHEMA and {"checkpoint_key", "passport_signers", "chain_id", "factory"} <= set(key)
+        known = key["schema"] == KEY_SCHEMA and {"checkpoint_key", "passport_signers", "chain_id", "factory"} <= set(
+            key
+        )
     except (ValueError, KeyError, TypeError):
         known = False
     if not known:
@@ -109,7 +125,9 @@ def _guarded(check: Callable[[Bundle], Iterator[Check]], bundle: Bundle) -> list
     try:
         found.extend(check(bundle))
     except (EntrepotError, AssertionError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        found.append(Check(getattr(check, "__name__", "receipts").lstrip("_"), "well formed", "failed", repr(error)[:200]))
+        found.append(
+            Check(getattr(check, "__name__", "receipts").lstrip("_"), "well formed", "failed", repr(error)[:200])
+        )
     return found
 
 
@@ -126,13 +144,22 @@ def _assets(terms: Json) -> AssetRegistry:
 def _manifest(body: Json, key: Json) -> Iterator[Check]:
     """Every part has the hash that the operator signed for it."""
     parts, manifest = body["parts"], body["manifest"]
-    if not isinstance(parts, dict) or not isinstance(manifest, dict) or set(parts) != set(PARTS) or set(manifest) != set(PARTS):
+    if (
+        not isinstance(parts, dict)
+        or not isinstance(manifest, dict)
+        or set(parts) != set(PARTS)
+        or set(manifest) != set(PARTS)
+    ):
         yield Check("manifest", "has every part once", "failed")
         return
     try:
         _, public = note.parse_key(key["checkpoint_key"])
         signature = unhex(body["manifest_signature"], size=64)
-        yield _said("manifest", "signed by the pinned checkpoint key", ed25519_verify(public, signature, manifest_message(manifest)))
+        yield _said(
+            "manifest",
+            "signed by the pinned checkpoint key",
+            ed25519_verify(public, signature, manifest_message(manifest)),
+        )
     except (EntrepotError, TypeError, ValueError) as error:
         yield Check("manifest", "signed by the pinned checkpoint key", "failed", str(error)[:200])
     for name in PARTS:
@@ -144,8 +171,11 @@ def _terms(bundle: Bundle) -> Iterator[Check]:
     """The terms are signed by both wallets, and name the pinned chain and factory."""
     terms, key = bundle.terms, bundle.key
     yield _said("terms", "are of this settlement", terms.settlement == bundle.parts["settlement"]["id"])
-    yield _said("terms", "name the pinned chain and factory",
-                (terms.venue.chain_id, terms.venue.factory) == (key["chain_id"], str(key["factory"]).lower()))  # fmt: skip
+    yield _said(
+        "terms",
+        "name the pinned chain and factory",
+        (terms.venue.chain_id, terms.venue.factory) == (key["chain_id"], str(key["factory"]).lower()),
+    )
     signatures = bundle.parts["signatures"]
     for side, party in (("seller", terms.seller), ("buyer", terms.buyer)):
         if side not in signatures:
@@ -161,7 +191,12 @@ def _terms(bundle: Bundle) -> Iterator[Check]:
         yield Check("settlement", "escrow address follows from the terms", "not checked", "no implementation pinned")
         return
     expected = escrow_address(terms, implementation)
-    yield _said("settlement", "escrow address follows from the terms", expected == bundle.parts["settlement"]["escrow"], expected)
+    yield _said(
+        "settlement",
+        "escrow address follows from the terms",
+        expected == bundle.parts["settlement"]["escrow"],
+        expected,
+    )
 
 
 def escrow_address(terms: Terms, implementation: str) -> str:
@@ -184,12 +219,18 @@ def _events(bundle: Bundle) -> Iterator[Check]:
         parse_canonical(entry["leaf"].encode())
     yield Check("events", "are in the log", "ok", f"{len(bundle.parts['events'])} leaves")
     seqs = [event["seq"] for event in bundle.events]
-    yield _said("events", "are complete and in order", seqs == list(range(1, len(seqs) + 1))
-                and all(event["settlement"] == bundle.terms.settlement for event in bundle.events))  # fmt: skip
+    yield _said(
+        "events",
+        "are complete and in order",
+        seqs == list(range(1, len(seqs) + 1))
+        and all(event["settlement"] == bundle.terms.settlement for event in bundle.events),
+    )
     last = _states(bundle)[-1]
     settlement = bundle.parts["settlement"]
     said = (settlement["state"], settlement["escrow"], settlement["terms_hash"])
-    yield _said("events", "replayed give the state", said == (last.state.value, last.escrow, last.terms_hash), last.state.value)
+    yield _said(
+        "events", "replayed give the state", said == (last.state.value, last.escrow, last.terms_hash), last.state.value
+    )
     yield _said("terms", "are those that were quoted and signed", bundle.terms.hash() == last.terms_hash)
     amounts = (bundle.terms.price.amount_minor, bundle.terms.fee.amount_minor)
     yield _said("terms", "carry the logged amounts", amounts == (last.price_minor, last.fee_minor))
@@ -200,10 +241,14 @@ def _states(bundle: Bundle) -> list[Settlement]:
     settlement = bundle.parts["settlement"]
     states = [
         Settlement(
-            id=settlement["id"], seller=bundle.terms.seller.participant, buyer=bundle.terms.buyer.participant,
-            state=State.PROPOSED, created_at=settlement["created_at"], dates=settlement["opening_dates"],
+            id=settlement["id"],
+            seller=bundle.terms.seller.participant,
+            buyer=bundle.terms.buyer.participant,
+            state=State.PROPOSED,
+            created_at=settlement["created_at"],
+            dates=settlement["opening_dates"],
         )
-    ]  # fmt: skip
+    ]
     for body in bundle.events:
         states.append(apply(states[-1], event_of(body)))
     return states
@@ -212,19 +257,30 @@ def _states(bundle: Bundle) -> list[Settlement]:
 def _transfers(bundle: Bundle) -> Iterator[Check]:
     """The books say what the chart of accounts makes of these events, and nothing else."""
     expected = [
-        {"id": entry.id, "debit": entry.debit, "credit": entry.credit, "amount_minor": str(entry.amount_minor),
-         "phase": entry.phase.value, "pending_id": entry.pending_id}
+        {
+            "id": entry.id,
+            "debit": entry.debit,
+            "credit": entry.credit,
+            "amount_minor": str(entry.amount_minor),
+            "phase": entry.phase.value,
+            "pending_id": entry.pending_id,
+        }
         for before, body in zip(_states(bundle), bundle.events, strict=False)
         for entry in transfers_for(before, event_of(body))
-    ]  # fmt: skip
-    yield _said("transfers", "follow from the events", bundle.parts["transfers"] == expected, f"{len(expected)} transfers")
+    ]
+    yield _said(
+        "transfers", "follow from the events", bundle.parts["transfers"] == expected, f"{len(expected)} transfers"
+    )
 
 
 def _passports(bundle: Bundle) -> Iterator[Check]:
     """Each payment had a passport by a pinned signer for exactly it, over a decision that was clear."""
     decisions = {hex0x(sha256_of(body)): body for body in bundle.parts["decisions"]}
-    logged = {event["facts"]["decision_sha256"]: event["facts"].get("act") for event in bundle.events
-              if "decision_sha256" in event["facts"]}  # fmt: skip
+    logged = {
+        event["facts"]["decision_sha256"]: event["facts"].get("act")
+        for event in bundle.events
+        if "decision_sha256" in event["facts"]
+    }
     trusted = {str(signer).lower() for signer in bundle.key["passport_signers"]}
     spent: set[str] = set()
     for body in bundle.parts["passports"]:
@@ -237,12 +293,15 @@ def _passports(bundle: Bundle) -> Iterator[Check]:
             and passport.escrow == bundle.parts["settlement"]["escrow"]
             and passport.valid_until - passport.valid_from <= VALIDITY_S_MAX
             and logged.get(passport.decision_sha256) == name
-            and {"schema": "entrepot/passport/1", **passport.to_json()} == {k: v for k, v in body.items() if k != "signature"}
+            and {"schema": "entrepot/passport/1", **passport.to_json()}
+            == {k: v for k, v in body.items() if k != "signature"}
         )
         yield _said("passports", f"{label} is for this escrow, these terms and a logged decision", fits)
         decision = decisions.pop(passport.decision_sha256, None)
         if decision is None:
-            yield Check("decisions", f"{label}'s decision is clear", "not checked", "the decision is withheld from this reader")
+            yield Check(
+                "decisions", f"{label}'s decision is clear", "not checked", "the decision is withheld from this reader"
+            )
         else:
             yield _said("decisions", f"{label}'s decision is clear", _is_clear(decision, name, bundle.terms.settlement))
         spent.add(name)
@@ -255,11 +314,14 @@ def _passports(bundle: Bundle) -> Iterator[Check]:
 def _is_clear(decision: Json, act: str, settlement: str) -> bool:
     """The verdict follows from the reasons: each is CLEAR, or a REVIEW that two persons cleared."""
     stands = [
-        reason for reason in decision["reasons"]
+        reason
+        for reason in decision["reasons"]
         if reason["verdict"] == "REFUSE"
         or (reason["verdict"] == "REVIEW" and len(set(reason["cleared_by"])) < DISPOSERS_REQUIRED)
-    ]  # fmt: skip
-    return not stands and decision["verdict"] == "CLEAR" and (decision["act"], decision["settlement"]) == (act, settlement)
+    ]
+    return (
+        not stands and decision["verdict"] == "CLEAR" and (decision["act"], decision["settlement"]) == (act, settlement)
+    )
 
 
 def _examination(bundle: Bundle) -> Iterator[Check]:
@@ -269,8 +331,11 @@ def _examination(bundle: Bundle) -> Iterator[Check]:
     if not presented:
         yield Check("documents", "are those presented", "not checked", "nothing was presented")
         return
-    listed = {"schema": "entrepot/presentation/1", "settlement": bundle.terms.settlement,
-              "documents": sorted(entry["sha256"] for entry in documents["presented"])}  # fmt: skip
+    listed = {
+        "schema": "entrepot/presentation/1",
+        "settlement": bundle.terms.settlement,
+        "documents": sorted(entry["sha256"] for entry in documents["presented"]),
+    }
     yield _said("documents", "are those presented", hex0x(sha256_of(listed)) == presented[-1]["documents_sha256"])
     for entry in documents["presented"]:
         if "body_base64" in entry:
@@ -304,10 +369,19 @@ def _receipts(bundle: Bundle) -> Iterator[Check]:
             continue
         header = unhex(entry["header"])
         receipt = verify_receipt(header, entry["index"], [unhex(node) for node in entry["proof"]])
-        logs = [found for found in (decode(list(topics), data) for address, topics, data in receipt.logs
-                if address == bundle.parts["settlement"]["escrow"]) if found]  # fmt: skip
-        fits = receipt.status == 1 and hex0x(header_hash(header)) == entry["block_hash"] and any(
-            name == announced and _says(body, values, bundle.terms) for name, values in logs
+        logs = [
+            found
+            for found in (
+                decode(list(topics), data)
+                for address, topics, data in receipt.logs
+                if address == bundle.parts["settlement"]["escrow"]
+            )
+            if found
+        ]
+        fits = (
+            receipt.status == 1
+            and hex0x(header_hash(header)) == entry["block_hash"]
+            and any(name == announced and _says(body, values, bundle.terms) for name, values in logs)
         )
         yield _said("receipts", f"{body['event']} is proven by its receipt", fits, entry["transaction"])
 
@@ -320,7 +394,9 @@ def _says(body: Json, values: Json, terms: Terms) -> bool:
     if body["event"] == "presented":
         return bool(values["documents_sha256"] == facts["documents_sha256"] and values["round"] == facts["round"])
     amount = values["price"] + values["fee"] if body["event"] == "funded" else values["amount"]
-    payee = {"released": "seller", "released_in_part": "seller", "refunded": "buyer", "rejected": "buyer"}.get(body["event"])
+    payee = {"released": "seller", "released_in_part": "seller", "refunded": "buyer", "rejected": "buyer"}.get(
+        body["event"]
+    )
     token = facts.get("asset", terms.price.asset.id)
     return bool(
         str(amount) == facts["amount_minor"]
@@ -352,5 +428,11 @@ def _messages(bundle: Bundle) -> Iterator[Check]:
 
 
 _CHECKS: tuple[Callable[[Bundle], Iterator[Check]], ...] = (
-    _terms, _events, _transfers, _passports, _examination, _receipts, _messages,
-)  # fmt: skip
+    _terms,
+    _events,
+    _transfers,
+    _passports,
+    _examination,
+    _receipts,
+    _messages,
+)

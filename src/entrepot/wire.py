@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
-from functools import cached_property
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from entrepot.api.health import Facts
 from entrepot.core import note
 from entrepot.core.asset import Asset, AssetRegistry
-from entrepot.core.eip712 import Domain
 from entrepot.core.errors import Refused, Unavailable, declare
 from entrepot.core.settlement import Settlement
-from entrepot.core.terms import Terms, Venue, token_address
+from entrepot.core.terms import Terms, Venue
 from entrepot.messages.schemas import message_types
+from entrepot.rails import rail as rails
+from entrepot.rails.anvil import move_clock
 from entrepot.rails.authorization import authorization_of
-from entrepot.rails.rail import Rail
+from entrepot.rails.evm import Deployment, EvmRail, connect, read_deployment
+from entrepot.rails.node import Node
 from entrepot.rates.simulated import SimulatedRates
 from entrepot.regimes.harbour import in_force
 from entrepot.regimes.regime import Regime
 from entrepot.settings import Settings, read_settings
-from entrepot.signers.keystore import Keystore
+from entrepot.signers.keystore import Keystore, MessageKey, Purpose
+from entrepot.store import embedded
+from entrepot.store.postgres import PostgresStore
+from entrepot.store.records import SentTransaction
 from entrepot.store.store import Store
 from entrepot.workflows.context import Context, Policy
+from entrepot.workflows.screen import ListScreener, load_lists
 
 ORIGIN = "entrepot.local/pilot"
 
@@ -34,36 +41,68 @@ declare("Unavailable", not_set_up="This deployment is not set up yet: run `entre
 declare("Refused", regime_not_in_force="No version of the regime is in force at this time.")
 
 
-class Deployment:
-    """What `deployment.json` says: where the contracts are, which token, who the examiner is."""
+class House:
+    """What `init` wrote beside the rail's deployment: who operates and examines, and the operator's own figures."""
 
-    def __init__(self, path: Path) -> None:
-        if not path.exists():
-            raise Unavailable("not_set_up", f"{path} is not there yet; run `entrepot init` first.")
-        self.body: dict[str, Any] = json.loads(path.read_text())
+    def __init__(self, settings: Settings) -> None:
+        for path in (settings.deployment_path, settings.house_path):
+            if not path.exists():
+                raise Unavailable("not_set_up", f"{path.name} is not there yet; run `entrepot init` first.")
+        self.deployment: Deployment = read_deployment(settings.deployment_path)
+        self.body: dict[str, Any] = json.loads(settings.house_path.read_text())
+        self.keys = Keystore(settings.keys_dir)
 
-    @cached_property
+    @property
     def assets(self) -> AssetRegistry:
-        """The currencies, and the tokens deployed here."""
-        return AssetRegistry([Asset(**entry) for entry in self.body["assets"]])
+        """The currencies and the settlement token; its decimals were compared with the token's own."""
+        token = self.deployment.token
+        return AssetRegistry(
+            [
+                Asset(
+                    id=self.deployment.asset,
+                    symbol=token.symbol,
+                    decimals=token.decimals,
+                    kind="stablecoin",
+                    peg="USD",
+                    issuer="Circle's FiatTokenV2_2 as packaged by Offchain Labs, on a development chain",
+                )
+            ]
+        )
 
-    @cached_property
+    @property
     def venue(self) -> Venue:
-        """Where trades settle."""
-        venue = self.body["venue"]
-        return Venue(**venue | {"attesters": tuple(venue["attesters"]), "arbiters": tuple(venue["arbiters"])})
+        """Where trades settle, and whose signatures count: a demo examiner 1 of 1, arbiters 2 of 3."""
+        examiner = self.keys.account(Purpose.EXAMINER)
+        arbiters = tuple(self.keys.account(Purpose.TRUSTEE, number).address for number in (1, 2, 3))
+        return Venue(
+            rail="evm",
+            chain_id=self.deployment.chain_id,
+            factory=self.deployment.factory,
+            fee_recipient=self.keys.account(Purpose.OWNER).address,
+            attesters=(examiner.address,),
+            attesters_required=1,
+            arbiters=arbiters,
+            arbiters_required=2,
+        )
 
-    @property
-    def settlement_asset(self) -> str:
-        """CAIP-19 id of the token that prices are quoted in."""
-        return str(self.body["settlement_asset"])
+    def passport_signers(self) -> tuple[str, ...]:
+        """Addresses of the keys whose passports count."""
+        return tuple(key.address for key in self.keys.accounts(Purpose.PASSPORT, 2))
 
-    @property
-    def token_domain(self) -> Domain:
-        """The token's own EIP-712 domain, in which authorisations are signed."""
-        token = self.body["token_domain"]
-        address = token_address(self.settlement_asset, chain=f"eip155:{self.venue.chain_id}")
-        return Domain(self.venue.chain_id, address, name=token["name"], version=token["version"])
+    def checkpoint_key(self) -> MessageKey:
+        """The key of checkpoints and bundle manifests."""
+        return self.keys.messages(Purpose.CHECKPOINT)
+
+    def verification_key(self) -> dict[str, Any]:
+        """What a verifier pins. Public."""
+        return {
+            "schema": "entrepot/verification-key/1",
+            "checkpoint_key": note.verifier_key(ORIGIN, self.checkpoint_key().public),
+            "passport_signers": list(self.passport_signers()),
+            "chain_id": self.deployment.chain_id,
+            "factory": self.deployment.factory,
+            "implementation": self.deployment.implementation,
+        }
 
 
 def regime_at(at: int) -> Regime:
@@ -76,58 +115,166 @@ def regime_at(at: int) -> Regime:
 
 def facts_of(settings: Settings) -> Facts:
     """What the doors know of the deployment."""
-    deployment, keys = Deployment(settings.deployment_path), Keystore(settings.keys_dir)
-    regime = regime_at(int(deployment.body["deployed_at"]))
+    house = House(settings)
+    regime = regime_at(int(house.body["opened_at"]))
 
     def digest(settlement: Settlement, terms: Terms, attempt: int, valid_before: int) -> bytes:
         allowed = authorization_of(terms, settlement.escrow, attempt=attempt, valid_before=valid_before)
-        return allowed.digest(deployment.token_domain)
+        return allowed.digest(house.deployment.token_domain)
 
     return Facts(
-        chain_id=deployment.venue.chain_id,
-        factory=deployment.venue.factory,
+        chain_id=house.deployment.chain_id,
+        factory=house.deployment.factory,
         lists_required=regime.lists_required,
         lists_age_s_max=regime.lists_age_s_max,
-        sign_manifest=keys.checkpoint().sign,
+        sign_manifest=house.checkpoint_key().sign,
         authorization_digest=digest,
     )
 
 
-def context_of(settings: Settings, store: Store, rail: Rail) -> Context:
+def context_of(settings: Settings, store: Store, rail: EvmRail) -> Context:
     """A worker's parts."""
-    message_types()  # compiles the schemas before work begins
-    deployment, keys = Deployment(settings.deployment_path), Keystore(settings.keys_dir)
+    message_types()  # finds the schemas before work begins
+    house = House(settings)
+    first, second = house.keys.accounts(Purpose.PASSPORT, 2)
     return Context(
         store=store,
         rail=rail,
-        assets=deployment.assets,
-        settlement_asset=deployment.settlement_asset,
-        venue=deployment.venue,
-        examiner=str(deployment.body["examiner"]),
+        assets=house.assets,
+        settlement_asset=house.deployment.asset,
+        venue=house.venue,
+        examiner=str(house.body["examiner"]),
         regime=regime_at,
-        rates=SimulatedRates(deployment.assets),
-        screener=screener_of(store),
-        passport_signer=keys.passport(1),
-        second_passport_signer=keys.passport(2),
-        authority_signers=(keys.authority(1), keys.authority(2)),
-        checkpoint_signer=checkpoint_signer(keys),
+        rates=SimulatedRates(house.assets),
+        screener=ListScreener(store),
+        passport_signer=first,
+        second_passport_signer=second,
+        authority_signers=house.keys.accounts(Purpose.AUTHORITY, 2),
+        checkpoint_signer=_checkpoint_signer(house.checkpoint_key()),
         advance_chain=_advance_chain(settings),
-        load_lists=lambda: None,
-        policy=Policy(origin=ORIGIN, message_dir=str(settings.messages_dir), **deployment.body.get("policy", {})),
+        load_lists=lambda: _reload(settings, store),
+        policy=replace(Policy(origin=ORIGIN, message_dir=str(settings.messages_dir)), **house.body.get("policy", {})),
     )
 
 
-def checkpoint_signer(keys: Keystore) -> Callable[[int, bytes], str]:
-    """Signs (size, root) as a C2SP checkpoint."""
-    signer = keys.checkpoint()
-
+def _checkpoint_signer(key: MessageKey) -> Callable[[int, bytes], str]:
     def sign(size: int, root: bytes) -> str:
-        return note.sign_note(note.checkpoint_text(ORIGIN, size, root), ORIGIN, signer.public, signer.sign)
+        return note.sign_note(note.checkpoint_text(ORIGIN, size, root), ORIGIN, key.public, key.sign)
 
     return sign
 
 
+def _advance_chain(settings: Settings) -> Callable[[int], None]:
+    """Moves a development chain to the machine's time plus an offset; any other chain refuses by its own chain id."""
+
+    def advance(offset_s: int) -> None:
+        move_clock(Node(settings.rpc_url), to_s=int(time.time()) + offset_s)
+
+    return advance
+
+
+def _reload(settings: Settings, store: Store) -> None:
+    with store.work() as tx:
+        now = int(time.time()) + tx.checks.clock_offset_s()
+    load_lists(store, settings.lists_dir, now=now)
+
+
 @contextmanager
-def open_store(role: str) -> Iterator[Store]:
+def open_store(role: str, settings: Settings | None = None) -> Iterator[PostgresStore]:
     """The store as `serve` or `work`; refuses a superuser, an owner, or another schema version."""
-    raise NotImplementedError(role, read_settings, asdict)
+    settings = settings or read_settings()
+    dsn = settings.serve_dsn if role == "serve" else settings.work_dsn
+    with _embedded(settings, role) if not dsn else nullcontext(dsn) as found:
+        is_work = role == "work"
+        store = PostgresStore(
+            master_key=master_key(settings), work_dsn=found if is_work else "", serve_dsn="" if is_work else found
+        )
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+@contextmanager
+def _embedded(settings: Settings, role: str) -> Iterator[str]:
+    """The embedded server of this home, found running or started, and left as it was found."""
+    if not settings.house_path.exists():
+        raise Unavailable("not_set_up", "Nothing is set up in this home yet; run `entrepot init` first.")
+    was_running = (settings.database_dir / "postmaster.pid").exists()
+    server = embedded.start(settings.database_dir)
+    try:
+        yield server.serve_dsn if role == "serve" else server.work_dsn
+    finally:
+        if not was_running:
+            server.stop()
+
+
+def master_key(settings: Settings) -> bytes:
+    """The key that wraps all data keys; made once, readable by the owner only."""
+    path: Path = settings.keys_dir / "master.key"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(os.urandom(32))
+    return path.read_bytes()
+
+
+def open_rail(store: Store, settings: Settings | None = None) -> EvmRail:
+    """The EVM rail of this deployment, checked against its node. Raises: Unavailable, Invalid(deployment_differs)."""
+    settings = settings or read_settings()
+    house = House(settings)
+    return connect(settings.rpc_url, house.deployment, house.keys.account(Purpose.RAIL), StoreJournal(store))
+
+
+class StoreJournal:
+    """The rail's journal in the store: each method one transaction of its own."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def sent(self, once: str) -> rails.SentTransaction | None:
+        """See rails.rail.Journal."""
+        with self._store.work() as tx:
+            return _for_rail(tx.rails.sent(once))
+
+    def prepare(
+        self, once: str, *, chain: str, sender: str, nonce_min: int, sign: Callable[[int], rails.SentTransaction]
+    ) -> rails.SentTransaction:
+        """See rails.rail.Journal."""
+        with self._store.work() as tx:
+            nonce = tx.rails.next_nonce(chain, sender, at_least=nonce_min)
+            kept = tx.rails.sent(once)
+            if kept is None:
+                kept = SentTransaction(**asdict(sign(nonce)))
+                tx.rails.put_sent(kept)
+        return rails.SentTransaction(**asdict(kept))
+
+    def replace(self, old: rails.SentTransaction, new: rails.SentTransaction) -> rails.SentTransaction:
+        """See rails.rail.Journal."""
+        with self._store.work() as tx:
+            tx.rails.next_nonce(old.chain, old.sender, at_least=0)  # the sender's lock
+            kept = tx.rails.sent(old.once)
+            assert kept is not None
+            if kept.hash != old.hash:
+                return rails.SentTransaction(**asdict(kept))
+            tx.rails.put_sent(SentTransaction(**asdict(new)))
+            aside = replace(old, once=f"{old.once}#{old.attempt}", state="replaced")
+            tx.rails.put_sent(SentTransaction(**asdict(aside)))
+        return new
+
+    def update(self, once: str, state: rails.SentState) -> None:
+        """See rails.rail.Journal."""
+        with self._store.work() as tx:
+            kept = tx.rails.sent(once)
+            assert kept is not None
+            tx.rails.put_sent(replace(kept, state=state))
+
+    def unfinished(self, chain: str, *, limit: int) -> list[rails.SentTransaction]:
+        """See rails.rail.Journal."""
+        with self._store.work() as tx:
+            return [rails.SentTransaction(**asdict(kept)) for kept in tx.rails.unfinished(chain, limit=limit)]
+
+
+def _for_rail(kept: SentTransaction | None) -> rails.SentTransaction | None:
+    return rails.SentTransaction(**asdict(kept)) if kept else None

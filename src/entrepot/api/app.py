@@ -29,9 +29,13 @@ log = structlog.get_logger(__name__)
 def create_app(store: Store, *, facts: health.Facts, assets_dir: Path | None = None) -> FastAPI:
     """The application over one store. `assets_dir` holds the interactive OpenAPI page's own files."""
     app = FastAPI(
-        title="Entrepot", version="1", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json",
+        title="Entrepot",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
         description="Settlement of cross-border trade with digital assets: no payment without proof.",
-    )  # fmt: skip
+    )
     app.state.store, app.state.facts = store, facts
     for routes in (trades, settlements, people, ledger, supervision, health):
         app.include_router(routes.router)
@@ -46,9 +50,12 @@ def create_app(store: Store, *, facts: health.Facts, assets_dir: Path | None = N
 def _docs() -> HTMLResponse:
     """The interactive page, from local files only."""
     return get_swagger_ui_html(
-        openapi_url="/v1/openapi.json", title="Entrepot API", swagger_js_url="/assets/swagger-ui-bundle.js",
-        swagger_css_url="/assets/swagger-ui.css", swagger_favicon_url="/assets/favicon-32x32.png",
-    )  # fmt: skip
+        openapi_url="/v1/openapi.json",
+        title="Entrepot API",
+        swagger_js_url="/assets/swagger-ui-bundle.js",
+        swagger_css_url="/assets/swagger-ui.css",
+        swagger_favicon_url="/assets/favicon-32x32.png",
+    )
 
 
 def _problems(app: FastAPI) -> None:
@@ -65,7 +72,12 @@ def _problems(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def http(_: Request, error: HTTPException) -> JSONResponse:
         code = "not_found" if error.status_code == 404 else "malformed"
-        body = {"type": f"urn:entrepot:error:{code}", "title": str(error.detail), "status": error.status_code, "code": code}
+        body = {
+            "type": f"urn:entrepot:error:{code}",
+            "title": str(error.detail),
+            "status": error.status_code,
+            "code": code,
+        }
         return respond({"status": error.status_code, "body": body})
 
 

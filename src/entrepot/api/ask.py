@@ -65,7 +65,9 @@ def wait_for(store: Store, item: InboxItem) -> JSONResponse:
         left_s = until - time.monotonic()
         if left_s <= 0 or (kept is not None and kept.set_aside):
             return JSONResponse(
-                {"request": item.id, "state": "accepted"}, status_code=202, headers={"Location": f"/v1/requests/{item.key}"}
+                {"request": item.id, "state": "accepted"},
+                status_code=202,
+                headers={"Location": f"/v1/requests/{item.key}"},
             )
         store.wait(timeout_s=min(left_s, 0.1))
 

@@ -48,38 +48,64 @@ def build(tx: Transaction, settlement: Settlement, caller: Caller, sign: Callabl
         "terms": terms,
         "signatures": _signatures(tx, settlement),
         "decisions": _decisions(tx, settlement, caller),
-        "passports": [json.loads(paper.body) for act in ACTS for paper in tx.papers.of(settlement.id, kind=f"passport_{act}")
-                      if may_see(paper, caller)],
+        "passports": [
+            json.loads(paper.body)
+            for act in ACTS
+            for paper in tx.papers.of(settlement.id, kind=f"passport_{act}")
+            if may_see(paper, caller)
+        ],
         "examination": newest_json(tx, settlement, "examination") or {},
         "documents": _documents(tx, settlement, caller),
         "events": [_entry(tx, entry, size) for entry in logged],
         "checkpoint": checkpoint,
         "receipts": [
-            {"transaction": kept.transaction, "block_number": kept.block_number, "block_hash": kept.block_hash,
-             "header": hex0x(kept.header), "index": kept.index, "proof": [hex0x(node) for node in kept.proof]}
+            {
+                "transaction": kept.transaction,
+                "block_number": kept.block_number,
+                "block_hash": kept.block_hash,
+                "header": hex0x(kept.header),
+                "index": kept.index,
+                "proof": [hex0x(node) for node in kept.proof],
+            }
             for kept in {kept.transaction: kept for kept in tx.rails.receipts(settlement.id)}.values()
         ],
         "transfers": [transfer_json(move) for move in tx.ledger.transfers_of(settlement.id)],
-        "messages": [{"kind": paper.kind, "body_base64": _base64(paper)} for kind in MESSAGES
-                     for paper in tx.papers.of(settlement.id, kind=kind) if may_see(paper, caller)],
+        "messages": [
+            {"kind": paper.kind, "body_base64": _base64(paper)}
+            for kind in MESSAGES
+            for paper in tx.papers.of(settlement.id, kind=kind)
+            if may_see(paper, caller)
+        ],
         "simulated": {"rates": "simulated" in terms["quote"]["rate_source"], "supplied": terms["supplied"]},
-    }  # fmt: skip
+    }
     return seal(parts, sign)
 
 
 def transfer_json(move: Transfer) -> Json:
     """A transfer as it stands in the bundle."""
-    return {"id": move.id, "debit": move.debit, "credit": move.credit, "amount_minor": str(move.amount_minor),
-            "phase": move.phase.value, "pending_id": move.pending_id}  # fmt: skip
+    return {
+        "id": move.id,
+        "debit": move.debit,
+        "credit": move.credit,
+        "amount_minor": str(move.amount_minor),
+        "phase": move.phase.value,
+        "pending_id": move.pending_id,
+    }
 
 
 def _public_state(settlement: Settlement, logged: list[LoggedEvent]) -> str:
     """The state that the events in the bundle lead to: what confidential events did in between does not show."""
     replayed = replay(
-        Settlement(id=settlement.id, seller=settlement.seller, buyer=settlement.buyer, state=State.PROPOSED,
-                   created_at=settlement.created_at, dates={"propose_by": settlement.dates["propose_by"]}),
+        Settlement(
+            id=settlement.id,
+            seller=settlement.seller,
+            buyer=settlement.buyer,
+            state=State.PROPOSED,
+            created_at=settlement.created_at,
+            dates={"propose_by": settlement.dates["propose_by"]},
+        ),
         [entry.event for entry in logged],
-    )  # fmt: skip
+    )
     return replayed.state.value
 
 
@@ -95,13 +121,16 @@ def _signatures(tx: Transaction, settlement: Settlement) -> Json:
 
 def _decisions(tx: Transaction, settlement: Settlement, caller: Caller) -> list[Any]:
     """Decisions as far as this reader may see them: one with a confidential reason is withheld from parties."""
-    papers = [paper for act in ACTS for paper in tx.papers.of(settlement.id, kind=f"decision_{act}") if may_see(paper, caller)]
+    papers = [
+        paper for act in ACTS for paper in tx.papers.of(settlement.id, kind=f"decision_{act}") if may_see(paper, caller)
+    ]
     return [json.loads(paper.body) for paper in papers]
 
 
 def _documents(tx: Transaction, settlement: Settlement, caller: Caller) -> Json:
     presented = [
-        {"kind": paper.kind, "sha256": "0x" + paper.sha256} | ({"body_base64": _base64(paper)} if may_see(paper, caller) else {})
+        {"kind": paper.kind, "sha256": "0x" + paper.sha256}
+        | ({"body_base64": _base64(paper)} if may_see(paper, caller) else {})
         for paper in latest_papers(tx, settlement)
     ]
     return {"presented": presented}

@@ -40,10 +40,16 @@ def state_of(store: Store, facts: Facts) -> dict[str, Any]:
         now = int(time.time())
         offset_s = tx.checks.clock_offset_s()
         lists = {row.source: now + offset_s - row.verified_at for row in tx.checks.lists(with_entities=False)}
-        watchers = [{"name": cursor.name, "behind_s": now - cursor.seen_at, "block": cursor.final_block, "alarm": cursor.alarm}
-                    for cursor in tx.rails.cursors()]  # fmt: skip
+        watchers: list[dict[str, Any]] = [
+            {"name": cursor.name, "behind_s": now - cursor.seen_at, "block": cursor.final_block, "alarm": cursor.alarm}
+            for cursor in tx.rails.cursors()
+        ]
         stuck, outbox = len(tx.inbox.stuck()), tx.outbox.open_count()
-    stale = [source for source in facts.lists_required if lists.get(source, facts.lists_age_s_max + 1) > facts.lists_age_s_max]
+    stale = [
+        source
+        for source in facts.lists_required
+        if lists.get(source, facts.lists_age_s_max + 1) > facts.lists_age_s_max
+    ]
     behind = [entry["name"] for entry in watchers if entry["alarm"] or entry["behind_s"] > WATCHER_BEHIND_S]
     return {
         "ok": bool(watchers) and not stale and not behind and not stuck,
@@ -68,8 +74,13 @@ def healthz(request: Request) -> JSONResponse:
 def gauges(store: Store, facts: Facts) -> bytes:
     """The same figures for Prometheus."""
     state = state_of(store, facts)
-    lines = [f"entrepot_healthy {int(state['ok'])}", f"entrepot_inbox_set_aside {state['set_aside']}",
-             f"entrepot_outbox_open {state['outbox_open']}"]  # fmt: skip
+    lines = [
+        f"entrepot_healthy {int(state['ok'])}",
+        f"entrepot_inbox_set_aside {state['set_aside']}",
+        f"entrepot_outbox_open {state['outbox_open']}",
+    ]
     lines += [f'entrepot_list_age_seconds{{list="{source}"}} {age_s}' for source, age_s in state["lists_age_s"].items()]
-    lines += [f'entrepot_watcher_behind_seconds{{rail="{entry["name"]}"}} {entry["behind_s"]}' for entry in state["watchers"]]
+    lines += [
+        f'entrepot_watcher_behind_seconds{{rail="{entry["name"]}"}} {entry["behind_s"]}' for entry in state["watchers"]
+    ]
     return ("\n".join(lines) + "\n").encode()

@@ -28,8 +28,12 @@ def accounts(request: Request, caller: Signed, settlement: Id | None = None) -> 
     with request.app.state.store.read(caller.reader) as tx:
         found = [find(tx, settlement)] if settlement else tx.settlements.page(limit=PAGE_MAX)
         rows = {entry.id: entry for one in found if one.asset for entry in _visible(one, caller)}
-        return {"accounts": [{"id": entry.id, "class": entry.account_class.value, "owner": entry.owner, "asset": entry.asset}
-                             for entry in rows.values()]}  # fmt: skip
+        return {
+            "accounts": [
+                {"id": entry.id, "class": entry.account_class.value, "owner": entry.owner, "asset": entry.asset}
+                for entry in rows.values()
+            ]
+        }
 
 
 @router.get("/ledger/balances")
@@ -41,11 +45,17 @@ def balances(request: Request, caller: Signed, settlement: Id, at: int | None = 
         held = tx.ledger.balances([entry.id for entry in entries], at=at)
         return {
             "balances": [
-                {"account": entry.id, "class": entry.account_class.value, "asset": entry.asset,
-                 "posted_minor": str(held[entry.id].posted_minor), "available_minor": str(held[entry.id].available_minor)}
-                for entry in entries if entry.id in held
+                {
+                    "account": entry.id,
+                    "class": entry.account_class.value,
+                    "asset": entry.asset,
+                    "posted_minor": str(held[entry.id].posted_minor),
+                    "available_minor": str(held[entry.id].available_minor),
+                }
+                for entry in entries
+                if entry.id in held
             ]
-        }  # fmt: skip
+        }
 
 
 @router.get("/ledger/transfers")
@@ -79,12 +89,18 @@ def inclusion(request: Request, settlement: Id, caller: Signed) -> dict[str, Any
         found, newest = find(tx, settlement), tx.log.checkpoint()
         if newest is None:
             raise Unknown("not_found", "There is no checkpoint yet.")
-        logged = [entry for entry in tx.settlements.events(found.id) if entry.event.kind not in CONFIDENTIAL or is_staff(caller)]
+        logged = [
+            entry
+            for entry in tx.settlements.events(found.id)
+            if entry.event.kind not in CONFIDENTIAL or is_staff(caller)
+        ]
         return {
             "checkpoint": newest[1],
-            "leaves": [{"index": entry.index, "leaf": entry.leaf.decode(), "proof": _proof(tx, entry.index, newest[0])}
-                       for entry in logged],
-        }  # fmt: skip
+            "leaves": [
+                {"index": entry.index, "leaf": entry.leaf.decode(), "proof": _proof(tx, entry.index, newest[0])}
+                for entry in logged
+            ],
+        }
 
 
 def _proof(tx: Transaction, index: int, size: int) -> list[str]:

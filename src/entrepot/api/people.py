@@ -76,8 +76,11 @@ def memberships(request: Request, caller: Signed) -> dict[str, Any]:
     """Who may act for whom: staff see all, a company its own."""
     with request.app.state.store.read(caller.reader) as tx:
         found = tx.people.memberships(participant="" if is_staff(caller) else caller.participant)
-        return {"memberships": [{"person": entry.person, "participant": entry.participant, "role": entry.role}
-                                for entry in found]}  # fmt: skip
+        return {
+            "memberships": [
+                {"person": entry.person, "participant": entry.participant, "role": entry.role} for entry in found
+            ]
+        }
 
 
 @router.get("/wallets/ownership/{participant}/{address}")

@@ -97,10 +97,14 @@ class Statement(Strict):
 
 
 @router.get("/settlements")
-def list_settlements(request: Request, caller: Signed, after: str = "", limit: int = 50, state: str = "") -> dict[str, Any]:
+def list_settlements(
+    request: Request, caller: Signed, after: str = "", limit: int = 50, state: str = ""
+) -> dict[str, Any]:
     """Settlements newest first; `after` is the last id of the page before."""
     with request.app.state.store.read(caller.reader) as tx:
-        found = tx.settlements.page(after=after, limit=max(1, min(limit, PAGE_MAX)), state=state if is_staff(caller) else "")
+        found = tx.settlements.page(
+            after=after, limit=max(1, min(limit, PAGE_MAX)), state=state if is_staff(caller) else ""
+        )
         views = [settlement_view(settlement, caller) for settlement in found]
     return {"settlements": views, "next": views[-1]["id"] if len(views) == limit else None}
 
@@ -112,7 +116,9 @@ def read_settlement(request: Request, settlement: Id, caller: Signed) -> dict[st
         found = find(tx, settlement)
         view = settlement_view(found, caller)
         if is_staff(caller):
-            view["decisions"] = [newest_json(tx, found, f"decision_{act}") for act in ("fund", "release", "refund", "reject")]
+            view["decisions"] = [
+                newest_json(tx, found, f"decision_{act}") for act in ("fund", "release", "refund", "reject")
+            ]
             view["pause"] = newest_json(tx, found, "pause")
         view["quote"] = (newest_json(tx, found, "terms") or {}).get("quote")
         view["supplied"] = (newest_json(tx, found, "terms") or {}).get("supplied", [])
@@ -258,8 +264,11 @@ def evidence(request: Request, settlement: Id, caller: Signed) -> Response:
     """The evidence bundle: canonical JSON that `entrepot verify` checks offline."""
     with request.app.state.store.read(caller.reader) as tx:
         raw = bundle.build(tx, find(tx, settlement), caller, request.app.state.facts.sign_manifest)
-    return Response(raw, media_type="application/json",
-                    headers={"Content-Disposition": f'attachment; filename="{settlement}.bundle.json"'})  # fmt: skip
+    return Response(
+        raw,
+        media_type="application/json",
+        headers={"Content-Disposition": f'attachment; filename="{settlement}.bundle.json"'},
+    )
 
 
 @router.get("/cases")
@@ -290,10 +299,19 @@ def _case(tx: Transaction, settlement: Settlement) -> dict[str, Any]:
     if case is None:
         raise Unknown("not_found", "There is no such case.")
     decision = newest_json(tx, settlement, f"decision_{case['act'].lower()}") or {}
-    said = [{"person": entry.person, "verdict": entry.verdict, "reason": entry.reason, "at": entry.at}
-            for entry in tx.checks.dispositions(settlement.id)]  # fmt: skip
-    return {"id": settlement.id, "state": settlement.state.value, "act": case["act"], "hits": case["hits"],
-            "reasons": decision.get("reasons", []), "lists": decision.get("lists", []), "dispositions": said}  # fmt: skip
+    said = [
+        {"person": entry.person, "verdict": entry.verdict, "reason": entry.reason, "at": entry.at}
+        for entry in tx.checks.dispositions(settlement.id)
+    ]
+    return {
+        "id": settlement.id,
+        "state": settlement.state.value,
+        "act": case["act"],
+        "hits": case["hits"],
+        "reasons": decision.get("reasons", []),
+        "lists": decision.get("lists", []),
+        "dispositions": said,
+    }
 
 
 def _require_officer(caller: Caller) -> None:

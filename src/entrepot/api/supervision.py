@@ -59,9 +59,21 @@ def lists(request: Request, caller: Signed) -> dict[str, Any]:
     """The list versions in use: hash, dates, entries, orphans."""
     with request.app.state.store.read(caller.reader) as tx:
         rows = tx.checks.lists(with_entities=False)
-        return {"lists": [{"source": row.source, "version": row.version, "sha256": row.sha256, "published_at": row.published_at,
-                           "loaded_at": row.loaded_at, "verified_at": row.verified_at, "entities": row.entity_count,
-                           "orphans": row.orphan_count} for row in rows]}  # fmt: skip
+        return {
+            "lists": [
+                {
+                    "source": row.source,
+                    "version": row.version,
+                    "sha256": row.sha256,
+                    "published_at": row.published_at,
+                    "loaded_at": row.loaded_at,
+                    "verified_at": row.verified_at,
+                    "entities": row.entity_count,
+                    "orphans": row.orphan_count,
+                }
+                for row in rows
+            ]
+        }
 
 
 @router.post("/lists", status_code=202)
@@ -82,9 +94,20 @@ def changes(request: Request, caller: Signed) -> dict[str, Any]:
     if not is_staff(caller):
         raise Unknown("not_found", "There is no such page.")
     with request.app.state.store.read(caller.reader) as tx:
-        return {"changes": [{"id": entry.id, "subject": entry.subject, "reason": entry.reason, "proposed_by": entry.proposed_by,
-                             "proposed_at": entry.proposed_at, "confirmed_by": entry.confirmed_by,
-                             "confirmed_at": entry.confirmed_at} for entry in tx.checks.changes()]}  # fmt: skip
+        return {
+            "changes": [
+                {
+                    "id": entry.id,
+                    "subject": entry.subject,
+                    "reason": entry.reason,
+                    "proposed_by": entry.proposed_by,
+                    "proposed_at": entry.proposed_at,
+                    "confirmed_by": entry.confirmed_by,
+                    "confirmed_at": entry.confirmed_at,
+                }
+                for entry in tx.checks.changes()
+            ]
+        }
 
 
 @router.post("/changes", status_code=202)

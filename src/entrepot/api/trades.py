@@ -94,9 +94,12 @@ def read_trade(request: Request, settlement: Id, caller: Signed) -> dict[str, An
             "settlement": settlement_view(found, caller),
             "terms": newest_json(tx, found, "terms"),
             "terms_hash": terms.hash(),
-            "to_sign": {"digest": hex0x(terms.digest()), "primary_type": STRUCT.type_string(),
-                        "values": values | binary | {"price": str(values["price"]), "fee": str(values["fee"])}},
-        }  # fmt: skip
+            "to_sign": {
+                "digest": hex0x(terms.digest()),
+                "primary_type": STRUCT.type_string(),
+                "values": values | binary | {"price": str(values["price"]), "fee": str(values["fee"])},
+            },
+        }
 
 
 @router.post("/trades/{settlement}/signatures")

@@ -55,8 +55,12 @@ def settlement_view(settlement: Settlement, caller: Caller) -> Json:
     }
     act = settlement.next_act()
     if is_staff(caller):
-        view |= {"next_act": act[0] if act else None, "next_act_at": act[1] if act else None,
-                 "suspended": [state.value for state, _ in settlement.suspended], "seq": settlement.seq}  # fmt: skip
+        view |= {
+            "next_act": act[0] if act else None,
+            "next_act_at": act[1] if act else None,
+            "suspended": [state.value for state, _ in settlement.suspended],
+            "seq": settlement.seq,
+        }
     elif act and facts.public not in (NEUTRAL, "on_hold"):
         view |= {"next_act": act[0], "next_act_at": act[1]}
     return view
@@ -70,14 +74,27 @@ def event_view(logged: LoggedEvent, caller: Caller) -> Json | None:
     facts = dict(event.facts)
     if not is_staff(caller):
         facts.pop("decision_sha256", None)
-    return {"index": logged.index, "settlement": logged.settlement, "seq": logged.seq, "event": event.kind,
-            "by": event.by.value, "at": event.at, "facts": facts}  # fmt: skip
+    return {
+        "index": logged.index,
+        "settlement": logged.settlement,
+        "seq": logged.seq,
+        "event": event.kind,
+        "by": event.by.value,
+        "at": event.at,
+        "facts": facts,
+    }
 
 
 def paper_view(paper: Paper) -> Json:
     """A document or message without its bytes."""
-    return {"id": paper.id, "kind": paper.kind, "sha256": paper.sha256, "media_type": paper.media_type,
-            "bytes": len(paper.body), "at": paper.at}  # fmt: skip
+    return {
+        "id": paper.id,
+        "kind": paper.kind,
+        "sha256": paper.sha256,
+        "media_type": paper.media_type,
+        "bytes": len(paper.body),
+        "at": paper.at,
+    }
 
 
 def may_see(paper: Paper, caller: Caller) -> bool:
@@ -87,7 +104,12 @@ def may_see(paper: Paper, caller: Caller) -> bool:
 
 def participant_view(participant: Participant, caller: Caller) -> Json:
     """A participant: names for staff and itself, else only what is needed to trade with it."""
-    view: Json = {"id": participant.id, "kind": participant.kind, "country": participant.country, "status": participant.status}
+    view: Json = {
+        "id": participant.id,
+        "kind": participant.kind,
+        "country": participant.country,
+        "status": participant.status,
+    }
     profile: dict[str, Any] = participant.profile
     shown = profile if is_staff(caller) or caller.participant == participant.id else {"name": profile.get("name", "")}
     return view | {"profile": shown}

@@ -1,5 +1,6 @@
-"""The commands of `entrepot`, one file a subject; importing this registers them."""
+"""The commands of `entrepot`, one file a subject; importing this registers them on `app`."""
 
 from . import books, checks, papers, running
+from .line import app
 
-__all__ = ["books", "checks", "papers", "running"]
+__all__ = ["app", "books", "checks", "papers", "running"]

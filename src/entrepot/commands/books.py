@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from entrepot.__main__ import app, ledger_app, log_app, show
 from entrepot.core import log as merkle
 from entrepot.core.bookkeeping import accounts_of
 from entrepot.core.canonical import hex0x
 from entrepot.core.errors import Unknown
 from entrepot.store.store import PAGE_MAX, Transaction
+
+from .line import app, ledger_app, log_app, show
 
 
 def _accounts(tx: Transaction) -> list[dict[str, str]]:
@@ -20,7 +22,12 @@ def _accounts(tx: Transaction) -> list[dict[str, str]]:
         page = tx.settlements.page(after=after, limit=PAGE_MAX)
         for one in page:
             for entry in accounts_of(one) if one.asset else ():
-                rows[entry.id] = {"id": entry.id, "class": entry.account_class.value, "owner": entry.owner, "asset": entry.asset}
+                rows[entry.id] = {
+                    "id": entry.id,
+                    "class": entry.account_class.value,
+                    "owner": entry.owner,
+                    "asset": entry.asset,
+                }
         if len(page) < PAGE_MAX:
             return list(rows.values())
         after = page[-1].id
@@ -45,8 +52,15 @@ def balances(*, at: int | None = None, json: bool = False) -> None:
     with open_store("work") as store, store.work() as tx:
         rows = _accounts(tx)
         found = tx.ledger.balances([row["id"] for row in rows], at=at)
-    held = [row | {"posted_minor": str(found[row["id"]].posted_minor), "pending_out_minor": str(found[row["id"]].debits_pending)}
-            for row in rows if row["id"] in found]  # fmt: skip
+    held = [
+        row
+        | {
+            "posted_minor": str(found[row["id"]].posted_minor),
+            "pending_out_minor": str(found[row["id"]].debits_pending),
+        }
+        for row in rows
+        if row["id"] in found
+    ]
     lines = [f"{row['class']:<8} {row['owner']}  {row['posted_minor']}" for row in held]
     show({"schema": "entrepot/balances/1", "balances": held}, lines, as_json=json)
 
@@ -64,7 +78,11 @@ def check(*, json: bool = False) -> int:
         if row["id"] in found:
             sums[row["asset"]] = sums.get(row["asset"], 0) + found[row["id"]].posted_minor
     ok = not any(sums.values())
-    body = {"schema": "entrepot/ledger-check/1", "ok": ok, "sums_minor": {asset: str(total) for asset, total in sums.items()}}
+    body = {
+        "schema": "entrepot/ledger-check/1",
+        "ok": ok,
+        "sums_minor": {asset: str(total) for asset, total in sums.items()},
+    }
     show(body, [f"{asset}: sum {total}" for asset, total in sums.items()] or ["No accounts."], as_json=json)
     return 0 if ok else 1
 
@@ -75,7 +93,10 @@ def post(file: Path, *, ledger: Path, json: bool = False) -> int:
     from entrepot.store.standalone_ledger import post_file
 
     answers = post_file(file, ledger)
-    body = {"schema": "entrepot/postings/1", "answers": [{"id": id_, "answer": answer.value} for id_, answer in answers]}
+    body = {
+        "schema": "entrepot/postings/1",
+        "answers": [{"id": id_, "answer": answer.value} for id_, answer in answers],
+    }
     show(body, [f"{id_}  {answer.value}" for id_, answer in answers], as_json=json)
     return 0 if all(answer.value in ("posted", "exists") for _, answer in answers) else 3
 
@@ -116,9 +137,14 @@ def prove(settlement: str, *, json: bool = False) -> None:
         newest, events = tx.log.checkpoint(), tx.settlements.events(settlement)
         if newest is None or not events:
             raise Unknown("not_found", f"Settlement {settlement} has no leaves in the log.")
-        rows = [{"index": entry.index, "leaf": entry.leaf.decode(),
-                 "proof": [hex0x(node) for node in merkle.inclusion_proof(entry.index, newest[0], tx.log.node)]}
-                for entry in events]  # fmt: skip
+        rows: list[dict[str, Any]] = [
+            {
+                "index": entry.index,
+                "leaf": entry.leaf.decode(),
+                "proof": [hex0x(node) for node in merkle.inclusion_proof(entry.index, newest[0], tx.log.node)],
+            }
+            for entry in events
+        ]
     body = {"schema": "entrepot/inclusion/1", "checkpoint": newest[1], "leaves": rows}
     show(body, [f"leaf {row['index']} of {newest[0]}: {len(row['proof'])} nodes" for row in rows], as_json=json)
 

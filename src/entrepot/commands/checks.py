@@ -5,21 +5,30 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from entrepot.__main__ import app, decision_app, lists_app, regime_app, screening_app, show
 from entrepot.core.errors import Refused, Unknown
+
+from .line import app, decision_app, lists_app, regime_app, screening_app, show
 
 
 @lists_app.command
 def load(directory: Path, *, json: bool = False) -> None:
     """Loads every list found in a folder (OFAC CSV, UN XML, OFAC digital-currency addresses, our JSON), whole or not at all."""
-    from entrepot.wire import load_lists, open_store
+    from entrepot.wire import open_store
+    from entrepot.workflows.screen import load_lists
 
     with open_store("work") as store:
         rows = load_lists(store, directory, now=int(time.time()))
     body = {"schema": "entrepot/lists/1", "loaded": rows}
-    show(body, [f"{row['source']}: version {row['version']}, {row['entities']} entries, {row['orphans']} orphan rows" for row in rows],
-         as_json=json)  # fmt: skip
+    show(
+        body,
+        [
+            f"{row['source']}: version {row['version']}, {row['entities']} entries, {row['orphans']} orphan rows"
+            for row in rows
+        ],
+        as_json=json,
+    )
 
 
 @lists_app.command
@@ -30,9 +39,18 @@ def status(*, json: bool = False) -> None:
     now = int(time.time())
     with open_store("work") as store, store.work() as tx:
         now += tx.checks.clock_offset_s()
-        rows = [{"source": row.source, "version": row.version, "sha256": row.sha256, "entities": row.entity_count,
-                 "orphans": row.orphan_count, "verified_at": row.verified_at, "age_s": now - row.verified_at}
-                for row in tx.checks.lists(with_entities=False)]  # fmt: skip
+        rows: list[dict[str, Any]] = [
+            {
+                "source": row.source,
+                "version": row.version,
+                "sha256": row.sha256,
+                "entities": row.entity_count,
+                "orphans": row.orphan_count,
+                "verified_at": row.verified_at,
+                "age_s": now - row.verified_at,
+            }
+            for row in tx.checks.lists(with_entities=False)
+        ]
     lines = [f"{row['source']}: {row['entities']} entries, verified {row['age_s'] // 60} min ago" for row in rows]
     show({"schema": "entrepot/list-status/1", "lists": rows}, lines or ["No list is loaded."], as_json=json)
 
@@ -41,15 +59,27 @@ def status(*, json: bool = False) -> None:
 def screen(name: str, *, kind: str = "organization", country: str = "", json: bool = False) -> None:
     """Screens a name against the current lists and explains each hit."""
     from entrepot.screening.entity import Subject
-    from entrepot.wire import open_store, screener_of
+    from entrepot.wire import open_store
+    from entrepot.workflows.screen import ListScreener
 
     with open_store("work") as store:
         with store.work() as tx:
             lists = tx.checks.lists(with_entities=False)
-        found = screener_of(store).screen((Subject(kind=kind, name=name, country=country, role="screened"),), lists)
-    rows = [{"source": hit.source, "entity": hit.entity, "basis": hit.basis, "score_bps": hit.score_bps, "why": hit.explanation}
-            for hit in found]  # fmt: skip
-    lines = [f"{row['source']} {row['entity']}: {row['score_bps'] / 100:.2f}% by {row['basis']}: {row['why']}" for row in rows]
+        found = ListScreener(store).screen((Subject(kind=kind, name=name, country=country, role="screened"),), lists)
+    rows: list[dict[str, Any]] = [
+        {
+            "source": hit.source,
+            "entity": hit.entity,
+            "basis": hit.basis,
+            "score_bps": hit.score_bps,
+            "why": hit.explanation,
+        }
+        for hit in found
+    ]
+    lines = [
+        f"{row['source']} {row['entity']}: {row['score_bps'] / 100:.2f}% by {row['basis']}: {row['why']}"
+        for row in rows
+    ]
     show({"schema": "entrepot/screening/1", "hits": rows}, lines or ["No hit."], as_json=json)
 
 
@@ -63,7 +93,11 @@ def evaluate(file: Path, *, json: bool = False) -> None:
     from .papers import read_bytes
 
     found = asdict(measure(read_bytes(file)))
-    show({"schema": "entrepot/screening-evaluation/1", **found}, [f"{name}: {value}" for name, value in found.items()], as_json=json)
+    show(
+        {"schema": "entrepot/screening-evaluation/1", **found},
+        [f"{name}: {value}" for name, value in found.items()],
+        as_json=json,
+    )
 
 
 @decision_app.command(name="show")
@@ -74,15 +108,21 @@ def show_decision(settlement: str, *, json: bool = False) -> None:
     from entrepot.wire import open_store
 
     with open_store("work") as store, store.work() as tx:
-        papers = [paper for act in ("fund", "release", "refund", "reject", "return")
-                  for paper in tx.papers.of(settlement, kind=f"decision_{act}")]  # fmt: skip
+        papers = [
+            paper
+            for act in ("fund", "release", "refund", "reject", "return")
+            for paper in tx.papers.of(settlement, kind=f"decision_{act}")
+        ]
     if not papers:
         raise Unknown("not_found", f"There is no decision about settlement {settlement}.")
     decisions = [codec.loads(paper.body) for paper in papers]
     lines = []
     for body in decisions:
         lines.append(f"{body['act']} under {body['regime']}: {body['verdict']}")
-        lines += [f"  {entry['rule']} ({entry['verdict']}): {entry['message']} [{entry['source']}]" for entry in body["reasons"]]
+        lines += [
+            f"  {entry['rule']} ({entry['verdict']}): {entry['message']} [{entry['source']}]"
+            for entry in body["reasons"]
+        ]
         lines += [f"  list {entry['source']} version {entry['version']}" for entry in body["lists"]]
     show({"schema": "entrepot/decisions/1", "decisions": decisions}, lines, as_json=json)
 
@@ -97,5 +137,12 @@ def show_regime(*, json: bool = False) -> None:
         raise Refused("not_due", "No regime is in force.")
     rows = [{"rule": name, "value": value, "source": source} for name, value, source in describe(current)]
     since = datetime.fromtimestamp(current.in_force_from, UTC).date().isoformat()
-    lines = [f"{current.id}, in force from {since}", *(f"  {row['rule']}: {row['value']}  [{row['source']}]" for row in rows)]
-    show({"schema": "entrepot/regime/1", "regime": current.id, "in_force_from": since, "rules": rows}, lines, as_json=json)
+    lines = [
+        f"{current.id}, in force from {since}",
+        *(f"  {row['rule']}: {row['value']}  [{row['source']}]" for row in rows),
+    ]
+    show(
+        {"schema": "entrepot/regime/1", "regime": current.id, "in_force_from": since, "rules": rows},
+        lines,
+        as_json=json,
+    )

@@ -55,7 +55,7 @@ def encode_header(block: Mapping[str, Any]) -> bytes:
         raise Invalid("receipt_unproven", "The node's block lacks a header field.")
     try:
         return rlp_encode([_whole(block[name]) if is_number else _raw(block[name]) for name, is_number in present])
-    except (TypeError, ValueError) as error:
+    except (ArithmeticError, TypeError, ValueError) as error:
         raise Invalid("receipt_unproven", f"The node's block cannot be read: {error!r:.100}") from None
 
 
@@ -65,13 +65,15 @@ def encode_receipt(receipt: Mapping[str, Any]) -> bytes:
     Raises: Invalid(receipt_unproven). Receipts from before Byzantium (2017), which have no status, are refused.
     """
     try:
-        kind = int(str(receipt.get("type", "0x0")), 16)
+        kind = int(receipt.get("type", "0x0"), 16)
+        if not 0 <= kind < 0x80:
+            raise ValueError(f"a receipt's type is below 0x80, not {kind:#x}")
         logs = [
             [_raw(log["address"]), [_raw(one) for one in log["topics"]], _raw(log["data"])] for log in receipt["logs"]
         ]
         amounts = [_whole(receipt["status"]), _whole(receipt["cumulativeGasUsed"])]
         return (bytes([kind]) if kind else b"") + rlp_encode([*amounts, _raw(receipt["logsBloom"]), logs])
-    except (KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, KeyError, TypeError, ValueError) as error:
         raise Invalid("receipt_unproven", f"The node's receipt cannot be read: {error!r:.100}") from None
 
 
@@ -101,9 +103,10 @@ def header_hash(header: bytes) -> bytes:
 
 
 def verify_receipt(header: bytes, index: int, proof: Sequence[bytes]) -> Receipt:
-    """The receipt at `index`, if `proof` leads to it from the header's receipts root. Raises: Invalid(receipt_unproven).
+    """The receipt at `index`, if `proof` leads to it from the header's receipts root.
 
     The proof is the trie path's nodes, root first, with none missing and none too many.
+    Raises: Invalid(receipt_unproven).
     """
     root = read_header(header).receipts_root
     try:
@@ -133,13 +136,13 @@ def _key(index: int) -> bytes:
     return rlp_encode(_minimal(index))
 
 
-def _raw(text: str) -> bytes:
-    if not text.startswith("0x"):
+def _raw(text: Any) -> bytes:
+    if not isinstance(text, str) or not text.startswith("0x"):
         raise ValueError(f"{text!r:.40} is not 0x-hex")
     return bytes.fromhex(text[2:])
 
 
-def _whole(text: str) -> bytes:
+def _whole(text: Any) -> bytes:
     return _minimal(int(text, 16))
 
 

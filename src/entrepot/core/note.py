@@ -64,7 +64,7 @@ def sign_note(text: str, name: str, public: bytes, sign: Sign) -> str:
 def cosign(note: str, name: str, public: bytes, sign: Sign, *, at: int) -> str:
     """The checkpoint with one more line: witness `name` saw it at `at` (Unix seconds) as the log's largest.
 
-    Raises: Invalid(checkpoint_invalid) if `note` is no checkpoint; whether its log signed it is for the witness to know.
+    Whether its log signed it is for the witness to know. Raises: Invalid(checkpoint_invalid) if it is no checkpoint.
     """
     assert 0 <= at <= TIME_MAX
     text, _ = _parse(note)
@@ -131,9 +131,9 @@ def _parse(note: str) -> tuple[str, list[SignatureLine]]:
 
 
 def _read_checkpoint(text: str) -> tuple[str, int, bytes]:
-    *lines, end = text.split("\n")
+    lines = text.removesuffix("\n").split("\n")
     root = _unbase64(lines[2]) if len(lines) > 2 else b""
-    if end or len(root) != 32 or not all(lines) or not _SIZE.match(lines[1]):
+    if len(root) != 32 or not all(lines) or not _SIZE.match(lines[1]):
         raise Invalid("checkpoint_invalid", "A checkpoint is origin, size, base64 root and no empty line.")
     return lines[0], int(lines[1]), root
 
@@ -161,7 +161,7 @@ def _signature_line(line: str) -> SignatureLine:
 
 
 def _unbase64(text: str) -> bytes:
-    """The bytes of standard base64, or none unless `text` is their one canonical encoding. Source: RFC 4648 section 4."""
+    """The bytes of standard base64 (RFC 4648 section 4), or none unless `text` is their one canonical encoding."""
     try:
         raw = base64.b64decode(text, validate=True)
     except ValueError:  # also what a letter beyond ASCII raises

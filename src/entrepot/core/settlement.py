@@ -133,7 +133,17 @@ def apply(settlement: Settlement, event: Event) -> Settlement:
         state = settlement.state
     elif not line.suspends:
         suspended = ()
-    after = replace(settlement, state=State(state), suspended=suspended, dates=dates, seq=settlement.seq + 1, **changes)
+    after = replace(
+        settlement,
+        state=State(state),
+        suspended=suspended,
+        dates=dates,
+        seq=settlement.seq + 1,
+        step=settlement.step + (event.kind not in CONFIDENTIAL),
+        spent=settlement.spent + (event.kind in SPENDS),
+        holds=settlement.holds + (event.kind in HOLDS),
+        **changes,
+    )
     _assert_invariants(after)
     return after
 
@@ -202,8 +212,14 @@ def _no_change(_: Settlement, __: Event) -> Change:
 
 def _quoted(_: Settlement, event: Event) -> Change:
     facts = event.facts
-    return {"asset": facts["asset"], "price_minor": int(facts["price_minor"]), "fee_minor": int(facts["fee_minor"]),
-            "terms_hash": facts["terms_hash"], "escrow": facts["escrow"], "signed_by": ()}  # fmt: skip
+    return {
+        "asset": facts["asset"],
+        "price_minor": int(facts["price_minor"]),
+        "fee_minor": int(facts["fee_minor"]),
+        "terms_hash": facts["terms_hash"],
+        "escrow": facts["escrow"],
+        "signed_by": (),
+    }
 
 
 def _signed(settlement: Settlement, event: Event) -> Change:
@@ -246,8 +262,7 @@ def _due(settlement: Settlement, event: Event) -> Change:
 
 
 def _sent(settlement: Settlement, event: Event) -> Change:
-    return {"in_flight": {**event.facts, "kind": event.kind, "step": settlement.step + 1,
-                          "seq": settlement.seq + 1}}  # fmt: skip
+    return {"in_flight": {**event.facts, "kind": event.kind, "step": settlement.step + 1, "seq": settlement.seq + 1}}
 
 
 def _blocked(_: Settlement, __: Event) -> Change:
@@ -266,8 +281,12 @@ def _funded(settlement: Settlement, event: Event) -> Change:
 
 
 def _presented(_: Settlement, event: Event) -> Change:
-    return {"documents_sha256": event.facts["documents_sha256"], "round": int(event.facts["round"]),
-            "complies": False, "in_flight": {}}  # fmt: skip
+    return {
+        "documents_sha256": event.facts["documents_sha256"],
+        "round": int(event.facts["round"]),
+        "complies": False,
+        "in_flight": {},
+    }
 
 
 def _examined(settlement: Settlement, event: Event) -> Change:
@@ -286,8 +305,11 @@ def _awarded(settlement: Settlement, event: Event) -> Change:
 def _released(settlement: Settlement, event: Event) -> Change:
     amount, fee = int(event.facts["amount_minor"]), int(event.facts["fee_minor"])
     assert amount + fee <= settlement.held_minor, "released more than was held"
-    return {"released_minor": settlement.released_minor + amount,
-            "fee_accrued_minor": settlement.fee_accrued_minor + fee, "in_flight": {}}  # fmt: skip
+    return {
+        "released_minor": settlement.released_minor + amount,
+        "fee_accrued_minor": settlement.fee_accrued_minor + fee,
+        "in_flight": {},
+    }
 
 
 def _refunded(settlement: Settlement, event: Event) -> Change:

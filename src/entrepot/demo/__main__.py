@@ -28,7 +28,10 @@ DUPLICATE_EXIT = 3
 def main(argv: list[str] | None = None) -> int:
     """Runs the demo; exit 0 if every story ended as told, 3 for an invoice that was settled before."""
     options = _options(argv)
-    say = (lambda text: print(text, file=sys.stderr, flush=True)) if options.json else (lambda text: print(text, flush=True))
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr if options.json else sys.stdout, flush=True)
+
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: _interrupted(stopping))
@@ -67,7 +70,9 @@ def _interrupted(stopping: threading.Event) -> None:
 
 def _play(house: House, options: argparse.Namespace, seed: str, say: Any) -> tuple[dict[str, Any], int]:
     settings = house.settings
-    casting = Casting(Credentials(settings.credentials_path), house.base_url, house.chain_id, house.examiner_key())
+    casting = Casting(
+        Credentials(settings.credentials_path), house.base_url, house.chain_id, house.examiner_signs, house.fill_wallet
+    )
     casting.examiner(house.examiner_participant())
     cast = casting.cast()
     teller = Teller(cast, seed, say)
@@ -78,8 +83,12 @@ def _play(house: House, options: argparse.Namespace, seed: str, say: Any) -> tup
         except (Problem, EntrepotError) as refused:
             code = refused.code
             say(f"{options.invoice.name}: {refused}")
-            failed = {"schema": SCHEMA, "verification_key": str(settings.verification_key_path), "settlements": [],
-                      "refused": {"code": code, "message": str(refused)}}  # fmt: skip
+            failed = {
+                "schema": SCHEMA,
+                "verification_key": str(settings.verification_key_path),
+                "settlements": [],
+                "refused": {"code": code, "message": str(refused)},
+            }
             return failed, DUPLICATE_EXIT if code == "duplicate_invoice" else 3
     else:
         told = [story() for story in (teller.clean, teller.review, teller.refused, teller.gone)]
@@ -96,24 +105,30 @@ def _report(house: House, operator: Any, told: list[Told], say: Any) -> tuple[di
         exit_code, checks = verified(bundle, settings.verification_key_path)
         one.seconds["verified"] = round(time.monotonic() - began, 3)
         failed = [check for check in checks.get("checks", []) if check["status"] == "failed"]
-        say(f"entrepot verify {bundle.name}: {'every check ok or named as not checked' if not exit_code else failed or checks}")
+        say(
+            f"entrepot verify {bundle.name}: {'every check ok or named as not checked' if not exit_code else failed or checks}"
+        )
         code = code or (1 if exit_code else 0)
         settlements.append(
-            settlement_report(operator, one, bundle=bundle, checks=checks, messages=settings.messages_dir, chain_id=house.chain_id)
+            settlement_report(
+                operator, one, bundle=bundle, checks=checks, messages=settings.messages_dir, chain_id=house.chain_id
+            )
         )
     first = Path(settlements[0]["bundle"])
     exit_code, checks = verified(tampered(first), settings.verification_key_path)
     parts = sorted({check["part"] for check in checks.get("checks", []) if check["status"] == "failed"})
     say(f"The same with one byte changed: refused (exit {exit_code}), because of {', '.join(parts) or checks}.")
     code = code or (0 if exit_code == 3 else 1)
-    for one in settlements:
-        say(f"{one['story']:>8}  {one['state']:<9} {one['invoice']['number']}")
+    for row in settlements:
+        say(f"{row['story']:>8}  {row['state']:<9} {row['invoice']['number']}")
     key = str(settings.verification_key_path)
     return {"schema": SCHEMA, "verification_key": key, "settlements": settlements}, code
 
 
 def _serve(house: House, say: Any, stopping: threading.Event) -> None:
-    say(f"\nServing on {house.base_url} (API page: {house.base_url}/docs). Credentials: {house.settings.credentials_path}")
+    say(
+        f"\nServing on {house.base_url} (API page: {house.base_url}/docs). Credentials: {house.settings.credentials_path}"
+    )
     say("Ctrl-C stops everything.")
     while not stopping.wait(1.0):
         house.require_alive()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -37,25 +39,53 @@ class Credentials:
     def client(self, name: str, base_url: str) -> Client:
         """The client of one person."""
         person = self.people[name]
-        return Client(base_url, person["secret"], bytes.fromhex(person.get("wallet_key", "")), person["name"], person["participant"])
+        return Client(
+            base_url,
+            person["secret"],
+            bytes.fromhex(person.get("wallet_key", "")),
+            person["name"],
+            person["participant"],
+        )
 
 
 # Short name → (name, country, registration, LEI stem, address). The names on lists are in screening/invented.
 COMPANIES: dict[str, dict[str, Any]] = {
-    "seller": {"party": samples.coffee_trade(number="0", issue_date=samples.date(2026, 1, 1)).seller},
-    "buyer": {"party": samples.coffee_trade(number="0", issue_date=samples.date(2026, 1, 1)).buyer},
-    "namesake": {"party": StatedParty(name="Meridian Trading Ltd", country="SG", registration="202699999K",
-                                      lei=samples.lei_of("00EXAMPLENAMESAKE0"), address=("1 Example Quay", "Singapore"))},
-    "listed": {"party": StatedParty(name="Shiping Zvezda Severnaja", country="CY", registration="HE 999001",
-                                    lei=samples.lei_of("00EXAMPLELISTED000"), address=("1 Example Street", "Limassol"))},
-}  # fmt: skip
+    "seller": {"party": samples.coffee_trade(number="0", issue_date=date(2026, 1, 1)).seller},
+    "buyer": {"party": samples.coffee_trade(number="0", issue_date=date(2026, 1, 1)).buyer},
+    "namesake": {
+        "party": StatedParty(
+            name="Meridian Trading Ltd",
+            country="SG",
+            registration="202699999K",
+            lei=samples.lei_of("00EXAMPLENAMESAKE0"),
+            address=("1 Example Quay", "Singapore"),
+        )
+    },
+    "listed": {
+        "party": StatedParty(
+            name="Shiping Zvezda Severnaja",
+            country="CY",
+            registration="HE 999001",
+            lei=samples.lei_of("00EXAMPLELISTED000"),
+            address=("1 Example Street", "Limassol"),
+        )
+    },
+}
 
 
 class Casting:
     """Admits whoever is missing; a second run finds everybody there."""
 
-    def __init__(self, credentials: Credentials, base_url: str, chain_id: int, examiner_key: bytes) -> None:
-        self.credentials, self.base_url, self.chain_id, self.examiner_key = credentials, base_url, chain_id, examiner_key
+    def __init__(
+        self,
+        credentials: Credentials,
+        base_url: str,
+        chain_id: int,
+        examiner: Callable[[bytes], bytes],
+        fill_wallet: Callable[[str], None],
+    ) -> None:
+        self.credentials, self.base_url, self.chain_id = credentials, base_url, chain_id
+        self.examiner_signs, self.fill_wallet = examiner, fill_wallet
         self.first = credentials.client("operator-1", base_url)
         self.second = credentials.client("operator-2", base_url)
 
@@ -73,7 +103,7 @@ class Casting:
     def assemble(self, stated: dict[str, StatedParty]) -> Cast:
         """The cast as clients."""
         people = {name: self.credentials.client(name, self.base_url) for name in self.credentials.people}
-        people["examiner"].wallet_key = self.examiner_key
+        people["examiner"].sign_digest = self.examiner_signs
         return Cast(
             operators=[people["operator-1"], people["operator-2"]],
             officers=[people["officer-1"], people["officer-2"]],
@@ -91,8 +121,15 @@ class Casting:
         who = f"treasurer-{short}"
         if who in self.credentials.people:
             return
-        body = {"kind": "company", "name": party.name, "country": party.country, "lei": party.lei,
-                "registration": party.registration, "tax_id": party.tax_id, "simulated": SIMULATED}  # fmt: skip
+        body = {
+            "kind": "company",
+            "name": party.name,
+            "country": party.country,
+            "lei": party.lei,
+            "registration": party.registration,
+            "tax_id": party.tax_id,
+            "simulated": SIMULATED,
+        }
         participant = self.first.post("/participants", body)["participant"]
         key = secrets.token_bytes(32)
         self._join(who, f"Treasurer of {party.name}", participant, "treasurer", key)
@@ -102,17 +139,29 @@ class Casting:
         treasurer = self.credentials.client(who, self.base_url)
         digest = treasurer.get(f"/wallets/ownership/{participant}/{address}")["digest"]
         account = caip10(self.chain_id, address)
-        treasurer.post("/wallets", {"participant": participant, "account": account, "signature": treasurer.sign(digest)})
+        treasurer.post(
+            "/wallets", {"participant": participant, "account": account, "signature": treasurer.sign(digest)}
+        )
+        self.fill_wallet(address)
 
     def _join(self, who: str, name: str, participant: str, role: str, key: bytes = b"") -> None:
         """One person gets a role: proposed by the first operator, confirmed by the second."""
         if who in self.credentials.people:
             return
         secret = secrets.token_urlsafe(24)
-        body = {"participant": participant, "person_name": name, "role": role, "secret_sha256": sha256(secret.encode()).hex()}
+        body = {
+            "participant": participant,
+            "person_name": name,
+            "role": role,
+            "secret_sha256": sha256(secret.encode()).hex(),
+        }
         change = self.first.post("/changes", {"subject": "membership", "body": body, "reason": "demo cast"})["change"]
         self.second.post(f"/changes/{change}/confirmations")
         self.credentials.people[who] = {
-            "name": name, "role": role, "participant": participant, "secret": secret, "wallet_key": key.hex()
-        }  # fmt: skip
+            "name": name,
+            "role": role,
+            "participant": participant,
+            "secret": secret,
+            "wallet_key": key.hex(),
+        }
         self.credentials.save()

@@ -42,11 +42,15 @@ class Client:
     wallet_key: bytes = b""
     name: str = ""
     participant: str = ""
+    sign_digest: Callable[[bytes], bytes] | None = None  # in the place of a wallet key held here
     http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
         self.http = httpx.Client(
-            base_url=self.base_url, timeout=TIMEOUT_S, headers={"Authorization": f"Bearer {self.secret}"}, trust_env=False
+            base_url=self.base_url,
+            timeout=TIMEOUT_S,
+            headers={"Authorization": f"Bearer {self.secret}"},
+            trust_env=False,
         )
 
     @property
@@ -71,7 +75,8 @@ class Client:
 
     def sign(self, digest: str) -> str:
         """The wallet's signature over a digest: 0x-hex."""
-        return hex0x(secp256k1_sign(self.wallet_key, unhex(digest, size=32)))
+        raw = unhex(digest, size=32)
+        return hex0x(self.sign_digest(raw) if self.sign_digest else secp256k1_sign(self.wallet_key, raw))
 
     def propose(self, invoice: bytes, buyer: str, **options: Any) -> str:
         """Proposes an invoice; returns the settlement's id."""
@@ -94,12 +99,16 @@ class Client:
         """Presents documents."""
         texts = [base64.b64encode(body).decode() for body in documents]
         signature = self.signature(settlement, {"act": "presentation", "documents_base64": texts})
-        return dict(self.post(f"/settlements/{settlement}/presentations", {"documents_base64": texts, "signature": signature}))
+        return dict(
+            self.post(f"/settlements/{settlement}/presentations", {"documents_base64": texts, "signature": signature})
+        )
 
     def examine(self, settlement: str, *, complies: bool) -> dict[str, Any]:
         """Signs and posts an examination."""
         signature = self.signature(settlement, {"act": "examination", "complies": complies})
-        return dict(self.post(f"/settlements/{settlement}/examinations", {"complies": complies, "signature": signature}))
+        return dict(
+            self.post(f"/settlements/{settlement}/examinations", {"complies": complies, "signature": signature})
+        )
 
     def signature(self, settlement: str, about: dict[str, Any]) -> str:
         """The wallet's signature over what an act needs signed."""
@@ -108,7 +117,10 @@ class Client:
 
     def wait(self, settlement: str, *states: str, timeout_s: float = STATE_TIMEOUT_S) -> dict[str, Any]:
         """Waits until the settlement is in one of `states`. Raises: TimeoutError naming where it stands."""
-        return self.until(lambda: self.get(f"/settlements/{settlement}"), lambda view: view["state"] in states, timeout_s)
+        found = self.until(
+            lambda: self.get(f"/settlements/{settlement}"), lambda view: view["state"] in states, timeout_s
+        )
+        return dict(found)
 
     def until(
         self, read: Callable[[], Any], is_there: Callable[[Any], bool], timeout_s: float = STATE_TIMEOUT_S

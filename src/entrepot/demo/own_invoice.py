@@ -28,7 +28,9 @@ def settle_invoice(teller: Teller, casting: Casting, raw: bytes) -> Told:
     cast.parties |= {side: cast.parties[short] for side, short in shorts.items()}
     teller.cast = dataclasses.replace(cast, stated={"seller": seller, "buyer": buyer})
     supplied = supplied_for(invoice)
-    teller.say(f"The demo operator supplies ({SIMULATED}, marked simulated): {supplied or 'nothing'}; both parties' admission.")
+    teller.say(
+        f"The demo operator supplies ({SIMULATED}, marked simulated): {supplied or 'nothing'}; both parties' admission."
+    )
     return teller.invoice(raw, {"supplied": supplied} if supplied else {})
 
 

@@ -27,7 +27,9 @@ def verified(bundle: Path, key: Path) -> tuple[int, dict[str, Any]]:
     """(exit code, result) of `entrepot verify` in another process that has the public key only."""
     command = [sys.executable, "-m", "entrepot", "verify", str(bundle), "--key", str(key), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=VERIFY_TIMEOUT_S, check=False)
-    return done.returncode, json.loads(done.stdout.splitlines()[-1]) if done.stdout.strip() else {"error": done.stderr[-500:]}
+    return done.returncode, json.loads(done.stdout.splitlines()[-1]) if done.stdout.strip() else {
+        "error": done.stderr[-500:]
+    }
 
 
 def tampered(bundle: Path) -> Path:
@@ -40,25 +42,41 @@ def tampered(bundle: Path) -> Path:
     return copy
 
 
-def settlement_report(operator: Client, told: Told, *, bundle: Path, checks: dict[str, Any], messages: Path, chain_id: int) -> dict[str, Any]:
+def settlement_report(
+    operator: Client, told: Told, *, bundle: Path, checks: dict[str, Any], messages: Path, chain_id: int
+) -> dict[str, Any]:
     """One settlement of the demo's JSON."""
     view = operator.get(f"/settlements/{told.settlement}")
     trade = operator.get(f"/trades/{told.settlement}")
     events = operator.get(f"/settlements/{told.settlement}/events")["events"]
-    transactions = [{"event": event["event"], "hash": event["facts"]["transaction"], "block": event["facts"]["block"]}
-                    for event in events if "transaction" in event["facts"]]  # fmt: skip
+    transactions = [
+        {"event": event["event"], "hash": event["facts"]["transaction"], "block": event["facts"]["block"]}
+        for event in events
+        if "transaction" in event["facts"]
+    ]
     decisions = [entry for entry in view["decisions"] if entry]
     return {
         "id": told.settlement,
         "story": told.story,
         "rail": trade["terms"]["venue"]["rail"],
         "state": view["state"],
-        "invoice": {"number": trade["terms"]["invoice_number"], "sha256": trade["terms"]["invoice_sha256"],
-                    "supplied": [f"{name} (simulated)" for name in trade["terms"]["supplied"]]},
-        "amounts": {name: view[name] for name in ("asset", "price_minor", "fee_minor", "released_minor", "refunded_minor", "held_minor")},
+        "invoice": {
+            "number": trade["terms"]["invoice_number"],
+            "sha256": trade["terms"]["invoice_sha256"],
+            "supplied": [f"{name} (simulated)" for name in trade["terms"]["supplied"]],
+        },
+        "amounts": {
+            name: view[name]
+            for name in ("asset", "price_minor", "fee_minor", "released_minor", "refunded_minor", "held_minor")
+        },
         "quote": trade["terms"]["quote"],
-        "decision": {"verdict": decisions[-1]["verdict"], "reasons": decisions[-1]["reasons"], "lists": decisions[-1]["lists"]}
-        if decisions else None,
+        "decision": {
+            "verdict": decisions[-1]["verdict"],
+            "reasons": decisions[-1]["reasons"],
+            "lists": decisions[-1]["lists"],
+        }
+        if decisions
+        else None,
         "chain_id": chain_id,
         "escrow": view["escrow"],
         "transactions": transactions,
@@ -68,4 +86,4 @@ def settlement_report(operator: Client, told: Told, *, bundle: Path, checks: dic
         "checks": checks.get("checks", []),
         "seconds": told.seconds,
         "said": told.said,
-    }  # fmt: skip
+    }

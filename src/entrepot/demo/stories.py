@@ -54,9 +54,14 @@ class Teller:
     def trade_facts(self, story: str, seller: str, buyer: str) -> TradeFacts:
         """The sale of this run's story: its invoice number comes from the run's seed."""
         today = datetime.fromtimestamp(self.cast.operators[0].get("/clock")["now"], UTC).date()
-        facts = samples.coffee_trade(number=f"{story.upper()}-{self.seed}", issue_date=today - timedelta(days=SHIPPED_DAYS_AGO + 3))
+        facts = samples.coffee_trade(
+            number=f"{story.upper()}-{self.seed}", issue_date=today - timedelta(days=SHIPPED_DAYS_AGO + 3)
+        )
         return dataclasses.replace(
-            facts, seller=self.cast.stated[seller], buyer=self.cast.stated[buyer], on_board_date=_days_before(today, SHIPPED_DAYS_AGO)
+            facts,
+            seller=self.cast.stated[seller],
+            buyer=self.cast.stated[buyer],
+            on_board_date=_days_before(today, SHIPPED_DAYS_AGO),
         )
 
     def clean(self) -> Told:
@@ -73,7 +78,10 @@ class Teller:
         first, second = self.cast.officers
         case = self.cast.officers[0].wait(told.settlement, "in_review")
         self.say(f"  The buyer's name resembles a listed one: {case['state']}, two officers look at it.")
-        path, body = f"/cases/{told.settlement}/dispositions", {"verdict": "clear", "reason": "Other country, other registration."}
+        path, body = (
+            f"/cases/{told.settlement}/dispositions",
+            {"verdict": "clear", "reason": "Other country, other registration."},
+        )
         first.post(path, body)
         try:
             first.post(path, body)
@@ -115,10 +123,14 @@ class Teller:
         supplied = options.get("supplied", {})
         delivery = DeliveryTerms(supplied.get("incoterm", "FOB"), supplied.get("incoterm_place", ""))
         today = datetime.fromtimestamp(self.cast.operators[0].get("/clock")["now"], UTC).date()
-        facts = samples.facts_from(read_invoice(raw), delivery=delivery, on_board_date=_days_before(today, SHIPPED_DAYS_AGO))
+        facts = samples.facts_from(
+            read_invoice(raw), delivery=delivery, on_board_date=_days_before(today, SHIPPED_DAYS_AGO)
+        )
         lines = tuple(dataclasses.replace(line, hs=line.hs or supplied.get("hs")) for line in facts.lines)
         facts = dataclasses.replace(facts, lines=lines)
-        self._settle(told, self.cast.parties["buyer"], [raw, samples.packing_list(facts), samples.transport_document(facts)])
+        self._settle(
+            told, self.cast.parties["buyer"], [raw, samples.packing_list(facts), samples.transport_document(facts)]
+        )
         return told
 
     def _agree(self, story: str, invoice: TradeFacts | bytes, seller: str, buyer: str, **options: Any) -> Told:
@@ -129,7 +141,9 @@ class Teller:
         with _Timed(told, "quoted"):
             told.settlement = maker.propose(raw, taker.participant, **options)
         quote = maker.get(f"/settlements/{told.settlement}")["quote"]
-        self.say(f"  Firm quote: {_amount(quote['price'])} and a fee of {_amount(quote['fee'])} (rate {quote['rate']['value']}, {quote['rate_source']}).")
+        self.say(
+            f"  Firm quote: {_amount(quote['price'])} and a fee of {_amount(quote['fee'])} (rate {quote['rate']['value']}, {quote['rate_source']})."
+        )
         with _Timed(told, "agreed"):
             maker.sign_terms(told.settlement)
             taker.sign_terms(told.settlement)

@@ -142,7 +142,7 @@ def call_of(contracts: Contracts, operation: Operation, state: State) -> CallDat
         if name == "open":
             return CallData(contracts.factory, FACTORY.call(name, struct, *args))
         return CallData(act.escrow, ESCROW.call(name, struct, *args))
-    except (KeyError, TypeError, ValueError, Undecodable, Invalid, Refused) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, Undecodable, Invalid, Refused) as error:
         raise Invalid("operation_malformed", f"{operation.kind}: {error!r:.200}", path="arguments") from None
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from entrepot.core.chainproof import encode_header, header_hash
 from entrepot.core.canonical import hex0x
+from entrepot.core.chainproof import encode_header, header_hash
 from entrepot.core.errors import Unavailable, Unknown
 
 from .abi import Contract, Function, Undecodable
@@ -88,7 +88,7 @@ class EvmChain:
         return function.decode(_bytes(require(self.node.batch([call_to(to, function.encode(*args), block)])[0])))
 
     def balances(self, pairs: Sequence[tuple[str, str]], block: str) -> list[int]:
-        """Balances of (owner, token) pairs in minor units at one block. Raises: Unavailable if a token has no answer."""
+        """Balances of (owner, token) pairs in minor units at one block. Raises: Unavailable if a token is silent."""
         answers = self.node.batch([call_to(token, BALANCE_OF.encode(owner), block) for owner, token in pairs])
         return [_balance(answer, token) for answer, (_, token) in zip(answers, pairs, strict=True)]
 
@@ -99,13 +99,15 @@ class EvmChain:
         except (NodeError, Undecodable):
             raise Unknown("not_found", f"{token} does not say its decimals.") from None
 
-    def escrow_state(self, escrow: str) -> EscrowState:
-        """What the escrow says now. Raises: Unknown(not_found)."""
+    def escrow_state(self, escrow: str, block: str) -> EscrowState:
+        """What the escrow says at a block (number in hex, or tag). Raises: Unknown(not_found)."""
         try:
-            values = self.call(escrow, STATE)
+            values = self.call(escrow, STATE, block=block)
         except (NodeError, Undecodable):
             raise Unknown("not_found", f"No escrow is open at {escrow}.") from None
-        plain = {name: hex0x(value) if isinstance(value, bytes) else value for name, value in values.items()}
+        plain: dict[str, Any] = {
+            name: hex0x(value) if isinstance(value, bytes) else value for name, value in values.items()
+        }
         assert set(plain) == {entry.name for entry in fields(EscrowState)}, "EscrowState is not the contract's State"
         return EscrowState(**plain)
 

@@ -17,8 +17,8 @@ from .abi import revert_reason
 from .evm_calls import Contracts, call_of
 from .evm_chain import EvmChain, call_to
 from .evm_transaction import Fees, Unsigned, read, signed, transaction_hash
-from .node import NodeError, require
-from .rail import Journal, Operation, OperationState, SentTransaction, Sent, SentState, Signer
+from .node import Call, NodeError, require
+from .rail import Journal, Operation, OperationState, Sent, SentState, SentTransaction, Signer
 
 GAS_MARGIN_BPS = 13_000  # of the estimate: state may change before the block is made
 BUMP_BPS = 12_500  # nodes replace from 10 to 12.5% more
@@ -59,7 +59,12 @@ class EvmSender:
         """See Rail.submit."""
         kept = self.journal.sent(operation.once)
         if kept is None:
-            kept = self._prepare(operation)
+            try:
+                kept = self._prepare(operation)
+            except Refused:
+                kept = self.journal.sent(operation.once)  # refused because another worker was quicker with this one?
+                if kept is None:
+                    raise
         if kept.state in ("prepared", "sent"):
             kept = self._broadcast(kept)
         return Sent(kept.once, kept.hash, kept.nonce, kept.state)
@@ -85,12 +90,12 @@ class EvmSender:
 
     def _prepare(self, operation: Operation) -> SentTransaction:
         """Asks the chain whether it would accept the call, then keeps it signed under the next nonce."""
-        call = call_of(self.contracts, operation, lambda: self.chain.escrow_state(self._escrow(operation)))
+        call = call_of(self.contracts, operation, lambda: self.chain.escrow_state(self._escrow(operation), "latest"))
         sender = self.signer.address
         transaction = {"from": sender, "to": call.to, "data": hex0x(call.data)}
         answers = self.chain.node.batch([
             call_to(call.to, call.data, sender=sender),
-            ("eth_estimateGas", [transaction]),
+            ("eth_estimateGas", [transaction, "latest"]),
             ("eth_getCode", [call.to, "latest"]),
             ("eth_getTransactionCount", [sender, "pending"]),
             *_FEE_CALLS,
@@ -102,9 +107,10 @@ class EvmSender:
                 raise _refusal(answer)
         gas = int(answers[1], 16) * GAS_MARGIN_BPS // 10_000
         fees = self._fees(answers[4:])
+        unsigned = Unsigned(self.contracts.chain_id, 0, fees, gas, call.to, call.data)
         return self.journal.prepare(
             operation.once, chain=self.chain_name, sender=sender, nonce_min=int(require(answers[3]), 16),
-            sign=lambda nonce: self._signed(operation, Unsigned(self.contracts.chain_id, nonce, fees, gas, call.to, call.data)),
+            sign=lambda nonce: self._signed(operation, replace(unsigned, nonce=nonce)),
         )  # fmt: skip
 
     def _signed(self, operation: Operation, unsigned: Unsigned) -> SentTransaction:
@@ -188,6 +194,8 @@ class EvmSender:
         for kept in listed:
             mined = next((receipts[name] for name in hashes[kept.once] if receipts[name]), None)
             state = self._state(kept, mined, final.number, used)
+            if state.name == "dropped" and self.journal.sent(kept.once) != kept:
+                state = OperationState("sent", kept.hash)  # another worker replaced it meanwhile; look again later
             self._keep_state(kept, state)
             states.append(state)
         return states
@@ -224,9 +232,10 @@ class EvmSender:
         return reason_of(answer) if isinstance(answer, NodeError) else "it was out of gas, or the state had changed"
 
 
-_FEE_CALLS: list[tuple[str, list[Any]]] = [("eth_getBlockByNumber", ["latest", False]), ("eth_maxPriorityFeePerGas", [])]
+_FEE_CALLS: list[Call] = [("eth_getBlockByNumber", ["latest", False]), ("eth_maxPriorityFeePerGas", [])]
 _KEPT_AS: dict[str, SentState] = {
-    "prepared": "prepared", "sent": "sent", "mined": "mined", "final": "final", "failed": "final", "dropped": "replaced",
+    "prepared": "prepared", "sent": "sent", "mined": "mined",
+    "final": "final", "failed": "final", "dropped": "replaced",
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What a rail promises: operations happen once, what happened is told once it is final, and every receipt has its proof.
+"""What a rail promises: operations happen once, what is final is told, and every receipt has its proof.
 
 Workflows know this file only. A rail remembers nothing itself: what it signed stands in a Journal before it leaves.
 """
@@ -149,7 +149,7 @@ class RailEvent:
 class Observed:
     """What `observe` read. With an `alarm` (code: sentence) the cursor has not moved and there are no events.
 
-    `is_behind` says that final blocks are left to read: call again at once.
+    `is_behind` says that final blocks are left to read: call again at once, without waiting.
     """
 
     cursor: Cursor
@@ -174,7 +174,7 @@ class ProvenReceipt:
 
 @dataclass(frozen=True, slots=True)
 class EscrowState:
-    """What the escrow itself says of its trade, at the newest block. Amounts in minor units, times in Unix seconds.
+    """What the escrow itself says of its trade, at a final block. Amounts in minor units, times in Unix seconds.
 
     `status` is 0 open, 1 funded, 2 presented, 3 closed; `sequence` is that of the next passport, `hold_number` that
     of the next order.
@@ -313,4 +313,4 @@ class Rail(Protocol):
         """The last final block."""
 
     def escrow_state(self, escrow: str) -> EscrowState:
-        """What the escrow says now. Raises: Unknown(not_found) if it is not open."""
+        """What the escrow says at the last final block. Raises: Unknown(not_found) if it was not open then."""

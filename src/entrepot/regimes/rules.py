@@ -14,11 +14,21 @@ def participants_admitted(regime: Regime, facts: PaymentFacts) -> Iterator[Reaso
     """Both parties are admitted, and pay from and to their own admitted wallets."""
     for party in facts.parties:
         if party.status != "admitted":
-            yield reason("participant_admitted", Verdict.REFUSE, f"The {party.role} is {party.status}, not admitted.",
-                         regime.figures_source, subject=party.role)  # fmt: skip
+            yield reason(
+                "participant_admitted",
+                Verdict.REFUSE,
+                f"The {party.role} is {party.status}, not admitted.",
+                regime.figures_source,
+                subject=party.role,
+            )
         if not party.is_wallet_admitted:
-            yield reason("wallet_admitted", Verdict.REFUSE, f"The {party.role}'s wallet is not admitted as its own.",
-                         regime.figures_source, subject=party.role)  # fmt: skip
+            yield reason(
+                "wallet_admitted",
+                Verdict.REFUSE,
+                f"The {party.role}'s wallet is not admitted as its own.",
+                regime.figures_source,
+                subject=party.role,
+            )
 
 
 def asset_admitted(regime: Regime, facts: PaymentFacts) -> Iterator[Reason]:
@@ -35,11 +45,21 @@ def territory(regime: Regime, facts: PaymentFacts) -> Iterator[Reason]:
     """No party in a banned territory; some territories are reviewed."""
     for party in facts.parties:
         if party.country in regime.territories_banned.value:
-            yield reason("territory", Verdict.REFUSE, f"The {party.role} is in {party.country}.",
-                         regime.territories_banned, subject=party.role)  # fmt: skip
+            yield reason(
+                "territory",
+                Verdict.REFUSE,
+                f"The {party.role} is in {party.country}.",
+                regime.territories_banned,
+                subject=party.role,
+            )
         elif party.country in regime.territories_reviewed.value:
-            yield reason("territory", Verdict.REVIEW, f"The {party.role} is in {party.country}.",
-                         regime.territories_reviewed, subject=party.role)  # fmt: skip
+            yield reason(
+                "territory",
+                Verdict.REVIEW,
+                f"The {party.role} is in {party.country}.",
+                regime.territories_reviewed,
+                subject=party.role,
+            )
 
 
 def corridor(regime: Regime, facts: PaymentFacts) -> Iterator[Reason]:
@@ -59,21 +79,32 @@ def caps(regime: Regime, facts: PaymentFacts) -> Iterator[Reason]:
     if facts.act is not Act.FUND:
         return
     if facts.amount_minor > regime.cap_payment_minor:
-        yield reason("cap_payment", Verdict.REFUSE,
-                     f"{_major(facts.amount_minor)} {regime.reference} exceed the cap of "
-                     f"{_major(regime.cap_payment_minor)} {regime.reference} a payment.", regime.figures_source)  # fmt: skip
+        yield reason(
+            "cap_payment",
+            Verdict.REFUSE,
+            f"{_major(facts.amount_minor)} {regime.reference} exceed the cap of "
+            f"{_major(regime.cap_payment_minor)} {regime.reference} a payment.",
+            regime.figures_source,
+        )
     if facts.used_minor + facts.amount_minor > regime.cap_window_minor:
-        yield reason("cap_window", Verdict.REFUSE,
-                     f"With {_major(facts.used_minor)} {regime.reference} in {regime.window_days} days this exceeds the cap of "
-                     f"{_major(regime.cap_window_minor)} {regime.reference}.", regime.figures_source)  # fmt: skip
+        yield reason(
+            "cap_window",
+            Verdict.REFUSE,
+            f"With {_major(facts.used_minor)} {regime.reference} in {regime.window_days} days this exceeds the cap of "
+            f"{_major(regime.cap_window_minor)} {regime.reference}.",
+            regime.figures_source,
+        )
 
 
 def invoice_once(regime: Regime, facts: PaymentFacts) -> Iterator[Reason]:
     """The same invoice number of the same issuer with another date or amount is looked at by people."""
     if facts.act is Act.FUND and facts.invoice_conflict:
-        yield reason("invoice_number_reused", Verdict.REVIEW,
-                     f"Trade {facts.invoice_conflict} carries the same invoice number with another date or amount.",
-                     regime.figures_source)  # fmt: skip
+        yield reason(
+            "invoice_number_reused",
+            Verdict.REVIEW,
+            f"Trade {facts.invoice_conflict} carries the same invoice number with another date or amount.",
+            regime.figures_source,
+        )
 
 
 def hits(_: Regime, facts: PaymentFacts) -> Iterator[Reason]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from .named_sql import load_sql
-from .postgres_rows import Connection, Rows
+from .postgres_rows import Connection, Rows, to_uuid
 from .vault import DEPLOYMENT, DataKey, Vault, key_id_of, seal, unseal
 
 _SQL = load_sql("keys")
@@ -42,7 +42,7 @@ class Keyring:
 
     def erase(self, owner: str) -> None:
         """Destroys the owner's keys for good."""
-        self._rows.run("erase_keys", owner=UUID(owner))
+        self._rows.run("erase_keys", owner=to_uuid(owner))
         self.forget()
 
     def forget(self) -> None:

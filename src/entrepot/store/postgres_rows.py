@@ -38,9 +38,9 @@ def translated() -> Iterator[None]:
     except _DEFECTS as error:
         raise AssertionError(f"the database refuses: {_constraint(error)}{error}") from error
     except psycopg.DataError as error:
-        raise Invalid("malformed", "The input holds something that cannot be stored (such as a NUL character).") from error
+        raise Invalid("malformed", "The input holds what cannot be stored (such as a NUL character).") from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        raise Unavailable("store_unavailable", f"The database gave no final answer ({type(error).__name__}).") from error
+        raise Unavailable("store_unavailable", f"No final answer: {type(error).__name__}.") from error
 
 
 def _constraint(error: psycopg.Error) -> str:
@@ -54,18 +54,18 @@ class Rows:
         self.connection = connection
         self._queries = queries
 
-    def all(self, name: str, **parameters: Any) -> list[Row]:
+    def all(self, name: str, /, **parameters: Any) -> list[Row]:
         """Every row."""
         with translated():
             return self.connection.execute(self._queries[name], parameters).fetchall()
 
-    def one(self, name: str, **parameters: Any) -> Row | None:
+    def one(self, name: str, /, **parameters: Any) -> Row | None:
         """The only row, or None."""
         rows = self.all(name, **parameters)
         assert len(rows) <= 1, f"{name} gave {len(rows)} rows"
         return rows[0] if rows else None
 
-    def run(self, name: str, **parameters: Any) -> int:
+    def run(self, name: str, /, **parameters: Any) -> int:
         """How many rows it touched."""
         with translated():
             return self.connection.execute(self._queries[name], parameters).rowcount
@@ -112,18 +112,13 @@ def settlement_to_row(settlement: Settlement) -> Row:
 
 def settlement_from_row(row: Row) -> Settlement:
     """Reads `settlement_to_row`, exactly."""
-    rest = {name: tuple(value) if isinstance(value, list) else value for name, value in row["rest"].items()}
+    rest: Row = {name: tuple(value) if isinstance(value, list) else value for name, value in row["rest"].items()}
     rest["suspended"] = tuple((State(state), since) for state, since in rest["suspended"])
-    return Settlement(
-        id=row["id"].hex,
-        seller=row["seller"].hex,
-        buyer=row["buyer"].hex,
-        state=State(row["state"]),
-        awarded_minor=None if row["awarded_minor"] is None else int(row["awarded_minor"]),
-        **{name: row[name] for name in _PLAIN},
-        **{name: int(row[name]) for name in _AMOUNTS},
-        **rest,
-    )
+    kept: Row = {name: row[name].hex for name in ("id", "seller", "buyer")}
+    kept |= {name: row[name] for name in _PLAIN} | {name: int(row[name]) for name in _AMOUNTS}
+    awarded = row["awarded_minor"]
+    kept |= {"state": State(row["state"]), "awarded_minor": None if awarded is None else int(awarded)}
+    return Settlement(**kept, **rest)
 
 
 def _plain(value: Any) -> Any:

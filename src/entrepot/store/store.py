@@ -231,15 +231,32 @@ class Outbox(Protocol):
 class Transaction(Protocol):
     """One transaction over everything; the attributes share it."""
 
-    inbox: Inbox
-    settlements: Settlements
-    log: Log
-    papers: Papers
-    people: People
-    checks: Checks
-    rails: Rails
-    outbox: Outbox
-    ledger: Ledger
+    @property
+    def inbox(self) -> Inbox: ...
+
+    @property
+    def settlements(self) -> Settlements: ...
+
+    @property
+    def log(self) -> Log: ...
+
+    @property
+    def papers(self) -> Papers: ...
+
+    @property
+    def people(self) -> People: ...
+
+    @property
+    def checks(self) -> Checks: ...
+
+    @property
+    def rails(self) -> Rails: ...
+
+    @property
+    def outbox(self) -> Outbox: ...
+
+    @property
+    def ledger(self) -> Ledger: ...
 
     def savepoint(self) -> AbstractContextManager[None]:
         """What happens inside is undone if it raises; the transaction goes on."""

@@ -92,16 +92,28 @@ class Batch:
     ) -> Paper:
         """Keeps a document or message, sealed."""
         paper = Paper(
-            id=self.ctx.new_id(), settlement=settlement.id, kind=kind, owner=owner, visible_to=visible_to,
-            media_type=media, body=body, sha256=sha256(body).hex(), at=self.now, seq=settlement.seq,
-        )  # fmt: skip
+            id=self.ctx.new_id(),
+            settlement=settlement.id,
+            kind=kind,
+            owner=owner,
+            visible_to=visible_to,
+            media_type=media,
+            body=body,
+            sha256=sha256(body).hex(),
+            at=self.now,
+            seq=settlement.seq,
+        )
         self.tx.papers.put(paper)
         return paper
 
-    def keep_json(self, settlement: Settlement, kind: str, body: dict[str, Any], *, visible_to: tuple[str, ...]) -> Paper:
+    def keep_json(
+        self, settlement: Settlement, kind: str, body: dict[str, Any], *, visible_to: tuple[str, ...]
+    ) -> Paper:
         """Keeps canonical JSON of the settlement; the seller's key seals what both may see, the operator's the rest."""
         owner = settlement.seller if visible_to else ""
-        return self.keep(settlement, kind, canonical(body), owner=owner, visible_to=visible_to, media="application/json")
+        return self.keep(
+            settlement, kind, canonical(body), owner=owner, visible_to=visible_to, media="application/json"
+        )
 
     def json_of(self, settlement: Settlement, kind: str) -> dict[str, Any]:
         """The newest paper of a kind, as JSON. Raises: KeyError if there is none."""

@@ -6,10 +6,12 @@ again later. There is no path to a passport but through `decide`.
 
 from __future__ import annotations
 
+from decimal import ROUND_CEILING, Decimal
+
 from entrepot.core.canonical import Json, hex0x
 from entrepot.core.decision import Decision, Verdict
 from entrepot.core.lifecycle import Role
-from entrepot.core.money import Money
+from entrepot.core.money import EXACT, Money
 from entrepot.core.passport import Act, Passport
 from entrepot.core.settlement import Settlement
 from entrepot.core.terms import Terms
@@ -34,13 +36,20 @@ def check_funding(batch: Batch, settlement: Settlement) -> Settlement:
         return pause(batch, settlement, decided)
     if decided.verdict < Verdict.REFUSE and not _reserve(batch, settlement, amount):
         decided = decide(batch, settlement, terms, Act.FUND)
-        assert isinstance(decided, Decision) and decided.verdict is Verdict.REFUSE, "headroom was gone, yet no rule says so"
+        assert isinstance(decided, Decision) and decided.verdict is Verdict.REFUSE, (
+            "headroom was gone, yet no rule says so"
+        )
     facts = keep_decision(batch, settlement, decided)
     outcome = decided.outcome(holds_money=False)
     if outcome == "clear":
         settlement = batch.happen(settlement, "cleared", Role.RULES, facts)
         give_passport(batch, settlement, terms, decided, payee=settlement.escrow, amount_minor=terms.total.amount_minor)
-        batch.send(f"{settlement.id}:open", "rail", settlement.id, {"kind": "open", "arguments": _signatures(batch, settlement)})
+        batch.send(
+            f"{settlement.id}:open",
+            "rail",
+            settlement.id,
+            {"kind": "open", "arguments": _signatures(batch, settlement)},
+        )
         return settlement
     if outcome == "review":
         return refer(batch, settlement, decided, facts)
@@ -100,16 +109,22 @@ def keep_decision(batch: Batch, settlement: Settlement, decision: Decision) -> J
 def refer(batch: Batch, settlement: Settlement, decision: Decision, facts: Json) -> Settlement:
     """Into review: the open hits wait for two persons."""
     batch.keep_json(
-        settlement, "case", {"schema": "entrepot/case/1", "act": decision.act.name, "hits": list(decision.open_hits())},
+        settlement,
+        "case",
+        {"schema": "entrepot/case/1", "act": decision.act.name, "hits": list(decision.open_hits())},
         visible_to=(),
-    )  # fmt: skip
+    )
     review_by = batch.now + batch.ctx.regime(batch.now).review_s
     return batch.happen(settlement, "referred", Role.RULES, facts, dates={"review_by": review_by})
 
 
 def pause(batch: Batch, settlement: Settlement, why: tuple[Pause, ...]) -> Settlement:
     """Nothing is decided; the check runs again in a while. The reasons show to staff."""
-    body: Json = {"schema": "entrepot/pause/1", "at": batch.now, "reasons": [[entry.code, entry.message] for entry in why]}
+    body: Json = {
+        "schema": "entrepot/pause/1",
+        "at": batch.now,
+        "reasons": [[entry.code, entry.message] for entry in why],
+    }
     known = batch.tx.papers.of(settlement.id, kind="pause")
     if not known or batch.json_of(settlement, "pause")["reasons"] != body["reasons"]:
         batch.keep_json(settlement, "pause", body, visible_to=())
@@ -143,9 +158,11 @@ def give_passport(
     )
     signature = hex0x(batch.ctx.passport_signer.sign_digest(passport.digest(terms.domain)))
     batch.keep_json(
-        settlement, f"passport_{decision.act.name.lower()}", passport.to_json() | {"signature": signature},
+        settlement,
+        f"passport_{decision.act.name.lower()}",
+        passport.to_json() | {"signature": signature},
         visible_to=(settlement.seller, settlement.buyer),
-    )  # fmt: skip
+    )
     return passport, signature
 
 
@@ -161,12 +178,11 @@ def reference_minor(batch: Batch, amount: Money) -> int:
     regime = batch.ctx.regime(batch.now)
     if amount.asset.peg != regime.reference:
         rate = batch.ctx.rates.rate(amount.asset.peg, regime.reference, now=batch.now)
-        factor = rate.value if rate else None
-        assert factor is not None, f"no rate from {amount.asset.peg} to the regime's {regime.reference}"
+        assert rate is not None, f"no rate from {amount.asset.peg} to the regime's {regime.reference}"
+        factor = rate.value
     else:
-        factor = 1
-    exact = amount.decimal() * factor * 10**CAP_DECIMALS
-    return -int(-exact // 1)
+        factor = Decimal(1)
+    return int(EXACT.multiply(amount.decimal(), factor).scaleb(CAP_DECIMALS, EXACT).to_integral_value(ROUND_CEILING))
 
 
 def stops_in_force(batch: Batch) -> tuple[Stop, ...]:
@@ -226,19 +242,28 @@ def _subjects(
         )
         address = party.wallet.rpartition(":")[2]
         subjects.append(
-            Subject(kind="organization", name=party.name, country=party.country, identifiers=identifiers, wallet=address, role=role)
+            Subject(
+                kind="organization",
+                name=party.name,
+                country=party.country,
+                identifiers=identifiers,
+                wallet=address,
+                role=role,
+            )
         )
         if profile.get("bank_name") or profile.get("bank_bic"):
             bic = (("bic", str(profile["bank_bic"])),) if profile.get("bank_bic") else ()
             subjects.append(
-                Subject(kind="organization", name=str(profile.get("bank_name", "")), identifiers=bic, role=f"{role}_bank")
+                Subject(
+                    kind="organization", name=str(profile.get("bank_name", "")), identifiers=bic, role=f"{role}_bank"
+                )
             )
     for paper in batch.tx.papers.of(settlement.id, kind="transport_document")[-1:]:
         shipment = read_document(paper.body)
         assert isinstance(shipment, TransportDocument)
         imo = (("imo", shipment.vessel_imo),) if shipment.vessel_imo else ()
-        subjects.append(Subject(kind="vessel", name=shipment.vessel_name, identifiers=imo, role="vessel"))
-        subjects.append(Subject(kind="organization", name=shipment.carrier.name, role="carrier"))
+        subjects.append(Subject(kind="vessel", name=shipment.vessel, identifiers=imo, role="vessel"))
+        subjects.append(Subject(kind="organization", name=shipment.carrier, role="carrier"))
     return tuple(subject for subject in subjects if subject.name or subject.identifiers)
 
 
@@ -257,5 +282,6 @@ def _invoice_conflict(batch: Batch, settlement: Settlement) -> str:
 
 
 def _signatures(batch: Batch, settlement: Settlement) -> Json:
-    return {f"{side}_signature": batch.json_of(settlement, f"signature_{side}")["signature"] for side in ("seller", "buyer")}
-
+    return {
+        f"{side}_signature": batch.json_of(settlement, f"signature_{side}")["signature"] for side in ("seller", "buyer")
+    }

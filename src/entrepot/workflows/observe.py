@@ -184,9 +184,15 @@ def _kept_cursor(ctx: Context, observed: Observed) -> Cursor:
     """`seen_at` is the machine's clock: it says that the watcher lives, whatever the sandbox clock says."""
     at = observed.cursor
     return Cursor(
-        name=ctx.rail.name, block=at.block, block_hash=at.block_hash, final_block=at.final_block, final_hash=at.final_hash,
-        final_time=at.final_time, seen_at=ctx.now() - ctx.offset_s, alarm=observed.alarm,
-    )  # fmt: skip
+        name=ctx.rail.name,
+        block=at.block,
+        block_hash=at.block_hash,
+        final_block=at.final_block,
+        final_hash=at.final_hash,
+        final_time=at.final_time,
+        seen_at=ctx.now() - ctx.offset_s,
+        alarm=observed.alarm,
+    )
 
 
 def _item(ctx: Context, event: RailEvent, settlement: str, receipt: ProvenReceipt) -> InboxItem:
@@ -205,9 +211,15 @@ def _item(ctx: Context, event: RailEvent, settlement: str, receipt: ProvenReceip
         },
     }
     return InboxItem(
-        id=ctx.new_id(), source=SOURCE, key=event.key, kind="rail", body=body,
-        body_sha256=sha256(event.key.encode()).hex(), received_at=ctx.now(), settlement=settlement,
-    )  # fmt: skip
+        id=ctx.new_id(),
+        source=SOURCE,
+        key=event.key,
+        kind="rail",
+        body=body,
+        body_sha256=sha256(event.key.encode()).hex(),
+        received_at=ctx.now(),
+        settlement=settlement,
+    )
 
 
 def _receipt(batch: Batch, settlement: Settlement, item: InboxItem) -> KeptReceipt:
@@ -224,5 +236,3 @@ def _receipt(batch: Batch, settlement: Settlement, item: InboxItem) -> KeptRecei
         kind=item.body["kind"],
         at=batch.now,
     )
-
-

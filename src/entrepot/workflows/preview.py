@@ -49,8 +49,11 @@ def _would(decided: Decision | tuple[object, ...]) -> Json:
     """Ordinary reasons in full; any confidential one as the neutral code that ordinary causes share."""
     if not isinstance(decided, Decision):
         return {"would_clear": False, "reasons": [{"code": "paused"}]}
-    shown = [{"code": entry.rule, "message": entry.message, "source": entry.source}
-             for entry in decided.reasons if not entry.is_confidential]  # fmt: skip
+    shown = [
+        {"code": entry.rule, "message": entry.message, "source": entry.source}
+        for entry in decided.reasons
+        if not entry.is_confidential
+    ]
     hidden = any(entry.is_confidential and entry.weighs for entry in decided.reasons)
     clear = decided.verdict.name == "CLEAR"
     return {"would_clear": clear, "reasons": shown + ([{"code": NEUTRAL_CODE}] if hidden else [])}
@@ -63,10 +66,22 @@ def screen(batch: Batch, item: InboxItem) -> Json:
     if body.get("kind", "organization") not in ("person", "organization", "vessel"):
         raise Invalid("malformed", "kind is person, organization or vessel.", path="kind")
     subject = Subject(
-        kind=body.get("kind", "organization"), name=text_in(body, "name", chars_max=300), country=body.get("country", ""),
-        identifiers=tuple(sorted(body.get("identifiers", {}).items())), wallet=body.get("wallet", ""), role="screened",
-    )  # fmt: skip
+        kind=body.get("kind", "organization"),
+        name=text_in(body, "name", chars_max=300),
+        country=body.get("country", ""),
+        identifiers=tuple(sorted(body.get("identifiers", {}).items())),
+        wallet=body.get("wallet", ""),
+        role="screened",
+    )
     lists = batch.tx.checks.lists(with_entities=False)
-    hits = [{"source": hit.source, "entity": hit.entity, "basis": hit.basis, "score_bps": hit.score_bps,
-             "explanation": hit.explanation} for hit in batch.ctx.screener.screen((subject,), lists)]  # fmt: skip
+    hits = [
+        {
+            "source": hit.source,
+            "entity": hit.entity,
+            "basis": hit.basis,
+            "score_bps": hit.score_bps,
+            "explanation": hit.explanation,
+        }
+        for hit in batch.ctx.screener.screen((subject,), lists)
+    ]
     return answered(200, {"hits": hits, "lists": [[row.source, row.version, row.sha256] for row in lists]})

@@ -55,15 +55,25 @@ def open_trade(batch: Batch, item: InboxItem) -> Settlement:
     _require_same(invoice.seller, seller)
     ids = batch.ctx.new_settlement_id()
     settlement = Settlement(
-        id=ids, seller=seller.id, buyer=buyer.id, state=State.PROPOSED, created_at=batch.now,
+        id=ids,
+        seller=seller.id,
+        buyer=buyer.id,
+        state=State.PROPOSED,
+        created_at=batch.now,
         case_salt=batch.ctx.salt(),
         dates={"propose_by": batch.now + batch.ctx.policy.propose_s},
-    )  # fmt: skip
+    )
     batch.tx.settlements.insert(settlement)
     batch.settlements[settlement.id] = settlement
     _register(batch, settlement, invoice)
-    batch.keep(settlement, "invoice", _invoice_bytes(item.body), owner=seller.id,
-               visible_to=(seller.id, buyer.id), media="application/xml")  # fmt: skip
+    batch.keep(
+        settlement,
+        "invoice",
+        _invoice_bytes(item.body),
+        owner=seller.id,
+        visible_to=(seller.id, buyer.id),
+        media="application/xml",
+    )
     return _give_quote(batch, settlement, invoice, (seller, buyer), item.body)
 
 
@@ -94,13 +104,19 @@ def sign(batch: Batch, item: InboxItem) -> Json:
     require_signed(terms, by=terms.seller if side == "seller" else terms.buyer, signature=signature)
     kind = "countersigned" if settlement.signed_by else "signed"
     settlement = batch.happen(
-        settlement, kind, PARTY_ROLES[side], {"terms_hash": settlement.terms_hash}, actor=item.person,
+        settlement,
+        kind,
+        PARTY_ROLES[side],
+        {"terms_hash": settlement.terms_hash},
+        actor=item.person,
         dates={"check_at": batch.now},
-    )  # fmt: skip
+    )
     batch.keep_json(
-        settlement, f"signature_{side}", {"schema": "entrepot/signature/1", "by": side, "signature": signature},
+        settlement,
+        f"signature_{side}",
+        {"schema": "entrepot/signature/1", "by": side, "signature": signature},
         visible_to=(settlement.seller, settlement.buyer),
-    )  # fmt: skip
+    )
     if kind == "countersigned":
         settlement = check_funding(batch, settlement)
     return answered(200, {"settlement": settlement.id, "state": settlement.state.value})
@@ -170,10 +186,16 @@ def _register(batch: Batch, settlement: Settlement, invoice: Invoice) -> None:
         if holder and holder[1] == printed and holder[0] != settlement.id:
             first = batch.tx.settlements.get(holder[0])
             is_yours = first is not None and settlement.seller in (first.seller, first.buyer)
-            raise Refused("duplicate_invoice", f"This invoice is settlement {holder[0] if is_yours else 'of another party'}.")
+            raise Refused(
+                "duplicate_invoice", f"This invoice is settlement {holder[0] if is_yours else 'of another party'}."
+            )
         if holder and holder[0] != settlement.id:
-            batch.keep_json(settlement, "invoice_conflict", {"schema": "entrepot/invoice-conflict/1", "with": holder[0]},
-                            visible_to=())  # fmt: skip
+            batch.keep_json(
+                settlement,
+                "invoice_conflict",
+                {"schema": "entrepot/invoice-conflict/1", "with": holder[0]},
+                visible_to=(),
+            )
             return
 
 
@@ -185,7 +207,9 @@ def _give_quote(
     regime = batch.ctx.regime(batch.now)
     require_sayable(terms, operator=Agent(regime.operator), holder=regime.escrow_holder)
     settlement = batch.happen(
-        settlement, "quote_given", Role.OPERATOR,
+        settlement,
+        "quote_given",
+        Role.OPERATOR,
         {
             "asset": terms.price.asset.id,
             "price_minor": str(terms.price.amount_minor),
@@ -198,7 +222,7 @@ def _give_quote(
             "fund_by": terms.schedule.fund_by,
             "present_by": terms.schedule.present_by,
         },
-    )  # fmt: skip
+    )
     batch.keep_json(settlement, "terms", terms.to_json(), visible_to=(settlement.seller, settlement.buyer))
     return settlement
 
@@ -211,9 +235,13 @@ def quote_invoice(batch: Batch, payable: Money) -> Quote:
     if rate is None:
         raise Refused("no_rate", f"No provider quotes {payable.asset.symbol} in {asset.symbol}.")
     return make_quote(
-        payable, rate=rate, fee_bps=ctx.policy.fee_bps, fee_min=Money(ctx.policy.fee_min_minor, asset),
-        fee_max=Money(ctx.policy.fee_max_minor, asset), now=batch.now,
-    )  # fmt: skip
+        payable,
+        rate=rate,
+        fee_bps=ctx.policy.fee_bps,
+        fee_min=Money(ctx.policy.fee_min_minor, asset),
+        fee_max=Money(ctx.policy.fee_max_minor, asset),
+        now=batch.now,
+    )
 
 
 def _terms(
@@ -228,7 +256,9 @@ def _terms(
     supplied = asked.get("supplied", {})
     lines, incoterm, place, names = _goods(invoice, supplied)
     fund_by = settlement.created_at + whole_in(asked, "fund_s", default=policy.fund_s, low=60, high=90 * 86400)
-    present_by = settlement.created_at + whole_in(asked, "present_s", default=policy.present_s, low=120, high=400 * 86400)
+    present_by = settlement.created_at + whole_in(
+        asked, "present_s", default=policy.present_s, low=120, high=400 * 86400
+    )
     return Terms(
         settlement=settlement.id,
         salt=ctx.salt(),
@@ -271,8 +301,14 @@ def _goods(invoice: Invoice, supplied: dict[str, Any]) -> tuple[tuple[Line, ...]
         for line in invoice.lines
     )
     if not incoterm or not all(line.hs for line in lines):
-        raise Refused("goods_incomplete", "The invoice names no Incoterm, or a line has no HS code; supply them.", path="supplied")
-    names = [name for name, missing in (("incoterm", not invoice.delivery), ("hs", any(not line.hs for line in invoice.lines))) if missing]
+        raise Refused(
+            "goods_incomplete", "The invoice names no Incoterm, or a line has no HS code; supply them.", path="supplied"
+        )
+    names = [
+        name
+        for name, missing in (("incoterm", not invoice.delivery), ("hs", any(not line.hs for line in invoice.lines)))
+        if missing
+    ]
     return lines, incoterm, place, tuple(names)
 
 

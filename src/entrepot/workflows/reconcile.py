@@ -61,8 +61,10 @@ def _with_chain(rail: Rail, settlement: Settlement, books: dict[AccountClass, in
     tokens = rail.held(settlement.escrow, token_address(settlement.asset, chain=rail.chain))
     if tokens < held:
         yield Difference(settlement.id, "tokens at the escrow's address", str(held), str(tokens))
-    for about, ours, theirs in (("released", settlement.released_minor, state.released),
-                                ("refunded", settlement.refunded_minor, state.refunded)):  # fmt: skip
+    for about, ours, theirs in (
+        ("released", settlement.released_minor, state.released),
+        ("refunded", settlement.refunded_minor, state.refunded),
+    ):
         if ours != theirs:
             yield Difference(settlement.id, about, str(ours), str(theirs))
 

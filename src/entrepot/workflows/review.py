@@ -16,7 +16,10 @@ from .unwind import block_held, order_sha256
 
 REASON_CHARS_MAX = 2_000
 
-declare("Refused", dispositions_disagree="The two persons disagree: the case stays open until they agree or its time is over.")
+declare(
+    "Refused",
+    dispositions_disagree="The two persons disagree: the case stays open until they agree or its time is over.",
+)
 
 
 def dispose(batch: Batch, item: InboxItem) -> Json:

@@ -7,8 +7,8 @@ import binascii
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from entrepot.core.asset import AssetRegistry
 from entrepot.core.acts import EXAMINATION, PRESENTATION, WAIVER
+from entrepot.core.asset import AssetRegistry
 from entrepot.core.canonical import Json, hex0x, sha256_of, unhex
 from entrepot.core.decision import Decision
 from entrepot.core.eip712 import Struct
@@ -67,9 +67,13 @@ def fund(batch: Batch, item: InboxItem) -> Json:
         "buyer_signature": signature_in(item.body),
     }
     settlement = batch.happen(
-        settlement, "funding_sent", Role.BUYER, {"amount_minor": str(settlement.total_minor), "attempt": attempt},
-        actor=item.person, dates=batch.ask_rail_at(),
-    )  # fmt: skip
+        settlement,
+        "funding_sent",
+        Role.BUYER,
+        {"amount_minor": str(settlement.total_minor), "attempt": attempt},
+        actor=item.person,
+        dates=batch.ask_rail_at(),
+    )
     batch.operate(settlement, "fund_with_authorization", arguments)
     return answered(202, {"settlement": settlement.id, "state": settlement.state.value})
 
@@ -87,12 +91,22 @@ def present(batch: Batch, item: InboxItem) -> Json:
     if missing:
         raise Refused("documents_missing", f"The terms require {', '.join(missing)} too.", path="documents")
     presented = presentation_sha256(settlement, raw)
-    require_statement(PRESENTATION, terms, settlement, presented, round_=settlement.round + 1,
-                      signature=signature_in(item.body), by=terms.seller_address)  # fmt: skip
+    require_statement(
+        PRESENTATION,
+        terms,
+        settlement,
+        presented,
+        round_=settlement.round + 1,
+        signature=signature_in(item.body),
+        by=terms.seller_address,
+    )
     settlement = batch.happen(
-        settlement, "presentation_received", Role.SELLER,
-        {"documents_sha256": presented, "round": settlement.round + 1}, actor=item.person,
-    )  # fmt: skip
+        settlement,
+        "presentation_received",
+        Role.SELLER,
+        {"documents_sha256": presented, "round": settlement.round + 1},
+        actor=item.person,
+    )
     parties = (settlement.seller, settlement.buyer, batch.ctx.examiner)
     for kind, body in zip(kinds, raw, strict=True):
         media = "application/xml" if body.lstrip()[:1] == b"<" else "application/json"
@@ -129,14 +143,23 @@ def examined(batch: Batch, item: InboxItem) -> Json:
         settlement = batch.happen(settlement, "examined", Role.EXAMINER, documents, actor=item.person)
         batch.keep_json(settlement, "examination", statement, visible_to=(settlement.seller, settlement.buyer))
         return _answer(check_release(batch, settlement))
-    found = [{"code": entry.code, "message": entry.message, "rule": entry.rule} for entry in examination_of(batch, settlement)]
-    found += [{"code": "examiner", "message": str(item.body.get("note", ""))[:500], "rule": "UCP 600 art. 16(c)"}] if not found else []
+    found: list[Json] = [entry.to_json() for entry in examination_of(batch, settlement)]
+    if not found:
+        found = [{"code": "examiner", "rule": "examiner", "says": str(item.body.get("note", ""))[:500]}]
     settlement = batch.happen(
-        settlement, "found_discrepant", Role.EXAMINER, documents | {"discrepancies": [entry["code"] for entry in found]},
-        actor=item.person, dates={"cure_by": _cure_by(batch, settlement, terms)},
-    )  # fmt: skip
-    batch.keep_json(settlement, "examination", statement | {"discrepancies": found},
-                    visible_to=(settlement.seller, settlement.buyer))  # fmt: skip
+        settlement,
+        "found_discrepant",
+        Role.EXAMINER,
+        documents | {"discrepancies": [entry["code"] for entry in found]},
+        actor=item.person,
+        dates={"cure_by": _cure_by(batch, settlement, terms)},
+    )
+    batch.keep_json(
+        settlement,
+        "examination",
+        statement | {"discrepancies": found},
+        visible_to=(settlement.seller, settlement.buyer),
+    )
     batch.operate(settlement, "reject_presentation", {**documents, "signatures": [signature]})
     return _answer(settlement)
 
@@ -148,11 +171,19 @@ def waive(batch: Batch, item: InboxItem) -> Json:
     if side_of(settlement, item) != "buyer":
         raise Refused("not_your_act", "The buyer waives discrepancies.")
     terms, signature = read_terms(batch, settlement), signature_in(item.body)
-    require_statement(WAIVER, terms, settlement, settlement.documents_sha256, round_=settlement.round,
-                      signature=signature, by=terms.buyer_address)  # fmt: skip
+    require_statement(
+        WAIVER,
+        terms,
+        settlement,
+        settlement.documents_sha256,
+        round_=settlement.round,
+        signature=signature,
+        by=terms.buyer_address,
+    )
     documents = {"documents_sha256": settlement.documents_sha256, "round": settlement.round}
-    settlement = batch.happen(settlement, "waived", Role.BUYER, documents, actor=item.person,
-                              dates={"release_at": batch.now})  # fmt: skip
+    settlement = batch.happen(
+        settlement, "waived", Role.BUYER, documents, actor=item.person, dates={"release_at": batch.now}
+    )
     batch.operate(settlement, "waive", {"documents_sha256": settlement.documents_sha256, "buyer_signature": signature})
     return _answer(settlement)
 
@@ -174,12 +205,17 @@ def check_release(batch: Batch, settlement: Settlement) -> Settlement:
     outcome = decided.outcome(holds_money=True)
     if outcome != "clear":
         return otherwise(batch, settlement, decided, facts)
-    passport, signature = give_passport(batch, settlement, terms, decided, payee=terms.seller_address, amount_minor=amount)
+    passport, signature = give_passport(
+        batch, settlement, terms, decided, payee=terms.seller_address, amount_minor=amount
+    )
     fee = fee_share(settlement, amount)
     settlement = batch.happen(
-        settlement, "release_cleared", Role.RULES, facts | {"amount_minor": str(amount), "fee_minor": str(fee)},
+        settlement,
+        "release_cleared",
+        Role.RULES,
+        facts | {"amount_minor": str(amount), "fee_minor": str(fee)},
         dates=batch.ask_rail_at(),
-    )  # fmt: skip
+    )
     arguments: Json = {"amount_minor": str(amount), "passport": passport.to_json() | {"signature": signature}}
     batch.operate(settlement, "release", arguments | {"examination_signatures": _attestations(batch, settlement)})
     return settlement
@@ -218,7 +254,9 @@ def documents_in(body: Json) -> list[bytes]:
     """The documents of a request. Raises: Invalid(malformed)."""
     listed = body.get("documents_base64")
     if not isinstance(listed, list) or not 0 < len(listed) <= DOCUMENTS_MAX:
-        raise Invalid("malformed", f"documents_base64 is a list of 1 to {DOCUMENTS_MAX} documents.", path="documents_base64")
+        raise Invalid(
+            "malformed", f"documents_base64 is a list of 1 to {DOCUMENTS_MAX} documents.", path="documents_base64"
+        )
     found = []
     for place, text in enumerate(listed):
         if not isinstance(text, str) or len(text) > DOCUMENT_BASE64_MAX:
@@ -310,5 +348,3 @@ def _cure_by(batch: Batch, settlement: Settlement, terms: Terms) -> int:
 
 def _answer(settlement: Settlement) -> Json:
     return answered(200, {"settlement": settlement.id, "state": settlement.state.value})
-
-

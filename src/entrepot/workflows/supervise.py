@@ -54,9 +54,14 @@ def admit(batch: Batch, item: InboxItem) -> Json:
         raise Invalid("malformed", f"{profile['lei']} is not an LEI (ISO 17442).", path="lei")
     known = batch.tx.people.participant(str(body.get("id", "")))
     participant = Participant(
-        id=known.id if known else batch.ctx.new_id(), kind=kind, country=country, status="admitted",
-        admitted_at=known.admitted_at if known else batch.now, profile=profile, version=known.version + 1 if known else 1,
-    )  # fmt: skip
+        id=known.id if known else batch.ctx.new_id(),
+        kind=kind,
+        country=country,
+        status="admitted",
+        admitted_at=known.admitted_at if known else batch.now,
+        profile=profile,
+        version=known.version + 1 if known else 1,
+    )
     batch.tx.people.put_participant(participant)
     return answered(201, {"participant": participant.id, "status": participant.status})
 
@@ -97,9 +102,13 @@ def propose_change(batch: Batch, item: InboxItem) -> Json:
         raise Invalid("malformed", "body is an object.", path="body")
     check(body)
     change = Change(
-        id=batch.ctx.new_id(), subject=subject, body=body, reason=text_in(item.body, "reason", chars_max=500),
-        proposed_by=item.person, proposed_at=batch.now,
-    )  # fmt: skip
+        id=batch.ctx.new_id(),
+        subject=subject,
+        body=body,
+        reason=text_in(item.body, "reason", chars_max=500),
+        proposed_by=item.person,
+        proposed_at=batch.now,
+    )
     batch.tx.checks.put_change(change)
     return answered(202, {"change": change.id, "subject": subject, "waits_for": "a second person"})
 

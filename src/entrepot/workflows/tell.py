@@ -35,7 +35,9 @@ class Messages:
     def send(self, batch: Batch, settlement: Settlement) -> None:
         """Keeps each as the bytes that go out, and queues it."""
         for kind, (body, visible_to) in self.bodies.items():
-            paper = batch.keep(settlement, kind, body, owner=visible_to[0], visible_to=visible_to, media="application/xml")
+            paper = batch.keep(
+                settlement, kind, body, owner=visible_to[0], visible_to=visible_to, media="application/xml"
+            )
             batch.send(f"{settlement.id}:{settlement.seq}:{kind}", "message", settlement.id, {"paper": paper.id})
 
 
@@ -55,7 +57,10 @@ def paid_messages(batch: Batch, settlement: Settlement, direction: str, facts: d
         holder=regime.escrow_holder,
         escrow=settlement.escrow,
     )
-    both, payee = (settlement.seller, settlement.buyer), settlement.seller if direction == "release" else settlement.buyer
+    both, payee = (
+        (settlement.seller, settlement.buyer),
+        settlement.seller if direction == "release" else settlement.buyer,
+    )
     bodies = {"pacs.008": (pacs_008(payment), both), "camt.054.credit": (camt_054(payment, "credit"), (payee,))}
     if direction == "release":
         bodies["camt.054.debit"] = (camt_054(payment, "debit"), (settlement.buyer,))

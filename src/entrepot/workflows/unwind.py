@@ -63,13 +63,22 @@ def _pay_back(batch: Batch, settlement: Settlement, act: Act) -> Settlement:
         batch.tx.settlements.postpone(settlement.id, until=batch.now + batch.ctx.policy.pause_s)
         return settlement
     amount = settlement.held_minor
-    passport, signature = give_passport(batch, settlement, terms, decided, payee=terms.buyer_address, amount_minor=amount)
+    passport, signature = give_passport(
+        batch, settlement, terms, decided, payee=terms.buyer_address, amount_minor=amount
+    )
     kind = "refund_cleared" if act is Act.REFUND else "reject_cleared"
     settlement = batch.happen(
-        settlement, kind, Role.RULES, facts | {"amount_minor": str(amount)},
+        settlement,
+        kind,
+        Role.RULES,
+        facts | {"amount_minor": str(amount)},
         dates=batch.ask_rail_at(),
-    )  # fmt: skip
-    batch.operate(settlement, "refund" if act is Act.REFUND else "reject", {"passport": passport.to_json() | {"signature": signature}})
+    )
+    batch.operate(
+        settlement,
+        "refund" if act is Act.REFUND else "reject",
+        {"passport": passport.to_json() | {"signature": signature}},
+    )
     return settlement
 
 
@@ -87,9 +96,13 @@ def dispute(batch: Batch, item: InboxItem) -> Json:
     if DISPUTE.signer(terms.domain, values, unhex(signature)) != by:
         raise Refused("signature_invalid", f"The dispute is not signed by the wallet of the {side}.")
     settlement = batch.happen(
-        settlement, "disputed", PARTY_ROLES[side], {"reason_sha256": reason_sha256}, actor=item.person,
+        settlement,
+        "disputed",
+        PARTY_ROLES[side],
+        {"reason_sha256": reason_sha256},
+        actor=item.person,
         dates={"dispute_by": batch.now + terms.schedule.dispute_s},
-    )  # fmt: skip
+    )
     batch.operate(settlement, "raise_dispute", {"reason_sha256": reason_sha256, "signature": signature})
     return answered(202, {"settlement": settlement.id, "state": settlement.state.value})
 
@@ -106,9 +119,13 @@ def award(batch: Batch, item: InboxItem) -> Json:
     if len(signers & set(terms.venue.arbiters)) < terms.venue.arbiters_required:
         raise Refused("signature_invalid", f"{terms.venue.arbiters_required} arbiters sign an award.")
     settlement = batch.happen(
-        settlement, "awarded", Role.ARBITER, {"to_seller_minor": str(to_seller)}, actor=item.person,
+        settlement,
+        "awarded",
+        Role.ARBITER,
+        {"to_seller_minor": str(to_seller)},
+        actor=item.person,
         dates={"release_at": batch.now},
-    )  # fmt: skip
+    )
     batch.operate(settlement, "award", {"to_seller_minor": str(to_seller), "signatures": signatures})
     return answered(202, {"settlement": settlement.id, "state": settlement.state.value})
 
@@ -156,7 +173,9 @@ def block_held(
     return settlement
 
 
-def return_mispaid(batch: Batch, settlement: Settlement, *, token: str, asset: str, to: str, amount_minor: int) -> Settlement:
+def return_mispaid(
+    batch: Batch, settlement: Settlement, *, token: str, asset: str, to: str, amount_minor: int
+) -> Settlement:
     """Sends money that reached the address beside the trade back to its origin: screened, signed by two keys."""
     terms = read_terms(batch, settlement)
     decided = decide(batch, settlement, terms, Act.RETURN)
@@ -165,11 +184,11 @@ def return_mispaid(batch: Batch, settlement: Settlement, *, token: str, asset: s
     facts = keep_decision(batch, settlement, decided)
     if decided.outcome(holds_money=True) != "clear":
         raise Refused("not_allowed", "The return is not cleared.")
-    passport, first = give_passport(
-        batch, settlement, terms, decided, payee=to, amount_minor=amount_minor, token=token
-    )
+    passport, first = give_passport(batch, settlement, terms, decided, payee=to, amount_minor=amount_minor, token=token)
     second = hex0x(batch.ctx.second_passport_signer.sign_digest(passport.digest(terms.domain)))
-    settlement = batch.happen(settlement, "return_cleared", Role.RULES, facts | {"asset": asset, "amount_minor": str(amount_minor)})
+    settlement = batch.happen(
+        settlement, "return_cleared", Role.RULES, facts | {"asset": asset, "amount_minor": str(amount_minor)}
+    )
     arguments: Json = {"token": token, "to": to, "amount_minor": str(amount_minor), "passport": passport.to_json()}
     batch.operate(settlement, "return_payment", arguments | {"signatures": [first, second]})
     return settlement
@@ -188,7 +207,13 @@ def order_sha256(settlement: Settlement, reason: str) -> str:
 def _hold(batch: Batch, settlement: Settlement, kind: int, until: int, order: str) -> None:
     """Queues the escrow's own hold: one authority key to freeze or block, two to lift."""
     terms = read_terms(batch, settlement)
-    values = {**_where(settlement), "kind": kind, "until": until, "order_sha256": unhex(order, size=32), "number": settlement.holds - 1}
+    values = {
+        **_where(settlement),
+        "kind": kind,
+        "until": until,
+        "order_sha256": unhex(order, size=32),
+        "number": settlement.holds - 1,
+    }
     signers = batch.ctx.authority_signers[: 2 if kind == LIFT else 1]
     signatures = [hex0x(signer.sign_digest(HOLD.digest(terms.domain, values))) for signer in signers]
     batch.operate(settlement, "hold", {"hold": kind, "until": until, "order_sha256": order, "signatures": signatures})

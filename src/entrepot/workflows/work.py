@@ -108,9 +108,11 @@ DUE: dict[str, Callable[[Batch, Settlement], Settlement]] = {
     "fund_expired": _fund_expired,
     "review_expired": _review_expired,
     "block_review_due": _block_review,
-    **{kind: _clock_event(kind) for kind in
-       ("proposal_expired", "quote_expired", "review_lapsed", "dispute_expired", "freeze_ended")},
-}  # fmt: skip
+    **{
+        kind: _clock_event(kind)
+        for kind in ("proposal_expired", "quote_expired", "review_lapsed", "dispute_expired", "freeze_ended")
+    },
+}
 
 
 def step(ctx: Context) -> int:
@@ -202,7 +204,11 @@ def _operation(ctx: Context, item: OutboxItem) -> Operation:
         batch = Batch(ctx, tx, ctx.now())
         terms = read_terms(batch, batch.settlement(item.settlement))
     return Operation(
-        once=item.once, kind=item.body["kind"], settlement=item.settlement, terms=terms, arguments=item.body["arguments"]
+        once=item.once,
+        kind=item.body["kind"],
+        settlement=item.settlement,
+        terms=terms,
+        arguments=item.body["arguments"],
     )
 
 
@@ -214,16 +220,24 @@ def _failed(ctx: Context, item: OutboxItem, error: EntrepotError) -> None:
         if is_final:
             tx.outbox.done(item.once, at=ctx.now())
         else:
-            tx.outbox.retry(item.once, due_at=ctx.now() + RETRY_S, error=f"{error.code}: {error.message}"[:POISON_LOG_CHARS])
+            tx.outbox.retry(
+                item.once, due_at=ctx.now() + RETRY_S, error=f"{error.code}: {error.message}"[:POISON_LOG_CHARS]
+            )
     if is_final and item.kind == "rail":
         _rail_failed(ctx, item.settlement, item.once)
 
 
 def _rail_failed(ctx: Context, settlement: str, once: str) -> None:
     item = InboxItem(
-        id=ctx.new_id(), source=observe.SOURCE, key=f"failed:{once}", kind="rail_failed", body={"once": once},
-        body_sha256="", received_at=ctx.now(), settlement=settlement,
-    )  # fmt: skip
+        id=ctx.new_id(),
+        source=observe.SOURCE,
+        key=f"failed:{once}",
+        kind="rail_failed",
+        body={"once": once},
+        body_sha256="",
+        received_at=ctx.now(),
+        settlement=settlement,
+    )
     with ctx.store.work() as tx:
         tx.inbox.put(item)
     ctx.store.wake()

@@ -1,0 +1,158 @@
+"""`init`, `migrate`, `serve`, `work`: setting a deployment up and running its two processes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from entrepot.core.errors import Invalid
+from entrepot.settings import Settings, read_settings
+
+from .line import app, show
+
+POLICY_FIELDS = ("fund_s", "present_s", "examination_s", "cure_s", "dispute_s", "passport_s", "fee_bps")
+
+
+def quiet_logs() -> None:
+    """Structured logs on stderr, without personal data; libraries only from warnings on."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    level = getattr(logging, os.environ.get("ENTREPOT_LOG", "INFO").upper(), logging.INFO)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+@app.command
+def migrate(*, json: bool = False) -> None:
+    """Brings the database to this version's schema, with the owner's DSN (ENTREPOT_DATABASE_URL) or the embedded server."""
+    from entrepot.store import migrate as migration
+
+    settings = read_settings()
+    if settings.owner_dsn:
+        applied = migration.migrate(settings.owner_dsn)
+    else:
+        from entrepot.store import embedded
+
+        server = embedded.start(settings.database_dir)
+        try:
+            applied = migration.migrate(server.owner_dsn)
+        finally:
+            server.stop()
+    show({"schema": "entrepot/migration/1", "applied": applied}, applied or ["Nothing to do."], as_json=json)
+
+
+@app.command
+def init(*, json: bool = False) -> None:
+    """Makes the first two persons (operators) and writes their credentials; the second time changes nothing."""
+    from entrepot.wire import open_store
+
+    settings = read_settings()
+    with open_store("work", settings) as store:
+        names = set_up(settings, store)
+    show(
+        {"schema": "entrepot/init/1", "home": str(settings.home), "persons": names},
+        [f"{name}: credential in {settings.credentials_path.name}" for name in names],
+        as_json=json,
+    )
+
+
+def set_up(settings: Settings, store: Any) -> list[str]:
+    """Operator and examiner of record, and two operators' credentials, in one transaction; then what a verifier pins."""
+    from entrepot.core.crypto import sha256
+    from entrepot.core.ids import ENTROPY_BYTES, new_id
+    from entrepot.store.records import Credential, Membership, Participant, Person
+    from entrepot.wire import House, regime_at
+
+    now = int(time.time())
+    house = json.loads(settings.house_path.read_text()) if settings.house_path.exists() else {}
+    if "operator" not in house:
+        operator, examiner = (new_id(int(time.time() * 1000), os.urandom(ENTROPY_BYTES)) for _ in range(2))
+        regime = regime_at(now)
+        people: dict[str, dict[str, str]] = {}
+        with store.work() as tx:
+            for id_, kind, name in ((operator, "operator", regime.operator), (examiner, "examiner", regime.examiner)):
+                tx.people.put_participant(Participant(id_, kind, "LU", "admitted", now, {"name": name}))
+            for number, name in ((1, "Mara Lindqvist"), (2, "Diego Faria")):
+                secret, person = secrets.token_urlsafe(24), new_id(int(time.time() * 1000), os.urandom(ENTROPY_BYTES))
+                tx.people.put_person(Person(person, {"name": name}))
+                tx.people.put_membership(Membership(person, operator, "operator"))
+                tx.people.put_credential(
+                    Credential(sha256(secret.encode()).hex(), person, operator, "operator", now + 90 * 86_400)
+                )
+                people[f"operator-{number}"] = {
+                    "name": name,
+                    "role": "operator",
+                    "participant": operator,
+                    "secret": secret,
+                    "wallet_key": "",
+                }
+            _write(settings.credentials_path, people, mode=0o600)
+        house |= {"operator": operator, "examiner": examiner, "opened_at": now}
+        _write(settings.house_path, house, mode=0o644)
+    if settings.deployment_path.exists():
+        _write(settings.verification_key_path, House(settings).verification_key(), mode=0o644)
+    return sorted(json.loads(settings.credentials_path.read_text()))
+
+
+def _write(path: Path, body: Any, *, mode: int) -> None:
+    """Writes a file whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".new")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(handle, "w") as file:
+        json.dump(body, file, indent=1, sort_keys=True)
+    os.replace(temporary, path)
+
+
+@app.command
+def serve() -> None:
+    """The doors: REST on loopback (ENTREPOT_HOST, ENTREPOT_PORT). Stops on SIGTERM."""
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    quiet_logs()
+    settings = read_settings()
+    if settings.host not in ("127.0.0.1", "::1", "localhost"):
+        raise Invalid("malformed", "This version binds to loopback only; put a proxy in front.", path="ENTREPOT_HOST")
+    Granian(
+        "entrepot.serving:build",
+        factory=True,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        workers=1,
+        log_access=False,
+        log_level="warning",  # type: ignore[arg-type]
+    ).serve()
+
+
+@app.command
+def work() -> None:
+    """The worker: decides what arrived and what is due, sends out, watches the rail. Stops on SIGTERM."""
+    from entrepot.wire import context_of, open_rail, open_store
+    from entrepot.workflows.work import Worker
+
+    quiet_logs()
+    settings = read_settings()
+    with open_store("work", settings) as store:
+        worker = Worker(context_of(settings, store, open_rail(store, settings)))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: worker.stop())
+        structlog.get_logger().info("work", finality=worker.ctx.rail.finality)
+        worker.run()

@@ -1,0 +1,28 @@
+"""What the server process builds: one store, one application."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from entrepot.api.app import create_app
+from entrepot.commands.running import quiet_logs
+from entrepot.rails.anvil import PARTS
+from entrepot.settings import read_settings
+from entrepot.wire import facts_of, open_store
+
+
+def build() -> FastAPI:
+    """The application over this deployment's store, which stays open as long as the process lives."""
+    quiet_logs()
+    settings = read_settings()
+    stack = ExitStack()
+    store = stack.enter_context(open_store("serve", settings))
+    named = os.environ.get(PARTS)
+    parts = Path(named) if named else Path(__file__).parents[2] / "node_modules"
+    app = create_app(store, facts=facts_of(settings), assets_dir=parts / "swagger-ui-dist")
+    app.state.stack = stack
+    return app

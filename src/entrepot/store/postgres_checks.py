@@ -1,0 +1,175 @@
+"""Lists, dispositions, reservations, the duplicate registry and settings under four eyes in PostgreSQL."""
+
+from __future__ import annotations
+
+from psycopg.types.json import Json as AsJson
+from psycopg.types.json import Jsonb
+
+from entrepot.core.errors import Refused, Unknown
+
+from .named_sql import load_sql
+from .postgres_rows import Connection, Row, Rows, find_uuid, from_uuid, to_uuid
+from .records import Change, Disposition, ListRow
+
+_SQL = load_sql("checks")
+_TRIES_MAX = 3
+
+
+class PostgresChecks:
+    """Lists, dispositions, the caps' reservations, the duplicate registry, settings under four eyes."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._rows = Rows(connection, _SQL)
+
+    def put_list(self, row: ListRow) -> None:
+        """A new version becomes current; the same version again only moves `verified_at`."""
+        put = self._rows.run(
+            "put_list",
+            source=row.source,
+            version=row.version,
+            sha256=row.sha256,
+            published_at=row.published_at,
+            loaded_at=row.loaded_at,
+            verified_at=row.verified_at,
+            entity_count=row.entity_count,
+            orphan_count=row.orphan_count,
+            entities=AsJson(list(row.entities)),
+        )
+        assert put, f"version {row.version} of list {row.source} is kept with other content"
+
+    def lists(self, *, with_entities: bool) -> list[ListRow]:
+        """The current version of each source, by source."""
+        rows = self._rows.all("lists_with_entities" if with_entities else "lists")
+        return [_list(row) for row in rows]
+
+    def put_disposition(self, disposition: Disposition) -> None:
+        """Raises: Refused(same_person) if this person disposed of a hit of this settlement already."""
+        settlement, person, hits = to_uuid(disposition.settlement), to_uuid(disposition.person), list(disposition.hits)
+        self._rows.all("lock_settlement_disposition", settlement=settlement)
+        if self._rows.one("disposed", settlement=settlement, person=person, hits=hits):
+            raise Refused("same_person", "A second person is needed: this one has disposed of a hit of it.")
+        self._rows.run(
+            "put_disposition",
+            settlement=settlement,
+            hits=hits,
+            person=person,
+            verdict=disposition.verdict,
+            reason=disposition.reason,
+            at=disposition.at,
+        )
+
+    def dispositions(self, settlement_id: str) -> list[Disposition]:
+        """In the order in which they were given."""
+        return [_disposition(row) for row in self._rows.all("dispositions", settlement=find_uuid(settlement_id))]
+
+    def reserve(
+        self, *, settlement: str, participant: str, amount_minor: int, cap_minor: int, since: int, at: int
+    ) -> bool:
+        """Takes headroom within the cap, serialised per participant; what this settlement holds already counts once."""
+        holder = {"settlement": to_uuid(settlement), "participant": to_uuid(participant)}
+        self._rows.all("lock_participant", participant=holder["participant"])
+        if self._rows.one("reservation", **holder):
+            return True
+        if self.reserved(participant, since=since) + amount_minor > cap_minor:
+            return False
+        self._rows.run("put_reservation", **holder, amount_minor=amount_minor, at=at)
+        return True
+
+    def free(self, settlement: str, *, at: int) -> None:
+        """Gives a settlement's reservations back."""
+        self._rows.run("free", settlement=find_uuid(settlement), at=at)
+
+    def reserved(self, participant: str, *, since: int, but_not: str = "") -> int:
+        """Unfreed reservations in minor units, without those of the settlement `but_not`."""
+        row = self._rows.one("reserved", participant=find_uuid(participant), since=since, but_not=find_uuid(but_not))
+        return int(row["reserved"]) if row else 0
+
+    def register_invoice(self, *, key: str, fingerprint: str, settlement: str) -> tuple[str, str] | None:
+        """Registers, or returns (settlement, fingerprint) of the live one that holds the key."""
+        for _ in range(_TRIES_MAX):
+            if self._rows.run("register_invoice", key=key, fingerprint=fingerprint, settlement=to_uuid(settlement)):
+                return None
+            held = self._rows.one("invoice", key=key)
+            if held is not None:  # else it was freed in between
+                return held["settlement"].hex, held["fingerprint"]
+        raise AssertionError(f"the invoice key {key} is neither free nor held")
+
+    def free_invoice(self, settlement: str) -> None:
+        """The keys that a settlement holds may be registered again."""
+        self._rows.run("free_invoice", settlement=find_uuid(settlement))
+
+    def put_change(self, change: Change) -> None:
+        """Keeps a proposal."""
+        self._rows.run(
+            "put_change",
+            id=to_uuid(change.id),
+            subject=change.subject,
+            body=Jsonb(change.body),
+            reason=change.reason,
+            proposed_by=to_uuid(change.proposed_by),
+            proposed_at=change.proposed_at,
+            confirmed_by=to_uuid(change.confirmed_by),
+            confirmed_at=change.confirmed_at,
+        )
+
+    def confirm_change(self, change_id: str, *, person: str, at: int) -> Change:
+        """Raises: Refused(same_person) for the proposer, Unknown(not_found) if none waits under this id."""
+        known = self._rows.one("lock_change", id=find_uuid(change_id))
+        if known is None or known["confirmed_by"] is not None:
+            raise Unknown("not_found", "There is no such change that waits for confirmation.")
+        if from_uuid(known["proposed_by"]) == person:
+            raise Refused("same_person", "A second person confirms: this one has proposed the change.")
+        confirmed = self._rows.one("confirm_change", id=find_uuid(change_id), person=to_uuid(person), at=at)
+        assert confirmed is not None
+        return _change(confirmed)
+
+    def changes(self, *, subject: str = "", confirmed: bool | None = None) -> list[Change]:
+        """In the order in which they were proposed."""
+        return [_change(row) for row in self._rows.all("changes", subject=subject, confirmed=confirmed)]
+
+    def clock_offset_s(self) -> int:
+        """Seconds by which the sandbox clock is ahead of the machine's."""
+        row = self._rows.one("setting", name="clock_offset_s")
+        return int(row["value"]) if row else 0
+
+    def set_clock_offset_s(self, offset_s: int) -> None:
+        """Moves the sandbox clock."""
+        self._rows.run("set_setting", name="clock_offset_s", value=offset_s)
+
+
+def _list(row: Row) -> ListRow:
+    return ListRow(
+        source=row["source"],
+        version=row["version"],
+        sha256=row["sha256"],
+        published_at=row["published_at"],
+        loaded_at=row["loaded_at"],
+        verified_at=row["verified_at"],
+        entity_count=row["entity_count"],
+        orphan_count=row["orphan_count"],
+        entities=tuple(row.get("entities", ())),
+    )
+
+
+def _disposition(row: Row) -> Disposition:
+    return Disposition(
+        settlement=row["settlement"].hex,
+        hits=tuple(row["hits"]),
+        person=row["person"].hex,
+        verdict=row["verdict"],
+        reason=row["reason"],
+        at=row["at"],
+    )
+
+
+def _change(row: Row) -> Change:
+    return Change(
+        id=row["id"].hex,
+        subject=row["subject"],
+        body=row["body"],
+        reason=row["reason"],
+        proposed_by=row["proposed_by"].hex,
+        proposed_at=row["proposed_at"],
+        confirmed_by=from_uuid(row["confirmed_by"]),
+        confirmed_at=row["confirmed_at"],
+    )

@@ -1,0 +1,191 @@
+"""Participants, persons, credentials, wallets and papers in PostgreSQL: profiles and bodies are sealed."""
+
+from __future__ import annotations
+
+import json
+
+from entrepot.core.canonical import Json
+from entrepot.core.errors import Refused, declare
+
+from .named_sql import load_sql
+from .postgres_keys import Keyring
+from .postgres_rows import Connection, Row, Rows, find_uuid, from_uuid, to_bytes, to_uuid
+from .records import Credential, Membership, Paper, Participant, Person, Wallet
+
+_PAPERS, _PEOPLE = load_sql("papers"), load_sql("people")
+
+declare("Refused", wallet_taken="The wallet belongs to another participant.")
+
+
+class PostgresPapers:
+    """Documents and messages, sealed with their owner's key."""
+
+    def __init__(self, connection: Connection, keyring: Keyring) -> None:
+        self._rows = Rows(connection, _PAPERS)
+        self._keyring = keyring
+
+    def put(self, paper: Paper) -> None:
+        """Keeps a paper; whoever it is addressed to sees its settlement from then on."""
+        visible_to = [to_uuid(reader) for reader in paper.visible_to]
+        self._rows.run(
+            "put",
+            id=to_uuid(paper.id),
+            settlement=to_uuid(paper.settlement),
+            kind=paper.kind,
+            owner=to_uuid(paper.owner),
+            visible_to=visible_to,
+            media_type=paper.media_type,
+            body=self._keyring.seal(paper.owner, paper.body, table="papers.body", row=paper.id),
+            sha256=paper.sha256,
+            at=paper.at,
+            seq=paper.seq,
+        )
+        if visible_to and paper.settlement:
+            self._rows.run("join_settlement", settlement=to_uuid(paper.settlement), visible_to=visible_to)
+
+    def get(self, paper_id: str) -> Paper | None:
+        """The paper."""
+        row = self._rows.one("get", id=find_uuid(paper_id))
+        return self._paper(row) if row else None
+
+    def of(self, settlement_id: str, *, kind: str = "") -> list[Paper]:
+        """Oldest first; a paper whose owner was erased comes with an empty body."""
+        rows = self._rows.all("of", settlement=find_uuid(settlement_id), kind=kind)
+        self._keyring.fetch(row["body"] for row in rows)
+        return [self._paper(row) for row in rows]
+
+    def erase_owner(self, participant: str) -> None:
+        """Destroys the participant's key: its papers and profile are unreadable from then on, proofs stay whole."""
+        self._keyring.erase(participant)
+
+    def _paper(self, row: Row) -> Paper:
+        body = self._keyring.unseal(row["body"], table="papers.body", row=row["id"].hex)
+        return Paper(
+            id=row["id"].hex,
+            settlement=from_uuid(row["settlement"]),
+            kind=row["kind"],
+            owner=from_uuid(row["owner"]),
+            visible_to=tuple(reader.hex for reader in row["visible_to"]),
+            media_type=row["media_type"],
+            body=body if body is not None else b"",
+            sha256=row["sha256"],
+            at=row["at"],
+            seq=row["seq"],
+        )
+
+
+class PostgresPeople:
+    """Participants, persons, what they may do, and their wallets."""
+
+    def __init__(self, connection: Connection, keyring: Keyring) -> None:
+        self._rows = Rows(connection, _PEOPLE)
+        self._keyring = keyring
+
+    def put_participant(self, participant: Participant) -> None:
+        """Admits it, or writes a new version of it."""
+        self._rows.run(
+            "put_participant",
+            id=to_uuid(participant.id),
+            kind=participant.kind,
+            country=participant.country,
+            status=participant.status,
+            admitted_at=participant.admitted_at,
+            profile=self._sealed(participant.id, participant.profile, "participants.profile"),
+            version=participant.version,
+        )
+
+    def participant(self, participant_id: str) -> Participant | None:
+        """The participant; its profile is empty once it was erased."""
+        row = self._rows.one("participant", id=find_uuid(participant_id))
+        return self._participant(row) if row else None
+
+    def participants(self) -> list[Participant]:
+        """All that the reader may see, by id."""
+        rows = self._rows.all("participants")
+        self._keyring.fetch(row["profile"] for row in rows)
+        return [self._participant(row) for row in rows]
+
+    def put_person(self, person: Person) -> None:
+        """Keeps a person, or its new profile."""
+        profile = self._sealed(person.id, person.profile, "persons.profile")
+        self._rows.run("put_person", id=to_uuid(person.id), profile=profile)
+
+    def put_membership(self, membership: Membership) -> None:
+        """Keeps it once."""
+        self._rows.run(
+            "put_membership",
+            person=to_uuid(membership.person),
+            participant=to_uuid(membership.participant),
+            role=membership.role,
+        )
+
+    def memberships(self, *, person: str = "", participant: str = "") -> list[Membership]:
+        """Those of a person, of a participant, of both, or all."""
+        rows = self._rows.all(
+            "memberships",
+            all_persons=not person,
+            person=find_uuid(person),
+            all_participants=not participant,
+            participant=find_uuid(participant),
+        )
+        return [Membership(row["person"].hex, row["participant"].hex, row["role"]) for row in rows]
+
+    def put_credential(self, credential: Credential) -> None:
+        """Keeps a bearer secret's hash."""
+        self._rows.run(
+            "put_credential",
+            secret_sha256=credential.secret_sha256,
+            person=to_uuid(credential.person),
+            participant=to_uuid(credential.participant),
+            role=credential.role,
+            expires_at=credential.expires_at,
+        )
+
+    def credential(self, secret_sha256: str) -> Credential | None:
+        """The credential of a secret."""
+        row = self._rows.one("credential", secret_sha256=secret_sha256)
+        if row is None:
+            return None
+        return Credential(
+            row["secret_sha256"], row["person"].hex, row["participant"].hex, row["role"], row["expires_at"]
+        )  # fmt: skip
+
+    def put_wallet(self, wallet: Wallet) -> None:
+        """Admits a wallet once. Raises: Refused(wallet_taken) if another participant has it."""
+        added = self._rows.run(
+            "put_wallet",
+            account=wallet.account,
+            participant=to_uuid(wallet.participant),
+            admitted_at=wallet.admitted_at,
+        )
+        known = None if added else self.wallet(wallet.account)
+        if known is not None and known.participant != wallet.participant:
+            raise Refused("wallet_taken", f"{wallet.account} belongs to another participant.")
+
+    def wallet(self, account: str) -> Wallet | None:
+        """The wallet at a CAIP-10 account."""
+        row = self._rows.one("wallet", account=account)
+        return _wallet(row) if row else None
+
+    def wallets(self, participant: str) -> list[Wallet]:
+        """A participant's wallets in order of admission."""
+        return [_wallet(row) for row in self._rows.all("wallets", participant=find_uuid(participant))]
+
+    def _sealed(self, owner: str, profile: Json, table: str) -> bytes:
+        return self._keyring.seal(owner, to_bytes(profile), table=table, row=owner)
+
+    def _participant(self, row: Row) -> Participant:
+        profile = self._keyring.unseal(row["profile"], table="participants.profile", row=row["id"].hex)
+        return Participant(
+            id=row["id"].hex,
+            kind=row["kind"],
+            country=row["country"],
+            status=row["status"],
+            admitted_at=row["admitted_at"],
+            profile=json.loads(profile) if profile is not None else {},
+            version=row["version"],
+        )
+
+
+def _wallet(row: Row) -> Wallet:
+    return Wallet(row["account"], row["participant"].hex, row["admitted_at"])

@@ -1,0 +1,159 @@
+"""Settlements, their events and the Merkle log in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from psycopg.types.json import Jsonb
+
+from entrepot.core import log
+from entrepot.core.lifecycle import CONFIDENTIAL, Role
+from entrepot.core.settlement import Event, Settlement
+
+from .named_sql import load_sql
+from .postgres_rows import Connection, Row, Rows, find_uuid, find_uuids, settlement_from_row, settlement_to_row, to_uuid
+from .records import LoggedEvent
+from .store import PAGE_MAX
+
+_SETTLEMENTS, _LOG = load_sql("settlements"), load_sql("log")
+_LOG_LOCK = 0x6C6F67  # "log": one appender at a time, until its transaction ends
+
+
+class PostgresSettlements:
+    """Snapshots, their events and when each is due."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._rows = Rows(connection, _SETTLEMENTS)
+
+    def insert(self, settlement: Settlement) -> None:
+        """A new settlement; its parties are seller and buyer until a paper is addressed to somebody else too."""
+        self._rows.run("insert", **settlement_to_row(settlement))
+
+    def get(self, settlement_id: str) -> Settlement | None:
+        """The snapshot."""
+        row = self._rows.one("get", id=find_uuid(settlement_id))
+        return settlement_from_row(row) if row else None
+
+    def lock(self, settlement_ids: Sequence[str]) -> dict[str, Settlement]:
+        """Snapshots locked until the transaction ends, in id order."""
+        rows = self._rows.all("lock", ids=find_uuids(settlement_ids))
+        return {row["id"].hex: settlement_from_row(row) for row in rows}
+
+    def save(self, settlement: Settlement, events: Sequence[LoggedEvent]) -> None:
+        """Writes the snapshot (its `seq` must be the stored one plus the events) and its events with their leaves."""
+        assert all(logged.settlement == settlement.id for logged in events), "events of another settlement"
+        numbers = [logged.seq for logged in events]
+        seq_before = settlement.seq - len(events)
+        assert numbers == list(range(seq_before + 1, settlement.seq + 1)), f"{numbers} lead not to {settlement.seq}"
+        saved = self._rows.run("save", **settlement_to_row(settlement), seq_before=seq_before)
+        assert saved == 1, f"settlement {settlement.id} is not at event {seq_before}"
+        for logged in events:
+            self._rows.run("add_event", **_event_to_row(logged))
+
+    def claim_due(self, *, now: int, limit: int) -> list[Settlement]:
+        """Locked snapshots whose next act is due, longest due first, skipping those another worker holds."""
+        return [settlement_from_row(row) for row in self._rows.all("claim_due", now=now, limit=limit)]
+
+    def by_escrow(self, escrow: str) -> Settlement | None:
+        """The settlement whose escrow address this is."""
+        row = self._rows.one("by_escrow", escrow=escrow)
+        return settlement_from_row(row) if row else None
+
+    def postpone(self, settlement_id: str, *, until: int) -> None:
+        """Nothing is due for it before `until` (a retry later); its next event ends that."""
+        assert self._rows.run("postpone", id=find_uuid(settlement_id), until=until), f"no settlement {settlement_id}"
+
+    def events(self, settlement_id: str) -> list[LoggedEvent]:
+        """Its events in order; to a party those that it may know of."""
+        return [_event_from_row(row) for row in self._rows.all("events", settlement=find_uuid(settlement_id))]
+
+    def page(self, *, after: str = "", limit: int = PAGE_MAX, state: str = "") -> list[Settlement]:
+        """By id, newest first; `after` is the last id of the page before."""
+        rows = self._rows.all("page", after=find_uuid(after), limit=min(limit, PAGE_MAX), state=state)
+        return [settlement_from_row(row) for row in rows]
+
+
+class PostgresLog:
+    """The Merkle log of all events, and its signed checkpoints."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._rows = Rows(connection, _LOG)
+
+    def size(self) -> int:
+        """How many leaves there are."""
+        row = self._rows.one("size")
+        return int(row["size"]) if row else 0
+
+    def append(self, events: Sequence[LoggedEvent]) -> list[LoggedEvent]:
+        """Gives gapless leaf indices under one lock that lasts until the transaction ends, and stores the new nodes."""
+        if not events:
+            return []
+        self._rows.all("lock", key=_LOG_LOCK)
+        size = self.size()
+        nodes, _ = log.append(size, self._frontier(size), [log.leaf_hash(logged.leaf) for logged in events])
+        levels, indexes, hashes = (list(column) for column in zip(*nodes, strict=True))
+        self._rows.run("add_nodes", levels=levels, indexes=indexes, hashes=hashes)
+        placed = [replace(logged, index=index) for index, logged in enumerate(events, size)]
+        self._rows.run(
+            "add_leaves",
+            indexes=[logged.index for logged in placed],
+            settlements=[to_uuid(logged.settlement) for logged in placed],
+            seqs=[logged.seq for logged in placed],
+        )
+        return placed
+
+    def node(self, level: int, index: int) -> bytes:
+        """The hash of one full subtree. Raises: KeyError if it is not full yet."""
+        rows = self._rows.all("nodes", levels=[level], indexes=[index])
+        if not rows:
+            raise KeyError((level, index))
+        return bytes(rows[0]["hash"])
+
+    def frontier(self) -> list[bytes]:
+        """Roots of the complete subtrees, largest first."""
+        return self._frontier(self.size())
+
+    def leaves(self, *, after: int, limit: int) -> list[LoggedEvent]:
+        """Leaves with index > after, in order; to a party those of its settlements that it may know of."""
+        return [_event_from_row(row) for row in self._rows.all("leaves", after=after, limit=limit)]
+
+    def put_checkpoint(self, size: int, note: str, *, at: int) -> None:
+        """Keeps a signed checkpoint; for one size there is one note for good."""
+        if not self._rows.run("put_checkpoint", size=size, note=note, at=at):
+            assert self.checkpoint(size=size) == (size, note), f"another checkpoint of size {size} is kept"
+
+    def checkpoint(self, *, size: int | None = None) -> tuple[int, str] | None:
+        """(size, signed note): the newest, or the one at `size`."""
+        row = self._rows.one("newest_checkpoint") if size is None else self._rows.one("checkpoint_at", size=size)
+        return (int(row["size"]), str(row["note"])) if row else None
+
+    def _frontier(self, size: int) -> list[bytes]:
+        levels = [level for level in reversed(range(size.bit_length())) if size >> level & 1]
+        indexes = [(size >> level) - 1 for level in levels]  # the last full subtree of each level
+        rows = self._rows.all("nodes", levels=levels, indexes=indexes)
+        assert len(rows) == len(levels), f"the log of {size} leaves lacks a node"
+        return [bytes(row["hash"]) for row in rows]
+
+
+def _event_to_row(logged: LoggedEvent) -> Row:
+    event = logged.event
+    return {
+        "settlement": to_uuid(logged.settlement),
+        "seq": logged.seq,
+        "kind": event.kind,
+        "at": event.at,
+        "by": event.by.value,
+        "actor": event.actor,
+        "facts": Jsonb(dict(event.facts)),
+        "dates": Jsonb(dict(event.dates)),
+        "leaf": logged.leaf,
+        "is_confidential": event.kind in CONFIDENTIAL,
+    }
+
+
+def _event_from_row(row: Row) -> LoggedEvent:
+    event = Event(
+        kind=row["kind"], at=row["at"], by=Role(row["by"]), actor=row["actor"], facts=row["facts"], dates=row["dates"]
+    )  # fmt: skip
+    return LoggedEvent(row["settlement"].hex, row["seq"], event, bytes(row["leaf"]), row["index"])

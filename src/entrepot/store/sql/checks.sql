@@ -1,0 +1,85 @@
+-- The same version again only moves `verified_at`; one that was current before becomes current again.
+-- name: put_list
+INSERT INTO list_versions AS kept (source, version, sha256, published_at, loaded_at, verified_at, entity_count,
+    orphan_count, entities)
+VALUES (%(source)s, %(version)s, %(sha256)s, %(published_at)s, %(loaded_at)s, %(verified_at)s, %(entity_count)s,
+    %(orphan_count)s, %(entities)s)
+ON CONFLICT (source, version) DO UPDATE SET verified_at = excluded.verified_at,
+    rank = CASE WHEN kept.rank = (SELECT max(l.rank) FROM list_versions l WHERE l.source = kept.source) THEN kept.rank
+                ELSE excluded.rank END
+  WHERE kept.sha256 = excluded.sha256;
+
+-- name: lists
+SELECT DISTINCT ON (source) source, version, sha256, published_at, loaded_at, verified_at, entity_count, orphan_count
+  FROM list_versions ORDER BY source, rank DESC;
+
+-- name: lists_with_entities
+SELECT DISTINCT ON (source) * FROM list_versions ORDER BY source, rank DESC;
+
+-- name: disposed
+SELECT hit FROM disposed_hits
+ WHERE settlement = %(settlement)s AND person = %(person)s AND hit = ANY (%(hits)s::text[]) LIMIT 1;
+
+-- name: put_disposition
+INSERT INTO dispositions (settlement, hits, person, verdict, reason, at)
+VALUES (%(settlement)s, %(hits)s, %(person)s, %(verdict)s, %(reason)s, %(at)s);
+
+-- name: dispositions
+SELECT * FROM dispositions WHERE settlement = %(settlement)s ORDER BY id;
+
+-- Two at a time of one participant wait for each other until the first one's transaction ends.
+-- name: lock_participant
+SELECT pg_advisory_xact_lock(hashtextextended('reserve ' || %(participant)s::uuid, 0));
+
+-- name: lock_settlement_disposition
+SELECT pg_advisory_xact_lock(hashtextextended('dispose ' || %(settlement)s::uuid, 0));
+
+-- name: reservation
+SELECT amount_minor FROM reservations
+ WHERE settlement = %(settlement)s AND participant = %(participant)s AND freed_at IS NULL;
+
+-- name: reserved
+SELECT coalesce(sum(amount_minor), 0) AS reserved FROM reservations
+ WHERE participant = %(participant)s AND freed_at IS NULL AND at >= %(since)s
+   AND settlement IS DISTINCT FROM %(but_not)s::uuid;
+
+-- name: put_reservation
+INSERT INTO reservations (settlement, participant, amount_minor, at)
+VALUES (%(settlement)s, %(participant)s, %(amount_minor)s, %(at)s)
+ON CONFLICT (settlement, participant)
+DO UPDATE SET amount_minor = excluded.amount_minor, at = excluded.at, freed_at = NULL;
+
+-- name: free
+UPDATE reservations SET freed_at = %(at)s WHERE settlement = %(settlement)s AND freed_at IS NULL;
+
+-- name: register_invoice
+INSERT INTO invoices (key, fingerprint, settlement) VALUES (%(key)s, %(fingerprint)s, %(settlement)s)
+ON CONFLICT (key) WHERE is_live DO NOTHING;
+
+-- name: invoice
+SELECT settlement, fingerprint FROM invoices WHERE key = %(key)s AND is_live;
+
+-- name: free_invoice
+UPDATE invoices SET is_live = false WHERE settlement = %(settlement)s AND is_live;
+
+-- name: put_change
+INSERT INTO changes (id, subject, body, reason, proposed_by, proposed_at, confirmed_by, confirmed_at)
+VALUES (%(id)s, %(subject)s, %(body)s, %(reason)s, %(proposed_by)s, %(proposed_at)s, %(confirmed_by)s, %(confirmed_at)s);
+
+-- name: lock_change
+SELECT * FROM changes WHERE id = %(id)s FOR UPDATE;
+
+-- name: confirm_change
+UPDATE changes SET confirmed_by = %(person)s, confirmed_at = %(at)s WHERE id = %(id)s RETURNING *;
+
+-- name: changes
+SELECT * FROM changes
+ WHERE (%(subject)s = '' OR subject = %(subject)s)
+   AND (%(confirmed)s::boolean IS NULL OR (confirmed_by IS NOT NULL) = %(confirmed)s)
+ ORDER BY arrival;
+
+-- name: setting
+SELECT value FROM settings WHERE name = %(name)s;
+
+-- name: set_setting
+UPDATE settings SET value = %(value)s WHERE name = %(name)s;

@@ -1,0 +1,43 @@
+-- name: sent
+SELECT * FROM sent_transactions WHERE once = %(once)s;
+
+-- name: unfinished
+SELECT * FROM sent_transactions WHERE chain = %(chain)s AND state IN ('prepared', 'sent', 'mined')
+ ORDER BY sender, nonce LIMIT %(limit)s;
+
+-- name: put_sent
+INSERT INTO sent_transactions (once, chain, sender, nonce, hash, raw, state, at, attempt, settlement, kind)
+VALUES (%(once)s, %(chain)s, %(sender)s, %(nonce)s, %(hash)s, %(raw)s, %(state)s, %(at)s, %(attempt)s, %(settlement)s,
+        %(kind)s)
+ON CONFLICT (once) DO UPDATE SET hash = excluded.hash, raw = excluded.raw, state = excluded.state, at = excluded.at,
+    attempt = excluded.attempt;
+
+-- name: lock_sender
+INSERT INTO senders (chain, sender, taken) VALUES (%(chain)s, %(sender)s, 1)
+ON CONFLICT (chain, sender) DO UPDATE SET taken = senders.taken + 1;
+
+-- name: highest_nonce
+SELECT max(nonce) AS nonce FROM sent_transactions
+ WHERE chain = %(chain)s AND sender = %(sender)s AND state <> 'replaced';
+
+-- name: put_receipt
+INSERT INTO receipts (settlement, chain, transaction, block_number, block_hash, header, index, proof, kind, at)
+VALUES (%(settlement)s, %(chain)s, %(transaction)s, %(block_number)s, %(block_hash)s, %(header)s, %(index)s, %(proof)s,
+        %(kind)s, %(at)s)
+ON CONFLICT (settlement, chain, transaction, kind) DO NOTHING;
+
+-- name: receipts
+SELECT * FROM receipts WHERE settlement = %(settlement)s ORDER BY id;
+
+-- name: cursor
+SELECT * FROM cursors WHERE name = %(name)s;
+
+-- name: put_cursor
+INSERT INTO cursors (name, block, block_hash, final_block, final_hash, final_time, seen_at, alarm)
+VALUES (%(name)s, %(block)s, %(block_hash)s, %(final_block)s, %(final_hash)s, %(final_time)s, %(seen_at)s, %(alarm)s)
+ON CONFLICT (name) DO UPDATE SET block = excluded.block, block_hash = excluded.block_hash,
+    final_block = excluded.final_block, final_hash = excluded.final_hash, final_time = excluded.final_time,
+    seen_at = excluded.seen_at, alarm = excluded.alarm;
+
+-- name: cursors
+SELECT * FROM cursors ORDER BY name;

@@ -1,0 +1,125 @@
+"""Screen: an index over exactly the list versions that a decision pins, kept in memory until a version changes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from entrepot.core.crypto import sha256
+from entrepot.core.errors import Refused, declare
+from entrepot.regimes.regime import HitFacts
+from entrepot.screening.entity import Entity, Subject
+from entrepot.screening.lists import ListVersion, LoadedList, invented, load_folder
+from entrepot.screening.matching import Hit, Index, screen
+from entrepot.store.records import ListRow
+from entrepot.store.store import Store
+
+SHRINK_SHARE_MAX = 0.10
+
+declare(
+    "Refused", list_shrinks="The new version of a list loses more than a tenth of its entries: two persons must agree."
+)
+
+
+class ListScreener:
+    """Screens against pinned versions; loads their entries once for each new set of versions."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._versions: tuple[tuple[str, str], ...] = ()
+        self._index = Index(())
+
+    def screen(self, subjects: Sequence[Subject], lists: Sequence[ListRow]) -> tuple[HitFacts, ...]:
+        """All hits of all subjects; `lists` are the versions that must be used."""
+        index = self._index_of(lists)
+        return tuple(_facts(subject, hit) for subject in subjects for hit in screen(subject, index))
+
+    def _index_of(self, lists: Sequence[ListRow]) -> Index:
+        wanted = tuple((row.source, row.sha256) for row in lists)
+        with self._lock:
+            if wanted != self._versions:
+                with self._store.work() as tx:
+                    rows = tx.checks.lists(with_entities=True)
+                loaded = tuple((row.source, row.sha256) for row in rows)
+                assert loaded == wanted, "a list changed while a decision was made: the step is done again"
+                self._index = Index(_loaded(row) for row in rows)
+                self._versions = wanted
+            return self._index
+
+
+def load_lists(store: Store, folder: Path, *, now: int) -> list[dict[str, Any]]:
+    """Loads the invented list and every list in `folder` (if there is one), all of them or none.
+
+    Raises: Invalid(list_malformed, list_unrecognised), Refused(list_shrinks).
+    """
+    loaded = [invented(now=now), *(load_folder(folder, now=now) if folder.is_dir() else [])]
+    with store.work() as tx:
+        kept = {row.source: row for row in tx.checks.lists(with_entities=False)}
+        for entry in loaded:
+            before = kept.get(entry.version.source)
+            if before is not None and len(entry.entities) < before.entity_count * (1 - SHRINK_SHARE_MAX):
+                raise Refused(
+                    "list_shrinks",
+                    f"{before.source} falls from {before.entity_count} to {len(entry.entities)} entries.",
+                )
+            tx.checks.put_list(_row(entry))
+    store.wake()
+    return [
+        {
+            "source": entry.version.source,
+            "version": entry.version.version,
+            "sha256": entry.version.sha256,
+            "entities": entry.version.entities,
+            "orphans": entry.version.orphans,
+        }
+        for entry in loaded
+    ]
+
+
+def _row(entry: LoadedList) -> ListRow:
+    version = entry.version
+    return ListRow(
+        source=version.source,
+        version=version.version,
+        sha256=version.sha256,
+        published_at=version.published_at,
+        loaded_at=version.loaded_at,
+        verified_at=version.verified_at,
+        entity_count=version.entities,
+        orphan_count=version.orphans,
+        entities=tuple(entity.to_json() for entity in entry.entities),
+    )
+
+
+def _loaded(row: ListRow) -> LoadedList:
+    version = ListVersion(
+        source=row.source,
+        version=row.version,
+        sha256=row.sha256,
+        published_at=row.published_at,
+        loaded_at=row.loaded_at,
+        verified_at=row.verified_at,
+        entities=row.entity_count,
+        orphans=row.orphan_count,
+    )
+    return LoadedList(version, tuple(Entity.from_json(dict(body)) for body in row.entities))
+
+
+def _facts(subject: Subject, hit: Hit) -> HitFacts:
+    """A hit as rules see it. Its id names list, entry, and who was compared: a changed name or wallet is another hit."""
+    compared = "|".join(
+        (subject.role, subject.kind, subject.name, subject.country, subject.wallet, repr(subject.identifiers))
+    )
+    return HitFacts(
+        subject=subject.role,
+        source=hit.source,
+        entity=hit.entity,
+        basis=hit.basis,
+        has_name_hit=hit.has_name_hit,
+        score_bps=hit.score_bps,
+        hit=f"{hit.source}:{hit.entity}:{subject.role}:{sha256(compared.encode()).hex()[:16]}",
+        explanation=hit.explanation,
+    )

@@ -1,0 +1,95 @@
+"""Stores to test: the in-memory twin, and PostgreSQL 18 and 16 as the wheel brings them, a fresh database each test."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from made_up import Database
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from entrepot.store.embedded import DATABASE, Embedded, start
+from entrepot.store.migrate import migrate
+from entrepot.store.postgres import PostgresStore
+from entrepot.store.store import Store
+
+VERSIONS = (18, 16)
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Callable[[int], Embedded]]:
+    """Starts a server of a version when it is first asked for, migrates its template, and stops it in the end."""
+    home = Path(tempfile.mkdtemp(prefix="entrepot-store-"))
+    home.chmod(0o755)  # run by root, the server has an OS user of its own
+    running: dict[int, Embedded] = {}
+
+    def server(version: int) -> Embedded:
+        if version not in running:
+            running[version] = start(home / f"pg{version}", version=version)
+            migrate(running[version].owner_dsn)
+        return running[version]
+
+    yield server
+    for embedded in running.values():
+        embedded.stop()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def new_database(servers: Callable[[int], Embedded]) -> Iterator[Callable[[int], Database]]:
+    """Makes a copy of the migrated template, and drops it afterwards."""
+    made: list[tuple[str, str]] = []
+
+    def new(version: int) -> Database:
+        embedded, name = servers(version), f"entrepot_{next(_numbers)}"
+        admin = make_conninfo(embedded.owner_dsn, dbname="postgres")
+        _execute(
+            admin, sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(DATABASE))
+        )
+        made.append((admin, name))
+        dsns = (make_conninfo(dsn, dbname=name) for dsn in (embedded.owner_dsn, embedded.serve_dsn, embedded.work_dsn))
+        return Database(*dsns)
+
+    yield new
+    for admin, name in made:
+        _execute(admin, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _execute(dsn: str, statement: sql.Composed) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+@pytest.fixture
+def database(new_database: Callable[[int], Database]) -> Database:
+    """A migrated database on the newest version."""
+    return new_database(VERSIONS[0])
+
+
+@pytest.fixture
+def postgres_store(database: Database) -> Iterator[PostgresStore]:
+    """A store on the newest version."""
+    store = database.open()
+    yield store
+    store.close()
+
+
+@pytest.fixture(params=["memory", *(f"postgres{version}" for version in VERSIONS)])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """Every implementation of the Protocol."""
+    if request.param == "memory":
+        from entrepot.store.memory import MemoryStore
+
+        yield MemoryStore()
+        return
+    new: Callable[[int], Database] = request.getfixturevalue("new_database")
+    opened = new(int(request.param.removeprefix("postgres"))).open()
+    yield opened
+    opened.close()
