@@ -192,9 +192,12 @@ def test_a_text_that_is_no_checkpoint_is_refused_though_signed(text: str) -> Non
         note.cosign(signed(text), WITNESS, WITNESS_PUBLIC, witness, at=1)
 
 
-@pytest.mark.parametrize("broken", ["", "\n", "\n\n", TEXT, TEXT + "\n", NOTE[:-1], NOTE + "\n", NOTE + "x\n",
-                                    NOTE.replace("\u2014", "-"), "\ud800" + NOTE, NOTE + "\u2014 x \u00e9===\n",
-                                    NOTE + "x AAAAAAA=\n", NOTE + "\u2014 a+b AAAAAAA=\n", NOTE + "\u2014 x AAAA\n"])  # fmt: skip
+@pytest.mark.parametrize(
+    "broken",
+    ["", "\n", "\n\n", TEXT, TEXT + "\n", NOTE[:-1], NOTE + "\n", NOTE + "x\n", NOTE + "x AAAAAAA=\n",
+     NOTE.replace("\u2014", "-"), "\ud800" + NOTE, NOTE + "\u2014 x \u00e9===\n",
+     NOTE + "\u2014 a+b AAAAAAA=\n", NOTE + "\u2014 x AAAA\n"],
+)  # fmt: skip
 def test_what_is_no_note_is_refused(broken: str) -> None:
     with pytest.raises(Invalid):
         note.open_note(broken, [KEY])

@@ -141,14 +141,17 @@ class EvmSender:
             if any(text in said for text in _UNFUNDED):
                 raise Unavailable("rail_unfunded", f"{kept.sender} cannot pay for gas: {error.message:.120}") from None
             if not any(text in said for text in _ALREADY_THERE):
-                raise Unavailable("outside_unavailable", f"The node does not take it: {error.message:.160}") from None
+                raise Unavailable("rail_not_taken", f"The node does not take it: {error.message:.160}") from None
         if kept.state == "prepared":
             self.journal.update(kept.once, "sent")
             kept = replace(kept, state="sent")
         return kept
 
     def _send_again(self, waiting: Sequence[SentTransaction]) -> None:
-        """What the node has forgotten goes out again, in nonce order; the first that waits too long pays more."""
+        """What the node has forgotten goes out again, in nonce order; the first that waits too long pays more.
+
+        A transaction that the node does not take is left for the next time: it stops neither the others nor the watcher.
+        """
         answers = self.chain.node.batch([
             ("eth_blockNumber", []),
             ("eth_getTransactionCount", [self.signer.address, "latest"]),
@@ -157,10 +160,15 @@ class EvmSender:
         newest, next_nonce = int(require(answers[0]), 16), int(require(answers[1]), 16)
         for kept, known in zip(waiting, answers[2:], strict=True):
             since = self._waiting_since.setdefault(kept.hash, newest)
-            if require(known) is None or kept.state == "prepared":
-                self._broadcast(kept)
-            elif kept.nonce == next_nonce and newest - since >= self.policy.bump_after_blocks:
-                self._bump(kept)
+            is_late = kept.nonce == next_nonce and newest - since >= self.policy.bump_after_blocks
+            try:
+                if is_late:
+                    self._bump(kept)
+                elif require(known) is None or kept.state == "prepared":
+                    self._broadcast(kept)
+            except Unavailable as error:
+                if error.code == "outside_unavailable":
+                    raise
 
     def _bump(self, kept: SentTransaction) -> None:
         """The same call at the same nonce for a higher fee; both hashes are followed from now on."""
@@ -171,7 +179,7 @@ class EvmSender:
             tip_max=max(offered.tip_max, before.fees.tip_max * BUMP_BPS // 10_000 + 1),
         )
         if fees.per_gas_max > self.policy.per_gas_wei_max or kept.attempt >= BUMPS_MAX:
-            self._waiting_since.pop(kept.hash, None)  # as dear as it may get: it waits on
+            self._broadcast(kept)  # as dear as it may get: it waits on
             return
         raw = signed(replace(before, fees=fees), self.signer)
         dearer = replace(

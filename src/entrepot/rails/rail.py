@@ -56,6 +56,7 @@ declare(
     "Unavailable",
     rail_stopped="The rail is stopped by an alarm: the chain is not the one that was final before.",
     rail_not_ready="The escrow is not on the chain yet; the same operation may be sent again.",
+    rail_not_taken="The node does not take the transaction now, for instance because others pay more.",
     rail_unfunded="The account that sponsors transactions cannot pay for them.",
 )
 

@@ -63,9 +63,9 @@ def likeness(mine: Reading, listed: Reading) -> Likeness:
     return Likeness(score, pairs)
 
 
-def bound(shared_max: float, mine: float, listed: float) -> float:
-    """The most that `likeness` can be if at most `shared_max` of the weights `mine` and `listed` is shared."""
-    return (1 - WHOLE_SHARE) * min(1.0, 2 * shared_max / (mine + listed)) + WHOLE_SHARE
+def bound(shared_max: float, total: float) -> float:
+    """The most that `likeness` can be if at most `shared_max` is shared and both names weigh `total` together."""
+    return (1 - WHOLE_SHARE) * min(1.0, 2 * shared_max / total) + WHOLE_SHARE
 
 
 def token_likeness(mine: Token, listed: Token) -> float:
@@ -107,7 +107,7 @@ def _pair(one: Reading, other: Reading) -> tuple[float, tuple[Pair, ...]]:
     for i, a in enumerate(mine):
         for j, b in enumerate(listed):
             if like := token_likeness(a, b):
-                found.append((min(a.weight, b.weight) * like, like, (i,), (j,)))
+                found.append(((a.weight + b.weight) / 2 * like, like, (i,), (j,)))
     found += _joined(mine, other.joins)
     found += [(worth, like, theirs, ours) for worth, like, ours, theirs in _joined(listed, one.joins)]
     found.sort(key=lambda pair: (-pair[0], -pair[1], pair[2], pair[3]))

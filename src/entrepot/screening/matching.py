@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 from rapidfuzz import process
@@ -16,9 +17,9 @@ from rapidfuzz.distance import Levenshtein
 from .birth import agreement, from_iso
 from .entity import Entity, Identifier, ListedName, Subject
 from .identifiers import comparison_key, is_same_issue, normalise_identifier, normalise_wallet
-from .likeness import NONE, Likeness, bound, likeness
+from .likeness import CONSONANTS_MIN, NONE, Likeness, bound, likeness
 from .lists import ListVersion, LoadedList
-from .names import GENERIC, Reading, Token, readings
+from .names import Reading, Token, readings
 
 REVIEW_SCORE = 0.75  # a name less alike than this is no hit
 CORROBORATING_SCORE = 0.55  # beside an equal identifier this much likeness is a name hit
@@ -103,7 +104,8 @@ class Index:
         self._by_word: defaultdict[str, list[int]] = defaultdict(list)
         self._by_join: defaultdict[str, list[int]] = defaultdict(list)
         self._by_meaning: defaultdict[str, set[str]] = defaultdict(set)
-        self._near: dict[tuple[str, frozenset[str]], tuple[str, ...]] = {}
+        self._weight: dict[str, float] = {}
+        self._near: dict[tuple[str, frozenset[str]], tuple[tuple[float, tuple[str, ...]], ...]] = {}
         for loaded in lists:
             self.versions.append(loaded.version)
             for entity in loaded.entities:
@@ -127,6 +129,7 @@ class Index:
         self.names_of[named.entry].append(named)
         for token in {token.form: token for token in named.reading.tokens}.values():
             self._by_word[token.form].append(number)
+            self._weight[token.form] = max(token.weight, self._weight.get(token.form, 0.0))
             for meaning in (*token.symbols, f"skeleton:{token.skeleton}"):
                 self._by_meaning[meaning].add(token.form)
         for key in _join_keys(named.reading):
@@ -138,55 +141,56 @@ class Index:
             yield from self._sharing_any(reading)
             return
         shared: defaultdict[int, float] = defaultdict(float)
-        asked, rest = self._worth_asking(reading, least)
-        for token in asked:
-            here: set[int] = set()
-            for word in self._near_words(token):
-                here.update(self._by_word[word])
-            for number in here:
-                shared[number] += token.weight
-        certain = {number for key in _join_keys(reading) for number in self._by_join.get(key, ())}
         for token in reading.tokens:
-            for key in (token.form, f"skeleton:{token.skeleton}"):
-                certain.update(self._by_join.get(key, ()))
-        for key in _join_keys(reading):
-            for word in (key, *self._by_meaning.get(key, ())):
-                certain.update(self._by_word.get(word, ()))
+            for number, weight in self._weights_met(token).items():
+                shared[number] += (token.weight + weight) / 2
+        joined = self._joined(reading)
         for number, most in shared.items():
             named = self.named[number]
-            if number in certain or bound(most + rest, reading.weight, named.reading.weight) >= least:
+            if number in joined or bound(most, reading.weight + named.reading.weight) >= least:
                 yield named
-        for number in certain - shared.keys():
+        for number in joined - shared.keys():
             yield self.named[number]
 
-    def _worth_asking(self, reading: Reading, least: float) -> tuple[list[Token], float]:
-        """The words to look up, and the weight of general words left out: too little to reach `least` alone."""
-        asked = sorted(reading.tokens, key=lambda token: -token.weight)
-        rest = 0.0
-        while asked and asked[-1].weight <= GENERIC:
-            if bound(rest + asked[-1].weight, reading.weight, rest + asked[-1].weight) >= least:
-                break
-            rest += asked.pop().weight
-        return asked, rest
+    def _weights_met(self, token: Token) -> dict[int, float]:
+        """Names with a word that `token` may be paired with, and the most that this word weighs."""
+        met: dict[int, float] = {}
+        for weight, words in self._near_words(token):
+            for word in words:
+                for number in self._by_word[word]:
+                    met.setdefault(number, weight)
+        return met
+
+    def _joined(self, reading: Reading) -> set[int]:
+        """Names of which a word may be neighbours of `reading` written as one, or the other way round."""
+        keys = {key for token in reading.tokens for key in _keys(token.form, token.skeleton)}
+        found = {number for key in keys for number in self._by_join.get(key, ())}
+        for key in _join_keys(reading):
+            for word in (key, *self._by_meaning.get(key, ())):
+                found.update(self._by_word.get(word, ()))
+        return found
 
     def _sharing_any(self, reading: Reading) -> Iterator[_Named]:
         numbers = {number for token in reading.tokens for number in self._by_word.get(token.form, ())}
         return (self.named[number] for number in sorted(numbers))
 
-    def _near_words(self, token: Token) -> tuple[str, ...]:
-        """Listed words that `token` may be paired with."""
+    def _near_words(self, token: Token) -> tuple[tuple[float, tuple[str, ...]], ...]:
+        """Listed words that `token` may be paired with, by the most that each weighs, the heaviest first."""
         key = (token.form, token.symbols)
         if key not in self._near:
             if len(self._near) >= NEAR_WORDS_KEPT:
                 self._near.clear()
-            self._near[key] = self._find_near(token)
+            words = sorted(self._find_near(token), key=lambda word: (-self._weight[word], word))
+            self._near[key] = tuple(
+                (weight, tuple(group)) for weight, group in groupby(words, self._weight.__getitem__)
+            )
         return self._near[key]
 
-    def _find_near(self, token: Token) -> tuple[str, ...]:
+    def _find_near(self, token: Token) -> set[str]:
         if token.form.isdigit():
-            return (token.form,) if token.form in self._by_word else ()
+            return {token.form} & self._by_word.keys()
         if token.is_initial:
-            return tuple(word for word in self._words if word[0] == token.form)
+            return {word for word in self._words if word[0] == token.form}
         near = process.extract(
             token.form, self._words, scorer=Levenshtein.normalized_similarity, score_cutoff=NEAR_WORD, limit=None
         )
@@ -195,7 +199,7 @@ class Index:
             found |= self._by_meaning.get(meaning, set())
         if token.form[0] in self._by_word:
             found.add(token.form[0])  # an initial
-        return tuple(sorted(found))
+        return found
 
 
 def screen(subject: Subject, index: Index) -> tuple[Hit, ...]:
@@ -216,10 +220,12 @@ def compare_names(kind: str, mine: str, listed: str) -> Likeness:
 
 
 def _join_keys(reading: Reading) -> set[str]:
-    keys: set[str] = set()
-    for join in reading.joins:
-        keys |= {join.form, f"skeleton:{join.skeleton}"}
-    return keys
+    return {key for join in reading.joins for key in _keys(join.form, join.skeleton)}
+
+
+def _keys(form: str, skeleton: str) -> tuple[str, ...]:
+    """What a word written as one is found by: its letters, and its consonants where there are enough."""
+    return (form, f"skeleton:{skeleton}") if len(skeleton) >= CONSONANTS_MIN else (form,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ _KOREAN_GIVEN = (("eo", "o"), ("eu", "u"))
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word that weighs something: `form` in Latin letters, `written` as it stood, `skeleton` its consonants, `symbols` its meanings."""
+    """A word that weighs something: in Latin letters, as written, its consonants, and what it may mean."""
 
     form: str
     written: str

@@ -223,7 +223,8 @@ def _give_quote(
             "present_by": terms.schedule.present_by,
         },
     )
-    batch.keep_json(settlement, "terms", terms.to_json(), visible_to=(settlement.seller, settlement.buyer))
+    parties = (settlement.seller, settlement.buyer, batch.ctx.examiner)
+    batch.keep_json(settlement, "terms", terms.to_json(), visible_to=parties)
     return settlement
 
 

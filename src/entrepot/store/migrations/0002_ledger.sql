@@ -36,14 +36,9 @@ CREATE INDEX ledger_transfers_debit ON ledger_transfers (debit, at); -- balances
 CREATE INDEX ledger_transfers_credit ON ledger_transfers (credit, at);
 CREATE INDEX ledger_transfers_settlement ON ledger_transfers (settlement) WHERE settlement IS NOT NULL;
 
-CREATE FUNCTION ledger_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
-END $$;
-CREATE TRIGGER ledger_transfers_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_transfers
-    FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change();
-CREATE TRIGGER ledger_accounts_stay BEFORE DELETE OR TRUNCATE ON ledger_accounts
-    FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change();
+SELECT make_append_only('ledger_transfers');
+CREATE TRIGGER accounts_stay BEFORE DELETE OR TRUNCATE ON ledger_accounts
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 -- Opens what is not open yet. The same id for another class, owner or asset is a defect.
 CREATE FUNCTION ledger_open(ids uuid[], classes text[], owners text[], assets text[]) RETURNS void

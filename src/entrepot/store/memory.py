@@ -1,0 +1,125 @@
+"""The store's in-memory twin: the same acts, refusals and visibility as PostgreSQL, for simulations and tests.
+
+One transaction runs at a time, under one lock; what it changed is taken back if it raises. Nothing is durable.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from .memory_checks import CheckTables, MemoryChecks, MemoryRails
+from .memory_inbox import InboxTables, MemoryInbox, MemoryOutbox
+from .memory_ledger import LedgerTables, MemoryLedger
+from .memory_people import MemoryPapers, MemoryPeople, PeopleTables
+from .memory_settlements import MemoryLog, MemorySettlements, SettlementTables
+from .memory_tables import DOOR_ROLE, Access, Journal
+from .records import Reader
+
+
+class _Tables:
+    """All rows, and the undo log that they share."""
+
+    def __init__(self) -> None:
+        self.journal = Journal()
+        self.inbox = InboxTables(self.journal)
+        self.settlements = SettlementTables(self.journal)
+        self.people = PeopleTables(self.journal)
+        self.checks = CheckTables(self.journal)
+        self.ledger = LedgerTables(self.journal)
+
+
+class MemoryTransaction:
+    """One transaction over everything."""
+
+    def __init__(self, tables: _Tables, reader: Reader | None) -> None:
+        access = Access(reader, tables.settlements.parties_of)
+        self._journal = tables.journal
+        self.inbox = MemoryInbox(tables.inbox, access)
+        self.settlements = MemorySettlements(tables.settlements, access)
+        self.log = MemoryLog(tables.settlements, access)
+        self.papers = MemoryPapers(tables.people, tables.settlements, tables.inbox, access)
+        self.people = MemoryPeople(tables.people, tables.settlements, access)
+        self.checks = MemoryChecks(tables.checks, access)
+        self.rails = MemoryRails(tables.checks, tables.settlements, access)
+        self.outbox = MemoryOutbox(tables.inbox, access)
+        self.ledger = MemoryLedger(tables.ledger, access)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """What happens inside is undone if it raises; the transaction goes on."""
+        mark = self._journal.mark()
+        try:
+            yield
+        except BaseException:
+            self._journal.back_to(mark)
+            raise
+
+
+class MemoryStore:
+    """Where transactions come from; threads take turns."""
+
+    def __init__(self) -> None:
+        self._tables = _Tables()
+        self._lock = threading.RLock()
+        self._is_in_use = False
+        self._arrived = threading.Condition()
+        self._wakes = 0
+        self._told = threading.local()
+
+    @contextmanager
+    def work(self) -> Iterator[MemoryTransaction]:
+        """A worker's transaction: commits at the end, rolls back on any exception."""
+        with self._transaction(None) as transaction:
+            yield transaction
+
+    @contextmanager
+    def door(self) -> Iterator[MemoryTransaction]:
+        """A door's transaction: may look up credentials and write the inbox only."""
+        with self._transaction(Reader(participant="", role=DOOR_ROLE)) as transaction:
+            yield transaction
+
+    @contextmanager
+    def read(self, reader: Reader) -> Iterator[MemoryTransaction]:
+        """Read-only, limited to what the reader may see."""
+        assert reader.role != DOOR_ROLE, "the door's own role is nobody's"
+        with self._transaction(reader) as transaction:
+            yield transaction
+
+    def wake(self) -> None:
+        """Tells waiting threads that something is there."""
+        with self._arrived:
+            self._wakes += 1
+            self._arrived.notify_all()
+
+    def wait(self, *, timeout_s: float, until: Callable[[], bool] | None = None) -> bool:
+        """Waits for a wake-up (and for `until` to hold, if given); True if one came since this thread last waited."""
+        deadline = time.monotonic() + timeout_s
+        with self._arrived:
+            seen = getattr(self._told, "count", 0)
+            while True:
+                came = self._arrived.wait_for(lambda: self._wakes != seen, max(0.0, deadline - time.monotonic()))
+                seen = self._told.count = self._wakes
+                if not came:
+                    return False
+                if until is None or until():
+                    return True
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+    @contextmanager
+    def _transaction(self, reader: Reader | None) -> Iterator[MemoryTransaction]:
+        with self._lock:
+            assert not self._is_in_use, "a thread has one transaction at a time"
+            self._is_in_use = True
+            try:
+                yield MemoryTransaction(self._tables, reader)
+            except BaseException:
+                self._tables.journal.back_to(0)
+                raise
+            finally:
+                self._tables.journal.forget()
+                self._is_in_use = False

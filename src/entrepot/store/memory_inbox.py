@@ -1,0 +1,167 @@
+"""Inbox and outbox in memory: leases by time, one open item of a settlement at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from entrepot.core.canonical import Json
+
+from .memory_tables import Access, Journal, Table, known_id, plain
+from .records import InboxItem, OutboxItem
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    item: InboxItem
+    arrival: int
+    leased_until: int = 0
+    answered_at: int | None = None
+    set_aside_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaving:
+    item: OutboxItem
+    arrival: int
+    leased_until: int = 0
+
+
+class InboxTables:
+    """What arrived and what leaves; `open` and `undone` keep what there is still to do, by arrival."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.arrived: Table[str, _Arrived] = Table(journal)
+        self.by_key: Table[tuple[str, str], str] = Table(journal)
+        self.open: Table[str, int] = Table(journal)
+        self.leaving: Table[str, _Leaving] = Table(journal)
+        self.undone: Table[str, int] = Table(journal)
+
+
+class MemoryInbox:
+    """What arrived, in order of arrival, each answered once."""
+
+    def __init__(self, tables: InboxTables, access: Access) -> None:
+        self._tables = tables
+        self._access = access
+
+    def put(self, item: InboxItem) -> InboxItem:
+        """Stores it, or returns the item already stored under the same source and key."""
+        assert self._access.reader is None or self._access.is_door, "a reader does not write"
+        known = self.get(item.source, item.key)
+        if known is not None:
+            return known
+        for name in (item.participant, item.person, item.settlement):
+            known_id(name)
+        assert known_id(item.id) and item.id not in self._tables.arrived, f"inbox item {item.id} is there already"
+        fresh = replace(item, body=plain(item.body), attempts=0, answer=None, set_aside="")
+        arrival = len(self._tables.arrived)
+        self._tables.arrived.put(item.id, _Arrived(fresh, arrival))
+        self._tables.by_key.put((item.source, item.key), item.id)
+        self._tables.open.put(item.id, arrival)
+        return item
+
+    def get(self, source: str, key: str) -> InboxItem | None:
+        """The item under this source and key."""
+        item_id = self._tables.by_key.get((source, key))
+        row = self._tables.arrived.get(item_id) if item_id else None
+        if row is None or not (self._access.is_door or self._access.sees_own(row.item.participant)):
+            return None
+        return _copy(row.item)
+
+    def claim(self, *, now: int, limit: int, lease_s: int) -> list[InboxItem]:
+        """Open items nobody holds, oldest first, one per settlement; `attempts` counts this claim too."""
+        self._access.require_worker()
+        rows = [row for row in map(self._tables.arrived.get, dict(self._tables.open.items())) if row is not None]
+        claimed: list[InboxItem] = []
+        blocked: set[str] = set()
+        for row in sorted(rows, key=lambda row: row.arrival):
+            settlement = row.item.settlement
+            if settlement in blocked:
+                continue
+            if settlement:
+                blocked.add(settlement)
+            if row.leased_until <= now and len(claimed) < limit:
+                item = replace(row.item, attempts=row.item.attempts + 1)
+                self._tables.arrived.put(item.id, replace(row, item=item, leased_until=now + lease_s))
+                claimed.append(_copy(item))
+        return claimed
+
+    def answer(self, item_id: str, answer: Json, *, at: int) -> None:
+        """Answers an open item."""
+        self._access.require_worker()
+        row = self._tables.arrived.get(item_id)
+        assert row is not None, f"there is no inbox item {item_id}"
+        assert row.answered_at is None, f"{item_id} was answered before"
+        self._tables.arrived.put(item_id, replace(row, item=replace(row.item, answer=plain(answer)), answered_at=at))
+        self._tables.open.drop(item_id)
+
+    def set_aside(self, item_id: str, why: str, *, at: int) -> None:
+        """Takes a poisoned item out of the way; it stays visible."""
+        self._access.require_worker()
+        row = self._tables.arrived.get(item_id)
+        assert row is not None and row.answered_at is None, f"there is no open inbox item {item_id}"
+        self._tables.arrived.put(item_id, replace(row, item=replace(row.item, set_aside=why), set_aside_at=at))
+        self._tables.open.drop(item_id)
+
+    def stuck(self) -> list[InboxItem]:
+        """The items set aside, oldest first."""
+        return [
+            _copy(row.item) for row in self._tables.arrived
+            if row.set_aside_at is not None and (self._access.is_door or self._access.sees_own(row.item.participant))
+        ]  # fmt: skip
+
+
+class MemoryOutbox:
+    """What is to be done outside."""
+
+    def __init__(self, tables: InboxTables, access: Access) -> None:
+        self._tables = tables
+        self._access = access
+
+    def put(self, items: Sequence[OutboxItem]) -> None:
+        """An item whose `once` is there already is left alone."""
+        if items:
+            self._access.require_worker()
+        for item in items:
+            known_id(item.settlement)
+            if item.once not in self._tables.leaving:
+                arrival = len(self._tables.leaving)
+                self._tables.leaving.put(item.once, _Leaving(replace(item, body=plain(item.body)), arrival))
+                if item.done_at is None:
+                    self._tables.undone.put(item.once, arrival)
+
+    def claim(self, *, now: int, limit: int, lease_s: int) -> list[OutboxItem]:
+        """Due items nobody holds, oldest first; whoever dies with one delays it by the lease at most."""
+        self._access.require_worker()
+        rows = [row for row in map(self._tables.leaving.get, dict(self._tables.undone.items())) if row is not None]
+        due = [row for row in rows if row.item.due_at <= now and row.leased_until <= now]
+        due = sorted(due, key=lambda row: (row.item.due_at, row.arrival))[:limit]
+        for row in due:
+            self._tables.leaving.put(row.item.once, replace(row, leased_until=now + lease_s))
+        return [replace(row.item, body=plain(row.item.body)) for row in due]
+
+    def done(self, once: str, *, at: int) -> None:
+        """It was done; a second time changes nothing."""
+        self._access.require_worker()
+        row = self._tables.leaving.get(once)
+        assert row is not None, f"there is no outbox item {once}"
+        if row.item.done_at is None:
+            self._tables.leaving.put(once, replace(row, item=replace(row.item, done_at=at), leased_until=0))
+            self._tables.undone.drop(once)
+
+    def retry(self, once: str, *, due_at: int, error: str) -> None:
+        """It failed and is due again; counts one attempt."""
+        self._access.require_worker()
+        row = self._tables.leaving.get(once)
+        if row is not None and row.item.done_at is None:
+            item = replace(row.item, due_at=due_at, error=error, attempts=row.item.attempts + 1)
+            self._tables.leaving.put(once, replace(row, item=item, leased_until=0))
+
+    def open_count(self) -> int:
+        """How many are not done."""
+        return len(self._tables.undone) if self._access.sees_all else 0
+
+
+def _copy(item: InboxItem) -> InboxItem:
+    return replace(item, body=plain(item.body), answer=None if item.answer is None else plain(item.answer))

@@ -1,0 +1,165 @@
+"""Participants, persons, credentials, wallets and papers in memory. Erasing an owner empties what its key would open."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from entrepot.core.errors import Refused, declare
+
+from .memory_inbox import InboxTables
+from .memory_settlements import SettlementTables
+from .memory_tables import Access, Journal, Lists, Table, known_id, plain
+from .records import Credential, Membership, Paper, Participant, Person, Wallet
+
+STATUSES = ("admitted", "suspended", "left")
+
+declare("Refused", wallet_taken="The wallet belongs to another participant.")
+
+
+class PeopleTables:
+    """Who is who, and the papers."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.participants: Table[str, Participant] = Table(journal)
+        self.persons: Table[str, Person] = Table(journal)
+        self.memberships: Table[Membership, Membership] = Table(journal)
+        self.credentials: Table[str, Credential] = Table(journal)
+        self.wallets: Table[str, Wallet] = Table(journal)
+        self.papers: Table[str, Paper] = Table(journal)
+        self.papers_of: Lists[str, str] = Lists(journal)
+
+
+class MemoryPeople:
+    """Participants, persons, what they may do, and their wallets."""
+
+    def __init__(self, tables: PeopleTables, settlements: SettlementTables, access: Access) -> None:
+        self._tables = tables
+        self._settlements = settlements
+        self._access = access
+
+    def put_participant(self, participant: Participant) -> None:
+        """Admits it, or writes a new version of it."""
+        self._access.require_worker()
+        assert participant.status in STATUSES, f"{participant.status} is no status"
+        assert known_id(participant.id), "a participant has an id"
+        self._tables.participants.put(participant.id, replace(participant, profile=plain(participant.profile)))
+
+    def participant(self, participant_id: str) -> Participant | None:
+        """The participant; its profile is empty once it was erased."""
+        row = self._tables.participants.get(participant_id)
+        return replace(row, profile=plain(row.profile)) if row and self._sees(participant_id) else None
+
+    def participants(self) -> list[Participant]:
+        """All that the reader may see, by id."""
+        names = sorted(name for name, _ in self._tables.participants.items())
+        return [found for name in names if (found := self.participant(name)) is not None]
+
+    def put_person(self, person: Person) -> None:
+        """Keeps a person, or its new profile."""
+        self._access.require_worker()
+        assert known_id(person.id), "a person has an id"
+        self._tables.persons.put(person.id, replace(person, profile=plain(person.profile)))
+
+    def put_membership(self, membership: Membership) -> None:
+        """Keeps it once."""
+        self._access.require_worker()
+        assert known_id(membership.person) and known_id(membership.participant), "a membership names both"
+        if membership not in self._tables.memberships:
+            self._tables.memberships.put(membership, membership)
+
+    def memberships(self, *, person: str = "", participant: str = "") -> list[Membership]:
+        """Those of a person, of a participant, of both, or all."""
+        return [
+            row for row in self._tables.memberships
+            if person in ("", row.person) and participant in ("", row.participant)
+            and self._access.sees_own(row.participant)
+        ]  # fmt: skip
+
+    def put_credential(self, credential: Credential) -> None:
+        """Keeps a bearer secret's hash."""
+        self._access.require_worker()
+        assert known_id(credential.person) and known_id(credential.participant), "a credential names both"
+        self._tables.credentials.put(credential.secret_sha256, credential)
+
+    def credential(self, secret_sha256: str) -> Credential | None:
+        """The credential of a secret."""
+        row = self._tables.credentials.get(secret_sha256)
+        return row if row and (self._access.is_door or self._access.sees_own(row.participant)) else None
+
+    def put_wallet(self, wallet: Wallet) -> None:
+        """Admits a wallet once. Raises: Refused(wallet_taken) if another participant has it."""
+        self._access.require_worker()
+        assert known_id(wallet.participant), "a wallet is somebody's"
+        known = self._tables.wallets.get(wallet.account)
+        if known is not None and known.participant != wallet.participant:
+            raise Refused("wallet_taken", f"{wallet.account} belongs to another participant.")
+        if known is None:
+            self._tables.wallets.put(wallet.account, wallet)
+
+    def wallet(self, account: str) -> Wallet | None:
+        """The wallet at a CAIP-10 account."""
+        row = self._tables.wallets.get(account)
+        return row if row and self._access.sees_own(row.participant) else None
+
+    def wallets(self, participant: str) -> list[Wallet]:
+        """A participant's wallets in order of admission."""
+        return [row for row in self._tables.wallets
+                if row.participant == participant and self._access.sees_own(participant)]  # fmt: skip
+
+    def _sees(self, participant_id: str) -> bool:
+        """A company sees itself and those it trades with."""
+        if self._access.sees_own(participant_id):
+            return True
+        return any(participant_id in row.parties and self._access.sees_settlement(row.settlement.id)
+                   for row in self._settlements.snapshots)  # fmt: skip
+
+
+class MemoryPapers:
+    """Documents and messages."""
+
+    def __init__(
+        self, tables: PeopleTables, settlements: SettlementTables, inbox: InboxTables, access: Access
+    ) -> None:
+        self._tables = tables
+        self._settlements = settlements
+        self._inbox = inbox
+        self._access = access
+
+    def put(self, paper: Paper) -> None:
+        """Keeps a paper; whoever it is addressed to sees its settlement from then on."""
+        self._access.require_worker()
+        for name in (paper.settlement, paper.owner, *paper.visible_to):
+            known_id(name)
+        assert known_id(paper.id) and paper.id not in self._tables.papers, f"paper {paper.id} is there already"
+        self._tables.papers.put(paper.id, paper)
+        self._tables.papers_of.append(paper.settlement, paper.id)
+        row = self._settlements.snapshots.get(paper.settlement)
+        if row is not None:
+            self._settlements.snapshots.put(paper.settlement, replace(row, parties=row.parties | set(paper.visible_to)))
+
+    def get(self, paper_id: str) -> Paper | None:
+        """The paper."""
+        row = self._tables.papers.get(paper_id)
+        if row is None or self._access.sees_all:
+            return row
+        return row if any(self._access.is_reader(name) for name in row.visible_to) else None
+
+    def of(self, settlement_id: str, *, kind: str = "") -> list[Paper]:
+        """Oldest first; a paper whose owner was erased comes with an empty body."""
+        if not settlement_id:
+            return []
+        papers = [found for name in self._tables.papers_of.of(settlement_id) if (found := self.get(name)) is not None]
+        return [paper for paper in papers if kind in ("", paper.kind)]
+
+    def erase_owner(self, participant: str) -> None:
+        """Empties the participant's papers, profile and requests; hashes and proofs stay whole."""
+        self._access.require_worker()
+        for name, paper in self._tables.papers.items():
+            if paper.owner == participant:
+                self._tables.papers.put(name, replace(paper, body=b""))
+        known = self._tables.participants.get(participant)
+        if known is not None:
+            self._tables.participants.put(participant, replace(known, profile={}))
+        for name, row in self._inbox.arrived.items():
+            if row.item.participant == participant:
+                self._inbox.arrived.put(name, replace(row, item=replace(row.item, body={}, answer=None)))
