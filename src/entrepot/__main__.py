@@ -1,4 +1,4 @@
-"""`entrepot`: the command line. Objects on stdout with --json, logs on stderr; exits 0, 1 defect, 2, 3, 4 as errors say."""
+"""`entrepot`: the command line. Objects on stdout with --json, logs on stderr; exits 0, 1 (defect), 2, 3, 4."""
 
 from __future__ import annotations
 

@@ -194,7 +194,9 @@ def test_append_only_tables_refuse_change(database: Database, table: str, role: 
         trade_in(database)
     dsn = {"serve": database.serve_dsn, "work": database.work_dsn, "owner": database.owner_dsn}[role]
     with psycopg.connect(database.owner_dsn) as connection:
-        query = "SELECT column_name FROM information_schema.columns WHERE table_name = %s ORDER BY ordinal_position"
+        query = (
+            "SELECT column_name FROM information_schema.columns WHERE table_name = %s ORDER BY ordinal_position DESC"
+        )
         row = connection.execute(query, (table,)).fetchone()
     assert row is not None
     update = "UPDATE {table} SET {column} = {column}"

@@ -16,8 +16,8 @@ from entrepot.core.settlement import Settlement
 from entrepot.store.postgres import PostgresStore
 
 FULL: dict[str, Any] = {
-    "state": State.FROZEN, "case_salt": "cd" * 16, "asset": ASSET, "price_minor": AMOUNT_MINOR_MAX - 10, "fee_minor": 10,
-    "seq": 9, "step": 7, "terms_hash": "0x" + "ef" * 32, "escrow": "0x" + "12" * 20,
+    "state": State.FROZEN, "case_salt": "cd" * 16, "asset": ASSET, "price_minor": AMOUNT_MINOR_MAX - 10,
+    "fee_minor": 10,    "seq": 9, "step": 7, "terms_hash": "0x" + "ef" * 32, "escrow": "0x" + "12" * 20,
     "suspended": ((State.PRESENTED, NOW), (State.IN_REVIEW, NOW + 1)), "dates": {"frozen_until": NOW + 5, "x": 2**62},
     "signed_by": ("seller", "buyer"), "disposed_by": ("a" * 32,), "documents_sha256": "0x" + "34" * 32, "round": 2,
     "complies": True, "awarded_minor": 0, "funded_minor": AMOUNT_MINOR_MAX, "released_minor": 3, "fee_accrued_minor": 1,
@@ -67,7 +67,7 @@ def test_what_breaks_an_invariant_is_refused(
 @pytest.mark.parametrize(
     ("constraint", "statement"),
     [
-        ("settlements_state_known", "UPDATE settlements SET state = 'paid'"),
+        ("settlements_state_known", "UPDATE settlements SET state = 'paid', funded_minor = 0"),
         ("settlements_held_in_state", "UPDATE settlements SET state = 'released', due_at = NULL, due_act = NULL"),
         ("settlements_next_act_dated", "UPDATE settlements SET due_at = NULL"),
         ("settlements_next_act_dated", "UPDATE settlements SET state = 'lapsed', funded_minor = 0"),

@@ -1,4 +1,4 @@
-"""Builds an evidence bundle from what this reader may see; what is withheld is left out and later named as not checked."""
+"""Builds an evidence bundle from what this reader may see; what is withheld is later named as not checked."""
 
 from __future__ import annotations
 

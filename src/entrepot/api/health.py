@@ -24,7 +24,7 @@ router = APIRouter()
 
 @dataclass(frozen=True)
 class Facts:
-    """What the doors know of the deployment: chain, factory, list age allowed, and the two things they may sign or hash."""
+    """What the doors know of the deployment: chain, factory, list age allowed, and what they may sign or hash."""
 
     chain_id: int
     factory: str

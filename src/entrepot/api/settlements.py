@@ -205,6 +205,12 @@ def block(request: Request, settlement: Id, body: Blocking, caller: Signed, key:
     return ask(request, caller, "block", given(body), settlement=settlement)
 
 
+@router.post("/settlements/{settlement}/fee-claims")
+def claim_fee(request: Request, settlement: Id, caller: Signed, key: Key) -> JSONResponse:
+    """The operator takes the fee that was earned."""
+    return ask(request, caller, "claim_fee", {}, settlement=settlement)
+
+
 @router.get("/settlements/{settlement}/events")
 async def events(request: Request, settlement: Id, caller: Signed, after: int = -1, live: bool = False) -> Response:
     """Events in log order after leaf index `after`; with `live`, as server-sent events that go on from there."""
@@ -216,7 +222,7 @@ async def events(request: Request, settlement: Id, caller: Signed, after: int = 
     async def stream() -> AsyncIterator[dict[str, Any]]:
         cursor = after
         for _ in range(int(STREAM_S_MAX / POLL_S)):
-            for view in await anyio.to_thread.run_sync(lambda: _events(store, settlement, caller, cursor)):
+            for view in await anyio.to_thread.run_sync(_events, store, settlement, caller, cursor):
                 cursor = view["index"]
                 yield {"id": str(cursor), "event": view["event"], "data": json.dumps(view)}
             await anyio.sleep(POLL_S)

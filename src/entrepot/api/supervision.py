@@ -22,7 +22,7 @@ router = APIRouter(prefix="/v1", tags=["supervision"])
 class Change(Strict):
     """A setting, stop, order or role that takes two persons: this is the first one's proposal."""
 
-    subject: Literal["stop", "membership", "freeze", "unfreeze", "unblock"]
+    subject: Literal["stop", "membership", "freeze", "unfreeze", "unblock", "return_payment"]
     body: dict[str, Any]
     reason: str = Field(min_length=1, max_length=500)
 

@@ -103,7 +103,7 @@ def post(file: Path, *, ledger: Path, json: bool = False) -> int:
 
 @app.command
 def reconcile(*, json: bool = False) -> int:
-    """Compares books, chain (read from the node only) and messages (parsed from what was sent). Exit 3 on a difference."""
+    """Compares books, chain (from the node only) and messages (parsed from what was sent). Exit 3 on a difference."""
     from entrepot.wire import open_rail, open_store
     from entrepot.workflows.reconcile import reconcile as compare
 

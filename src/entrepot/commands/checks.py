@@ -14,7 +14,7 @@ from .line import app, decision_app, lists_app, regime_app, screening_app, show
 
 @lists_app.command
 def load(directory: Path, *, json: bool = False) -> None:
-    """Loads every list found in a folder (OFAC CSV, UN XML, OFAC digital-currency addresses, our JSON), whole or not at all."""
+    """Loads every list in a folder (OFAC CSV, UN XML, OFAC digital-currency addresses, our JSON), all or none."""
     from entrepot.wire import open_store
     from entrepot.workflows.screen import load_lists
 

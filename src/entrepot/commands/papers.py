@@ -116,7 +116,7 @@ def make(settlement: str, *, type: str, json: bool = False) -> None:
 
 @app.command
 def verify(bundle: Path, *, key: Path, rpc: str = "", json: bool = False) -> int:
-    """Verifies an evidence bundle offline; trusts only the pinned key file. Exit 3 if a check fails, 2 if unreadable."""
+    """Verifies an evidence bundle offline; trusts only the pinned keys. Exit 3 if a check fails, 2 if unreadable."""
     from entrepot.verify import HeaderHash, read_key
     from entrepot.verify import verify as verify_bundle
 

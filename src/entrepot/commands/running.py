@@ -40,7 +40,7 @@ def quiet_logs() -> None:
 
 @app.command
 def migrate(*, json: bool = False) -> None:
-    """Brings the database to this version's schema, with the owner's DSN (ENTREPOT_DATABASE_URL) or the embedded server."""
+    """Brings the database to this version's schema, with the owner's DSN or on the embedded server."""
     from entrepot.store import migrate as migration
 
     settings = read_settings()
@@ -73,7 +73,7 @@ def init(*, json: bool = False) -> None:
 
 
 def set_up(settings: Settings, store: Any) -> list[str]:
-    """Operator and examiner of record, and two operators' credentials, in one transaction; then what a verifier pins."""
+    """Operator, examiner of record and two operators' credentials in one transaction; then what a verifier pins."""
     from entrepot.core.crypto import sha256
     from entrepot.core.ids import ENTROPY_BYTES, new_id
     from entrepot.store.records import Credential, Membership, Participant, Person

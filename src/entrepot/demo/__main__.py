@@ -105,9 +105,8 @@ def _report(house: House, operator: Any, told: list[Told], say: Any) -> tuple[di
         exit_code, checks = verified(bundle, settings.verification_key_path)
         one.seconds["verified"] = round(time.monotonic() - began, 3)
         failed = [check for check in checks.get("checks", []) if check["status"] == "failed"]
-        say(
-            f"entrepot verify {bundle.name}: {'every check ok or named as not checked' if not exit_code else failed or checks}"
-        )
+        outcome = failed or checks if exit_code else "every check ok or named as not checked"
+        say(f"entrepot verify {bundle.name}: {outcome}")
         code = code or (1 if exit_code else 0)
         settlements.append(
             settlement_report(
@@ -127,7 +126,7 @@ def _report(house: House, operator: Any, told: list[Told], say: Any) -> tuple[di
 
 def _serve(house: House, say: Any, stopping: threading.Event) -> None:
     say(
-        f"\nServing on {house.base_url} (API page: {house.base_url}/docs). Credentials: {house.settings.credentials_path}"
+        f"\nServing on {house.base_url} (API page: {house.base_url}/docs).\nSign-ins: {house.settings.credentials_path}"
     )
     say("Ctrl-C stops everything.")
     while not stopping.wait(1.0):

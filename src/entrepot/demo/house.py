@@ -73,9 +73,13 @@ class House:
         """Starts `entrepot NAME` as a child."""
         with (self.settings.home / f"{name}.log").open("ab") as log:
             child = subprocess.Popen(
-                [sys.executable, "-m", "entrepot", name], env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [sys.executable, "-m", "entrepot", name],
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
                 start_new_session=True,
-            )  # fmt: skip
+            )
         self.children.append((name, child))
         return child
 

@@ -18,7 +18,7 @@ ABROAD = "SG"
 
 
 def settle_invoice(teller: Teller, casting: Casting, raw: bytes) -> Told:
-    """Admits the invoice's parties (simulated), supplies what it lacks, and settles it. Raises: Problem, EntrepotError."""
+    """Admits the invoice's parties (simulated), supplies what it lacks, settles it. Raises: Problem, EntrepotError."""
     invoice = read_invoice(raw)
     seller, buyer = _parties(invoice)
     shorts = {"seller": _short(seller), "buyer": _short(buyer)}
@@ -45,7 +45,7 @@ def supplied_for(invoice: Invoice) -> dict[str, Any]:
 
 
 def _parties(invoice: Invoice) -> tuple[StatedParty, StatedParty]:
-    """Both parties; a domestic invoice's buyer is admitted as established abroad, so that the trade crosses a border."""
+    """Both parties; a domestic invoice's buyer is admitted as established abroad, so that a border is crossed."""
     seller, buyer = invoice.seller, invoice.buyer
     country = seller.country or "XX"
     if buyer.country in ("", country):

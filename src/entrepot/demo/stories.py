@@ -141,9 +141,8 @@ class Teller:
         with _Timed(told, "quoted"):
             told.settlement = maker.propose(raw, taker.participant, **options)
         quote = maker.get(f"/settlements/{told.settlement}")["quote"]
-        self.say(
-            f"  Firm quote: {_amount(quote['price'])} and a fee of {_amount(quote['fee'])} (rate {quote['rate']['value']}, {quote['rate_source']})."
-        )
+        rate = f"rate {quote['rate']['value']}, {quote['rate_source']}"
+        self.say(f"  Firm quote: {_amount(quote['price'])} and a fee of {_amount(quote['fee'])} ({rate}).")
         with _Timed(told, "agreed"):
             maker.sign_terms(told.settlement)
             taker.sign_terms(told.settlement)

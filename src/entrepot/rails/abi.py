@@ -64,6 +64,18 @@ class Event:
         """The first topic: 32 bytes."""
         return keccak256(f"{self.name}({','.join(kind for kind, _, _ in self.fields)})".encode())
 
+    def encode(self, values: Mapping[str, Any]) -> tuple[list[bytes], bytes]:
+        """(topics, data): what `decode` reads. bytes32 may be 0x-hex."""
+        raw = {
+            name: bytes.fromhex(values[name][2:])
+            if kind == "bytes32" and isinstance(values[name], str)
+            else values[name]
+            for kind, name, _ in self.fields
+        }
+        topics = [self.topic, *[encode([kind], [raw[name]]) for kind, name, is_indexed in self.fields if is_indexed]]
+        plain = [(kind, name) for kind, name, is_indexed in self.fields if not is_indexed]
+        return topics, encode([kind for kind, _ in plain], [raw[name] for _, name in plain])
+
     def decode(self, topics: Sequence[bytes], data: bytes) -> dict[str, Any]:
         """The fields by name; addresses and bytes as 0x-hex. Raises: Undecodable for any other shape."""
         indexed = [(kind, name) for kind, name, is_indexed in self.fields if is_indexed]

@@ -61,7 +61,7 @@ class Regime:
 
 @dataclass(frozen=True, slots=True)
 class PartyFacts:
-    """What rules know of a party: `role` seller or buyer, admission status, country, and whether its wallet is its own."""
+    """What rules know of a party: `role` seller or buyer, admission status, country, whether its wallet is its own."""
 
     role: str
     participant: str
@@ -72,7 +72,7 @@ class PartyFacts:
 
 @dataclass(frozen=True, slots=True)
 class HitFacts:
-    """A hit of the screening: `basis` is identifier, wallet or name. `has_name_hit`: the same entity's name matched too."""
+    """A hit of the screening: `basis` is identifier, wallet or name. `has_name_hit`: the entity's name matched too."""
 
     subject: str
     source: str

@@ -19,7 +19,7 @@ INITIAL = 0.62
 RATIO_MIN = 0.55
 CONSONANTS_MIN, CONSONANTS_MIN_ABJAD = 3, 2
 WHOLE_SHARE = 0.04  # of the figure, for the whole name letter by letter: it orders what is otherwise equal
-THIN_WORDS_MIN = 2
+THIN_MIN, THIN_WORDS_MIN = 0.88, 2  # names of general words alone: nearly all of two words or more
 
 
 # What pairing words is worth, how alike they are, and which words of the one and of the other.
@@ -47,12 +47,12 @@ NONE = Likeness(0.0)
 
 
 def likeness(mine: Reading, listed: Reading) -> Likeness:
-    """Shared weight over all weight of both names, order free; names of general words alone must be the same.
+    """Shared weight over all weight of both names, order free; names of general words alone must be nearly the same.
 
     Never more than `bound` says.
     """
     is_thin = mine.is_thin or listed.is_thin
-    if is_thin and (mine.words != listed.words or len(mine.words) < THIN_WORDS_MIN):
+    if is_thin and min(len(mine.tokens), len(listed.tokens)) < THIN_WORDS_MIN and mine.words != listed.words:
         return NONE
     total = mine.weight + listed.weight
     shared, pairs = _pair(mine, listed)
@@ -60,6 +60,8 @@ def likeness(mine: Reading, listed: Reading) -> Likeness:
         return NONE
     whole = fuzz.ratio(mine.plain, listed.plain) / 100
     score = (1 - WHOLE_SHARE) * min(1.0, 2 * shared / total) + WHOLE_SHARE * whole
+    if is_thin and score < THIN_MIN:
+        return NONE
     return Likeness(score, pairs)
 
 
@@ -101,7 +103,7 @@ def _is_name(symbols: frozenset[str]) -> bool:
 
 
 def _pair(one: Reading, other: Reading) -> tuple[float, tuple[Pair, ...]]:
-    """Pairs words greedily, the heaviest likeness first; neighbours may be joined. Returns (shared weight, pairs)."""
+    """Pairs words greedily, the most alike first; neighbours may be joined. Returns (shared weight, pairs)."""
     mine, listed = one.tokens, other.tokens
     found: list[Found] = []
     for i, a in enumerate(mine):
@@ -110,7 +112,7 @@ def _pair(one: Reading, other: Reading) -> tuple[float, tuple[Pair, ...]]:
                 found.append(((a.weight + b.weight) / 2 * like, like, (i,), (j,)))
     found += _joined(mine, other.joins)
     found += [(worth, like, theirs, ours) for worth, like, ours, theirs in _joined(listed, one.joins)]
-    found.sort(key=lambda pair: (-pair[0], -pair[1], pair[2], pair[3]))
+    found.sort(key=lambda pair: (-pair[1], -pair[0], pair[2], pair[3]))
     used_mine: set[int] = set()
     used_listed: set[int] = set()
     shared, pairs = 0.0, []

@@ -137,9 +137,6 @@ class Index:
 
     def candidates(self, reading: Reading, least: float) -> Iterator[_Named]:
         """Every listed name whose likeness to `reading` may reach `least`, and some that do not."""
-        if reading.is_thin:
-            yield from self._sharing_any(reading)
-            return
         shared: defaultdict[int, float] = defaultdict(float)
         for token in reading.tokens:
             for number, weight in self._weights_met(token).items():
@@ -169,10 +166,6 @@ class Index:
             for word in (key, *self._by_meaning.get(key, ())):
                 found.update(self._by_word.get(word, ()))
         return found
-
-    def _sharing_any(self, reading: Reading) -> Iterator[_Named]:
-        numbers = {number for token in reading.tokens for number in self._by_word.get(token.form, ())}
-        return (self.named[number] for number in sorted(numbers))
 
     def _near_words(self, token: Token) -> tuple[tuple[float, tuple[str, ...]], ...]:
         """Listed words that `token` may be paired with, by the most that each weighs, the heaviest first."""

@@ -21,6 +21,7 @@ JOINED = (2, 3)
 FULL, SHORT, GENERIC, PLACE, PARTICLE, NOTHING = 1.0, 0.7, 0.35, 0.5, 0.2, 0.0
 SHORT_CHARS = 3
 TAGS = {"person": NameTypeTag.PER, "organization": NameTypeTag.ORG, "vessel": NameTypeTag.OBJ}
+PROPER_SYMBOLS = frozenset({"DOMAIN:HEZBOLLAH", "DOMAIN:ALQAEDA", "DOMAIN:IRGC"})  # names, not a trade
 COMPANY_SYMBOLS = frozenset({"SYMBOL:CO", "SYMBOL:CORP"})  # company, corporation: a form, not a name
 _SMALL_WORDS = """al el ul bin ibn ben bint bt binti abu umm abd de del della da dos di la le van von der den du y e i
 bey mr mrs ms dr prof sir haji hajji hadji sheikh shaykh shaikh mullah mulla maulavi mawlawi sayyid sayed jr sr"""
@@ -195,7 +196,7 @@ def _weight(word: str, part: NamePart, symbols: frozenset[str], kind: str) -> fl
     if part.tag == NamePartTag.STOP:
         return NOTHING
     if kind != "person":
-        if any(symbol.startswith(("SYMBOL:", "DOMAIN:")) for symbol in symbols):
+        if any(symbol.startswith(("SYMBOL:", "DOMAIN:")) for symbol in symbols - PROPER_SYMBOLS):
             return GENERIC
         if any(symbol.startswith("LOC:") for symbol in symbols):
             return PLACE

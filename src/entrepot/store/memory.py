@@ -100,10 +100,10 @@ class MemoryStore:
         with self._arrived:
             seen = getattr(self._told, "count", 0)
             while True:
-                came = self._arrived.wait_for(lambda: self._wakes != seen, max(0.0, deadline - time.monotonic()))
+                while self._wakes == seen:
+                    if not self._arrived.wait(max(0.0, deadline - time.monotonic())):
+                        return False
                 seen = self._told.count = self._wakes
-                if not came:
-                    return False
                 if until is None or until():
                     return True
 

@@ -54,8 +54,8 @@ class MemoryChecks:
         key = (row.source, row.version)
         known = self._tables.versions.get(key)
         assert known is None or known.sha256 == row.sha256, f"{row.version} of {row.source} is kept with other content"
-        kept = replace(known, verified_at=row.verified_at) if known else replace(row, entities=tuple(plain(row.entities)))
-        self._tables.versions.put(key, kept)
+        kept = known or replace(row, entities=tuple(plain(row.entities)))
+        self._tables.versions.put(key, replace(kept, verified_at=row.verified_at))
         self._tables.current.put(row.source, row.version)
 
     def lists(self, *, with_entities: bool) -> list[ListRow]:
@@ -70,7 +70,7 @@ class MemoryChecks:
         assert disposition.verdict in ("clear", "refuse"), f"{disposition.verdict} is no verdict"
         for earlier in self._tables.dispositions.of(disposition.settlement):
             if earlier.person == disposition.person and set(earlier.hits) & set(disposition.hits):
-                raise Refused("same_person", "A second person is needed: this one has disposed of a hit of this case already.")
+                raise Refused("same_person", "A second person is needed: this one has disposed of a hit already.")
         self._tables.dispositions.append(disposition.settlement, disposition)
 
     def dispositions(self, settlement_id: str) -> list[Disposition]:
@@ -83,13 +83,14 @@ class MemoryChecks:
         """Takes headroom within the cap; what this settlement holds already counts once."""
         self._access.require_worker()
         assert known_id(settlement) and known_id(participant), "a reservation names both"
-        known = self._tables.reservations.get((settlement, participant))
+        key = (settlement, participant)
+        known = self._tables.reservations.get(key)
         if known is not None and known.is_live:
             return True
         if self.reserved(participant, since=since) + amount_minor > cap_minor:
             return False
         assert amount_minor >= 0, "headroom is not given by reserving"
-        self._tables.reservations.put((settlement, participant), _Reservation(settlement, participant, amount_minor, at))
+        self._tables.reservations.put(key, _Reservation(*key, amount_minor, at))
         return True
 
     def free(self, settlement: str, *, at: int) -> None:
@@ -175,7 +176,9 @@ class MemoryRails:
 
     def unfinished(self, chain: str, *, limit: int) -> list[SentTransaction]:
         """Those prepared, sent or mined, by sender and nonce."""
-        rows = [row for row in self._tables.sent if self._access.sees_all and row.chain == chain and row.state in UNFINISHED]
+        if not self._access.sees_all:
+            return []
+        rows = [row for row in self._tables.sent if row.chain == chain and row.state in UNFINISHED]
         return sorted(rows, key=lambda row: (row.sender, row.nonce))[:limit]
 
     def put_sent(self, transaction: SentTransaction) -> None:

@@ -142,6 +142,7 @@ def _moved(balance: Balance, move: Transfer, *, is_debit: bool) -> Balance:
     """The totals of one side after `move`."""
     moved = move.amount_minor if move.phase in (Phase.POSTED, Phase.POST) else 0
     held = {Phase.POSTED: 0, Phase.PENDING: move.amount_minor}.get(move.phase, -move.amount_minor)
+    b = balance
     if is_debit:
-        return replace(balance, debits_posted=balance.debits_posted + moved, debits_pending=balance.debits_pending + held)
-    return replace(balance, credits_posted=balance.credits_posted + moved, credits_pending=balance.credits_pending + held)
+        return replace(b, debits_posted=b.debits_posted + moved, debits_pending=b.debits_pending + held)
+    return replace(b, credits_posted=b.credits_posted + moved, credits_pending=b.credits_pending + held)

@@ -1,19 +1,18 @@
-"""Participants, persons, credentials, wallets and papers in memory. Erasing an owner empties what its key would open."""
+"""Participants, persons, credentials, wallets and papers in memory; erasing empties what the owner's key would open."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from entrepot.core.errors import Refused, declare
+from entrepot.core.errors import Refused
 
+from . import postgres_people  # noqa: F401  (declares wallet_taken)
 from .memory_inbox import InboxTables
 from .memory_settlements import SettlementTables
 from .memory_tables import Access, Journal, Lists, Table, known_id, plain
 from .records import Credential, Membership, Paper, Participant, Person, Wallet
 
 STATUSES = ("admitted", "suspended", "left")
-
-declare("Refused", wallet_taken="The wallet belongs to another participant.")
 
 
 class PeopleTables:
@@ -117,9 +116,7 @@ class MemoryPeople:
 class MemoryPapers:
     """Documents and messages."""
 
-    def __init__(
-        self, tables: PeopleTables, settlements: SettlementTables, inbox: InboxTables, access: Access
-    ) -> None:
+    def __init__(self, tables: PeopleTables, settlements: SettlementTables, inbox: InboxTables, access: Access) -> None:
         self._tables = tables
         self._settlements = settlements
         self._inbox = inbox

@@ -81,13 +81,13 @@ class MemorySettlements:
         self._access.require_worker()
         assert all(logged.settlement == settlement.id for logged in events), "events of another settlement"
         row = self._tables.snapshots.get(settlement.id)
+        before = settlement.seq - len(events)
         numbers = [logged.seq for logged in events]
-        seq_before = settlement.seq - len(events)
-        assert numbers == list(range(seq_before + 1, settlement.seq + 1)), f"events {numbers} do not lead to {settlement.seq}"
-        assert row is not None and row.settlement.seq == seq_before, f"settlement {settlement.id} is not at event {seq_before}"
+        assert numbers == list(range(before + 1, settlement.seq + 1)), f"{numbers} do not lead to {settlement.seq}"
+        assert row is not None and row.settlement.seq == before, f"settlement {settlement.id} is not at event {before}"
         for name in ("seller", "buyer", "created_at"):
             assert getattr(row.settlement, name) == getattr(settlement, name), f"{name} never changes"
-        assert not events or self._tables.events.count(settlement.id) == seq_before, "the events are not gapless"
+        assert not events or self._tables.events.count(settlement.id) == before, "the events are not gapless"
         self._keep(Snapshot(settlement, row.parties))
         for logged in events:
             event = replace(logged.event, facts=plain(logged.event.facts), dates=plain(logged.event.dates))
@@ -240,5 +240,5 @@ def _check(settlement: Settlement) -> None:
     assert settlement.held_minor >= 0, "paid out more than was paid in"
     assert settlement.held_minor == 0 or STATES[settlement.state].holds_money, f"money in {settlement.state}"
     act = settlement.next_act()
-    assert settlement.is_ended == (act is None) and (act is None or act[1] > 0), f"no dated next act in {settlement.state}"
+    assert settlement.is_ended if act is None else act[1] > 0, f"no dated next act in {settlement.state}"
     assert 0 <= settlement.step <= settlement.seq, "more steps than events"

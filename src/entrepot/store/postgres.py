@@ -118,7 +118,7 @@ class PostgresStore:
 
     def close(self) -> None:
         """Closes all connections."""
-        self._wakes.close()
+        self._wakes.close(self.wake)
         for pool in self._pools.values():
             pool.close()
 

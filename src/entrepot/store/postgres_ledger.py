@@ -1,4 +1,4 @@
-"""The ledger in PostgreSQL: a batch is one call of `ledger_post` (migrations/0002_ledger.sql), which locks and decides."""
+"""The ledger in PostgreSQL: a batch is one call of `ledger_post` (migrations/0002_ledger.sql), which decides."""
 
 from __future__ import annotations
 

@@ -1,12 +1,15 @@
-"""Wake-ups between processes: one listening connection a process, by LISTEN and NOTIFY, shared by all its threads."""
+"""Wake-ups between processes: one listening connection a process, by LISTEN and NOTIFY, for all its threads."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
 
 import psycopg
+
+from entrepot.core.errors import Unavailable
 
 CHANNEL = "entrepot_wake"
 LISTEN_S = 0.5  # how long the listener looks before it looks whether it should end
@@ -21,38 +24,32 @@ class Wakes:
         self._arrived = threading.Condition()
         self._count = 0
         self._told = threading.local()
-        self._listener: threading.Thread | None = None
         self._listening = threading.Event()
         self._closing = threading.Event()
+        self._listener = threading.Thread(target=self._run, name="wakes", daemon=True)
+        self._listener.start()
+        self._listening.wait(RECONNECT_S)
 
     def wait(self, *, timeout_s: float, until: Callable[[], bool] | None) -> bool:
         """True once a wake-up came (and `until` holds, if given), False after `timeout_s`."""
-        self._listen()
         deadline = time.monotonic() + timeout_s
         with self._arrived:
-            self._told.count = getattr(self._told, "count", self._count)
+            self._told.count = getattr(self._told, "count", 0)
             while self._arrived.wait_for(self._is_news, max(0.0, deadline - time.monotonic())):
                 self._told.count = self._count
                 if until is None or until():
                     return True
             return False
 
-    def close(self) -> None:
-        """Ends the listener."""
+    def close(self, ring: Callable[[], None]) -> None:
+        """Ends the listener; `ring` sends a last wake-up, so that it need not wait."""
         self._closing.set()
-        if self._listener is not None:
-            self._listener.join()
+        with contextlib.suppress(Unavailable):
+            ring()
+        self._listener.join()
 
     def _is_news(self) -> bool:
         return bool(self._count != self._told.count)
-
-    def _listen(self) -> None:
-        """Starts the listener once; what is said after this returned is heard."""
-        with self._arrived:
-            if self._listener is None:
-                self._listener = threading.Thread(target=self._run, name="wakes", daemon=True)
-                self._listener.start()
-        self._listening.wait(RECONNECT_S)
 
     def _run(self) -> None:
         while not self._closing.is_set():

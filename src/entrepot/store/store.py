@@ -45,7 +45,7 @@ class Inbox(Protocol):
     def get(self, source: str, key: str) -> InboxItem | None: ...
 
     def claim(self, *, now: int, limit: int, lease_s: int) -> list[InboxItem]:
-        """Unanswered items nobody holds, oldest first, leased to this transaction's worker. An item of a settlement comes only
+        """Unanswered items nobody holds, oldest first, leased to this worker. An item of a settlement comes only
         if no older item of the same settlement is unanswered; a crashed worker's lease ends by itself."""
 
     def answer(self, item_id: str, answer: Json, *, at: int) -> None: ...

@@ -56,12 +56,14 @@ def check_funding(batch: Batch, settlement: Settlement) -> Settlement:
     return batch.happen(settlement, "refused", Role.RULES, facts)
 
 
-def decide(batch: Batch, settlement: Settlement, terms: Terms, act: Act) -> Decision | tuple[Pause, ...]:
-    """The decision for one act now, or why nothing may be decided."""
+def decide(
+    batch: Batch, settlement: Settlement, terms: Terms, act: Act, *, also: tuple[Subject, ...] = ()
+) -> Decision | tuple[Pause, ...]:
+    """The decision for one act now, or why nothing may be decided. `also` are screened besides the trade's parties."""
     regime = batch.ctx.regime(batch.now)
     lists = batch.tx.checks.lists(with_entities=False)
     parties = [batch.tx.people.participant(party.participant) for party in (terms.seller, terms.buyer)]
-    subjects = _subjects(batch, settlement, terms, parties)
+    subjects = (*_subjects(batch, settlement, terms, parties), *also)
     facts = PaymentFacts(
         act=act,
         at=batch.now,

@@ -223,8 +223,8 @@ def _give_quote(
             "present_by": terms.schedule.present_by,
         },
     )
-    parties = (settlement.seller, settlement.buyer, batch.ctx.examiner)
-    batch.keep_json(settlement, "terms", terms.to_json(), visible_to=parties)
+    readers = (settlement.seller, settlement.buyer, batch.ctx.examiner)
+    batch.keep_json(settlement, "terms", terms.to_json(), visible_to=readers)
     return settlement
 
 

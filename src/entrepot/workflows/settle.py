@@ -38,7 +38,6 @@ DOCUMENT_BASE64_MAX = 7_000_000
 
 declare(
     "Refused",
-    passport_renewing="The check runs again before this may go on; ask for the settlement's state.",
     examination_late="The examination's time is over; silence has counted as acceptance.",
     documents_missing="The presentation lacks a document that the terms require.",
 )

@@ -32,10 +32,8 @@ OWNERSHIP = Struct("WalletOwnership", (("bytes32", "participant"), ("address", "
 
 declare(
     "Refused",
-    second_person="The change takes effect when a second person confirms it.",
     sandbox_only="The sandbox clock exists on local development chains only.",
     wallet_not_yours="The wallet's key did not sign for this participant.",
-    change_done="The change was confirmed already.",
 )
 
 
@@ -146,6 +144,11 @@ def _check_order(body: Json) -> None:
     whole_in(body, "until", default=0)
 
 
+def _check_return(body: Json) -> None:
+    _check_order(body)
+    text_in(body, "transaction", chars_max=66)
+
+
 def _stopped(batch: Batch, _: InboxItem, change: Change) -> Json:
     return answered(200, {"change": change.id, "grade": change.body["grade"], "until": change.body["until"]})
 
@@ -179,6 +182,7 @@ CHANGES: dict[str, tuple[tuple[str, ...], Callable[[Json], None], Effect]] = {
     "membership": (("operator",), _check_membership, _joined),
     "freeze": (("authority", "supervisor"), _check_order, _ordered(unwind.freeze)),
     "unfreeze": (("authority", "supervisor"), _check_order, _ordered(unwind.lift)),
+    "return_payment": (("officer",), _check_return, _ordered(unwind.return_mispaid)),
     "unblock": (("officer",), _check_order, _ordered(unwind.lift)),
 }
 

@@ -11,9 +11,11 @@ from entrepot.core.acts import AWARD, BLOCK, DISPUTE, FREEZE, HOLD, LIFT
 from entrepot.core.canonical import Json, hex0x, sha256_of, unhex
 from entrepot.core.decision import Decision
 from entrepot.core.errors import Refused, declare
+from entrepot.core.ledger import AccountClass, Balance, account
 from entrepot.core.lifecycle import Role, State
 from entrepot.core.passport import Act
 from entrepot.core.settlement import Settlement
+from entrepot.screening.entity import Subject
 from entrepot.store.records import InboxItem
 
 from .answers import answered, require_role, signature_in, text_in, whole_in
@@ -27,7 +29,9 @@ REASON_CHARS_MAX = 500
 declare(
     "Refused",
     order_too_long="A freeze has an end date, at most 30 days away.",
-    nothing_mispaid="No payment of this amount and origin lies beside the trade.",
+    nothing_mispaid="No payment beside the trade in this transaction waits for its return.",
+    not_cleared="The checks do not clear this payment now; it stays where it is.",
+    no_fee_due="No fee is due, or it was claimed.",
 )
 
 
@@ -104,7 +108,7 @@ def dispute(batch: Batch, item: InboxItem) -> Json:
         dates={"dispute_by": batch.now + terms.schedule.dispute_s},
     )
     batch.operate(settlement, "raise_dispute", {"reason_sha256": reason_sha256, "signature": signature})
-    return answered(202, {"settlement": settlement.id, "state": settlement.state.value})
+    return _answered(settlement)
 
 
 def award(batch: Batch, item: InboxItem) -> Json:
@@ -127,7 +131,7 @@ def award(batch: Batch, item: InboxItem) -> Json:
         dates={"release_at": batch.now},
     )
     batch.operate(settlement, "award", {"to_seller_minor": str(to_seller), "signatures": signatures})
-    return answered(202, {"settlement": settlement.id, "state": settlement.state.value})
+    return _answered(settlement)
 
 
 def freeze(batch: Batch, item: InboxItem) -> Json:
@@ -141,7 +145,7 @@ def freeze(batch: Batch, item: InboxItem) -> Json:
         settlement, "frozen", Role.AUTHORITY, {"order_sha256": order}, actor=item.person, dates={"frozen_until": until}
     )
     _hold(batch, settlement, FREEZE, until, order)
-    return answered(202, {"settlement": settlement.id, "state": settlement.state.value})
+    return _answered(settlement)
 
 
 def lift(batch: Batch, item: InboxItem) -> Json:
@@ -151,7 +155,7 @@ def lift(batch: Batch, item: InboxItem) -> Json:
     kind, by = ("unfrozen", Role.AUTHORITY) if settlement.state is State.FROZEN else ("unblocked", Role.OFFICER)
     settlement = batch.happen(settlement, kind, by, {"order_sha256": order}, actor=item.person)
     _hold(batch, settlement, LIFT, 0, order)
-    return answered(202, {"settlement": settlement.id, "state": settlement.state.value})
+    return _answered(settlement)
 
 
 def block(batch: Batch, item: InboxItem) -> Json:
@@ -160,7 +164,7 @@ def block(batch: Batch, item: InboxItem) -> Json:
     settlement = own_settlement(batch, item)
     order = order_sha256(settlement, text_in(item.body, "reason", chars_max=REASON_CHARS_MAX))
     settlement = block_held(batch, settlement, Role.OFFICER, order, {"order_sha256": order}, actor=item.person)
-    return answered(202, {"settlement": settlement.id, "state": settlement.state.value})
+    return _answered(settlement)
 
 
 def block_held(
@@ -173,25 +177,63 @@ def block_held(
     return settlement
 
 
-def return_mispaid(
-    batch: Batch, settlement: Settlement, *, token: str, asset: str, to: str, amount_minor: int
-) -> Settlement:
-    """Sends money that reached the address beside the trade back to its origin: screened, signed by two keys."""
+def return_mispaid(batch: Batch, item: InboxItem) -> Json:
+    """Sends money that lies beside the trade back to where it came from. Called once two officers agreed (supervise).
+
+    Screened with its origin, signed by two passport keys. Raises: Refused(nothing_mispaid, not_cleared).
+    """
+    settlement = own_settlement(batch, item)
     terms = read_terms(batch, settlement)
-    decided = decide(batch, settlement, terms, Act.RETURN)
-    if not isinstance(decided, Decision):
-        return pause(batch, settlement, decided)
+    mispaid = _mispaid(batch, settlement, text_in(item.body, "transaction", chars_max=66))
+    asset, origin = str(mispaid["asset"]), str(mispaid["origin"]).rpartition(":")[2]
+    decided = decide(batch, settlement, terms, Act.RETURN, also=(Subject("wallet", wallet=origin, role="origin"),))
+    if not isinstance(decided, Decision) or decided.outcome(holds_money=True) != "clear":
+        raise Refused("not_cleared", "The payment is not cleared now; it stays where it is.")
     facts = keep_decision(batch, settlement, decided)
-    if decided.outcome(holds_money=True) != "clear":
-        raise Refused("not_allowed", "The return is not cleared.")
-    passport, first = give_passport(batch, settlement, terms, decided, payee=to, amount_minor=amount_minor, token=token)
+    token, amount = asset.rpartition(":")[2], int(mispaid["amount_minor"])
+    passport, first = give_passport(batch, settlement, terms, decided, payee=origin, amount_minor=amount, token=token)
     second = hex0x(batch.ctx.second_passport_signer.sign_digest(passport.digest(terms.domain)))
-    settlement = batch.happen(
-        settlement, "return_cleared", Role.RULES, facts | {"asset": asset, "amount_minor": str(amount_minor)}
-    )
-    arguments: Json = {"token": token, "to": to, "amount_minor": str(amount_minor), "passport": passport.to_json()}
+    said = {"asset": asset, "amount_minor": str(amount), "answers": str(mispaid["transaction"])}
+    settlement = batch.happen(settlement, "return_cleared", Role.RULES, facts | said)
+    arguments: Json = {"token": token, "to": origin, "amount_minor": str(amount), "passport": passport.to_json()}
     batch.operate(settlement, "return_payment", arguments | {"signatures": [first, second]})
-    return settlement
+    return _answered(settlement)
+
+
+def _mispaid(batch: Batch, settlement: Settlement, transaction: str) -> Json:
+    """The facts of a payment beside the trade that nobody returned yet. Raises: Refused(nothing_mispaid)."""
+    events = [logged.event for logged in batch.tx.settlements.events(settlement.id)]
+    answered = {event.facts.get("answers") for event in events if event.kind == "return_cleared"}
+    for event in events:
+        if event.kind == "mispaid" and event.facts["transaction"] == transaction and transaction not in answered:
+            return dict(event.facts)
+    raise Refused("nothing_mispaid", f"No payment beside the trade in {transaction} waits for its return.")
+
+
+def claim_fee(batch: Batch, item: InboxItem) -> Json:
+    """The operator takes the fee that was earned, apart from the trade: its recipient can never stop a seller's money."""
+    require_role(item, "operator")
+    settlement = own_settlement(batch, item)
+    terms = read_terms(batch, settlement)
+    due = account(AccountClass.FEE_DUE, settlement.id, settlement.asset)
+    amount = batch.tx.ledger.balances([due.id]).get(due.id, Balance()).posted_minor
+    if not amount:
+        raise Refused("no_fee_due", "No fee is due, or it was claimed.")
+    decided = decide(batch, settlement, terms, Act.FEE)
+    if not isinstance(decided, Decision) or decided.outcome(holds_money=True) != "clear":
+        raise Refused("not_cleared", "The payment is not cleared now; it stays where it is.")
+    facts = keep_decision(batch, settlement, decided)
+    payee = terms.venue.fee_recipient
+    passport, signature = give_passport(batch, settlement, terms, decided, payee=payee, amount_minor=amount)
+    settlement = batch.happen(
+        settlement, "fee_cleared", Role.RULES, facts | {"amount_minor": str(amount)}, actor=item.person
+    )
+    batch.operate(settlement, "claim_fee", {"passport": passport.to_json() | {"signature": signature}})
+    return _answered(settlement)
+
+
+def _answered(settlement: Settlement) -> Json:
+    return answered(202, {"settlement": settlement.id, "state": settlement.state.value})
 
 
 def dispute_sha256(settlement: Settlement, reason: str) -> str:

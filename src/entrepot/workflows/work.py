@@ -48,6 +48,7 @@ HANDLERS: dict[str, Handle] = {
     "dispute": unwind.dispute,
     "award": unwind.award,
     "block": unwind.block,
+    "claim_fee": unwind.claim_fee,
     "dispose": review.dispose,
     "quote": preview.quote,
     "dry_run": preview.dry_run,
