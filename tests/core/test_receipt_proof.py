@@ -102,9 +102,16 @@ def test_made_up_blocks_of_any_size_prove_every_receipt_and_no_further_one(count
 
 
 @pytest.mark.parametrize("index", [-1, 20])
-def test_a_proof_of_a_receipt_that_is_not_there_is_a_defect(index: int) -> None:
-    with pytest.raises(AssertionError):
-        chainproof.receipt_proof(RECEIPTS, index)
+def test_a_receipt_that_is_not_there_has_no_proof(index: int) -> None:
+    assert chainproof.receipt_proof(RECEIPTS, index) == []
+    with pytest.raises(Invalid):
+        chainproof.verify_receipt(HEADER, index, [])
+
+
+@pytest.mark.parametrize(("kind", "first"), [("0x0", 0xF9), ("0x1", 1), ("0x2", 2), ("0x4", 4), ("0x7f", 0x7F)])
+def test_a_typed_receipt_opens_with_its_type_and_an_untyped_one_does_not(kind: str, first: int) -> None:
+    """Source: EIP-2718."""
+    assert chainproof.encode_receipt(made(0, type=kind))[0] == first
 
 
 def test_a_proof_with_a_node_missing_too_many_or_out_of_order_is_refused() -> None:

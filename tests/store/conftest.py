@@ -15,6 +15,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from entrepot.store.embedded import DATABASE, Embedded, start
+from entrepot.store.memory import MemoryStore
 from entrepot.store.migrate import migrate
 from entrepot.store.postgres import PostgresStore
 from entrepot.store.store import Store
@@ -85,8 +86,6 @@ def postgres_store(database: Database) -> Iterator[PostgresStore]:
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     """Every implementation of the Protocol."""
     if request.param == "memory":
-        from entrepot.store.memory import MemoryStore
-
         yield MemoryStore()
         return
     new: Callable[[int], Database] = request.getfixturevalue("new_database")

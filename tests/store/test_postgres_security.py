@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import psycopg
@@ -309,8 +308,7 @@ def test_migrating_twice_changes_nothing(new_database: Callable[[int], Database]
     database = new_database(version)
     with psycopg.connect(database.owner_dsn) as connection:
         before = connection.execute("SELECT * FROM schema_version ORDER BY version").fetchall()
-    began = time.monotonic()
-    assert migrate(database.owner_dsn) == [] and time.monotonic() - began < 5
+    assert migrate(database.owner_dsn) == []
     with psycopg.connect(database.owner_dsn) as connection:
         assert connection.execute("SELECT * FROM schema_version ORDER BY version").fetchall() == before
         assert connection.info.server_version // 10_000 == version

@@ -150,7 +150,7 @@ class EvmSender:
     def _send_again(self, waiting: Sequence[SentTransaction]) -> None:
         """What the node has forgotten goes out again, in nonce order; the first that waits too long pays more.
 
-        A transaction that the node does not take is left for the next time: it stops neither the others nor the watcher.
+        One that the node does not take is left for the next time: it stops neither the others nor the watcher.
         """
         answers = self.chain.node.batch([
             ("eth_blockNumber", []),

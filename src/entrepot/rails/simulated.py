@@ -299,7 +299,9 @@ class SimulatedRail:
 
     def _append(self, place: Place, done: Sequence[Pending], said: Sequence[Sequence[Said]], time: int) -> None:
         """Writes the block with a real header over its receipts, so that proofs of it verify."""
-        number, logs, receipts = len(self._blocks), [], []
+        number = len(self._blocks)
+        logs: list[Log] = []
+        receipts: list[bytes] = []
         for pending, events in zip(done, said, strict=True):
             entries = [_log(event, len(logs) + place_, pending.hash, number) for place_, event in enumerate(events)]
             logs += entries
@@ -341,8 +343,8 @@ def _header_json(parent: str, root: str, number: int, time: int, *, extra: int) 
     word, empty = hex0x(bytes(32)), hex0x(bytes(20))
     return {
         "parentHash": parent, "sha3Uncles": word, "miner": empty, "stateRoot": word, "transactionsRoot": word,
-        "receiptsRoot": root, "logsBloom": hex0x(bytes(256)), "difficulty": "0x0", "number": hex(number), "gasLimit": "0x0",
-        "gasUsed": "0x0", "timestamp": hex(time), "extraData": hex0x(extra.to_bytes(4, "big")), "mixHash": word,
+        "receiptsRoot": root, "logsBloom": hex0x(bytes(256)), "difficulty": "0x0", "number": hex(number),
+        "gasLimit": "0x0", "gasUsed": "0x0", "timestamp": hex(time), "extraData": hex0x(extra.to_bytes(4, "big")), "mixHash": word,
         "nonce": hex0x(bytes(8)), "baseFeePerGas": "0x1",
     }  # fmt: skip
 

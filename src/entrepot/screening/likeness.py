@@ -17,7 +17,7 @@ SAME_CONSONANTS = 0.84  # where one script writes no vowels
 NEAR_CONSONANTS = 0.78  # the same consonants, other vowels
 INITIAL = 0.62
 RATIO_MIN = 0.55
-CONSONANTS_MIN, CONSONANTS_MIN_ABJAD = 3, 2
+CONSONANTS_MIN, CONSONANTS_MIN_UNSURE = 3, 2
 WHOLE_SHARE = 0.04  # of the figure, for the whole name letter by letter: it orders what is otherwise equal
 THIN_MIN, THIN_WORDS_MIN = 0.88, 2  # names of general words alone: nearly all of two words or more
 
@@ -83,8 +83,8 @@ def token_likeness(mine: Token, listed: Token) -> float:
     if mine.symbols & listed.symbols and (_is_name(mine.symbols & listed.symbols) or mine.weight == listed.weight):
         found = max(found, SAME_NAME + (TRANSLITERATED - SAME_NAME) * ratio)
     if mine.skeleton == listed.skeleton:
-        is_abjad = mine.is_abjad != listed.is_abjad
-        if is_abjad and len(mine.skeleton) >= CONSONANTS_MIN_ABJAD:
+        is_unsure = mine.has_unsure_vowels != listed.has_unsure_vowels
+        if is_unsure and len(mine.skeleton) >= CONSONANTS_MIN_UNSURE:
             found = max(found, SAME_CONSONANTS + (SAME_NAME - SAME_CONSONANTS) * ratio)
         elif len(mine.skeleton) >= CONSONANTS_MIN and ratio >= RATIO_MIN:
             found = max(found, NEAR_CONSONANTS + (SAME_CONSONANTS - NEAR_CONSONANTS) * ratio)

@@ -28,7 +28,8 @@ bey mr mrs ms dr prof sir haji hajji hadji sheikh shaykh shaikh mullah mulla mau
 PARTICLES = frozenset(_SMALL_WORDS.split())  # said with a name, and of little weight in it
 _LATIN = icu.Transliterator.createInstance("Any-Latin; NFKD; [:Nonspacing Mark:] Remove; Latin-ASCII; Lower")
 _WORD = re.compile(r"[a-z0-9]+")
-_ABJAD = re.compile(r"[\u0590-\u08ff\u0e00-\u0e7f\ufb1d-\ufefc]")  # Hebrew, Arabic, Syriac; Thai romanises as badly
+# Scripts that write no vowels (Hebrew, Arabic, Syriac), or whose vowels are romanised in many ways (Thai, Hangul).
+_UNSURE_VOWELS = re.compile(r"[\u0590-\u08ff\u0e00-\u0e7f\uac00-\ud7a3\ufb1d-\ufefc]")
 _HANGUL = re.compile(r"[\uac00-\ud7a3]{2,4}\Z")
 _HAN = re.compile(r"[\u4e00-\u9fff]{2,6}\Z")
 _DIGRAPHS = (("sh", "s"), ("ch", "k"), ("ck", "k"), ("kh", "k"), ("gh", "g"), ("th", "t"), ("dh", "d"), ("ph", "f"),
@@ -37,7 +38,7 @@ _SOFT = re.compile(r"[aeiouwyv]")
 _DOUBLED = re.compile(r"(.)\1+")
 
 # How Koreans write their family names in Latin script, where it is not the official romanisation (2000).
-_KOREAN_FAMILY = {"gim": "kim", "i": "lee", "bak": "park", "choe": "choi", "no": "roh", "im": "lim", "yu": "yoo",
+_KOREAN_FAMILY = {"gim": "kim", "i": "lee", "bak": "park", "bag": "park", "choe": "choi", "no": "roh", "im": "lim", "yu": "yoo",
                   "u": "woo", "gwon": "kwon", "gang": "kang", "go": "ko", "gu": "koo", "jo": "cho"}  # fmt: skip
 _KOREAN_GIVEN = (("eo", "o"), ("eu", "u"))
 
@@ -51,7 +52,7 @@ class Token:
     weight: float
     symbols: frozenset[str]
     skeleton: str
-    is_abjad: bool = False
+    has_unsure_vowels: bool = False
     is_initial: bool = False
 
 
@@ -88,8 +89,8 @@ def readings(kind: str, text: str) -> tuple[Reading, ...]:
         return ()
     tag = TAGS.get(kind, NameTypeTag.ENT)
     found = [_reading(name, kind) for name in analyze_names(tag, [text], phonetics=False)]
-    if kind == "person" and (split := _split_han(text, tag)):
-        found.append(_reading(split, kind))
+    if kind == "person" and _HAN.match(text):
+        found += [_reading(name, kind, is_split=True) for name in _splits(text, tag)]
     return tuple(reading for reading in found if reading.words)
 
 
@@ -106,7 +107,7 @@ def latin(text: str) -> str:
     return " ".join(_WORD.findall(_LATIN.transliterate(text).replace("\u02bf", "").replace("\u02be", "")))
 
 
-def _reading(name: Name, kind: str) -> Reading:
+def _reading(name: Name, kind: str, *, is_split: bool = False) -> Reading:
     symbols: dict[int, set[str]] = {}
     for span in name.spans:
         if len(span.parts) == 1:
@@ -114,7 +115,9 @@ def _reading(name: Name, kind: str) -> Reading:
     tokens: list[Token] = []
     words: list[str] = []
     for part in name.parts:
-        read = _tokens(part, frozenset(symbols.get(part.index, ())), kind, is_alone=len(name.parts) == 1)
+        meanings = frozenset(symbols.get(part.index, ()))
+        forms = ["".join(latin(part.form).split())] if is_split else _latin_words(part, kind, of=len(name.parts))
+        read = _tokens(part, forms, meanings, kind)
         tokens += (token for token in read if token.weight > NOTHING)
         words += (token.form for token in read if part.tag != NamePartTag.LEGAL)
     tokens = tokens[:TOKENS_MAX]
@@ -138,10 +141,9 @@ def _joins(tokens: list[Token]) -> Iterator[Join]:
                 yield Join(tuple(range(first, first + size)), form, skeleton_of(form), weight)
 
 
-def _tokens(part: NamePart, symbols: frozenset[str], kind: str, *, is_alone: bool) -> list[Token]:
+def _tokens(part: NamePart, words: list[str], symbols: frozenset[str], kind: str) -> list[Token]:
     """The Latin words of one part: one, or one a syllable where the script has no spaces."""
-    words = _latin_words(part, kind, is_alone=is_alone)
-    is_abjad = bool(_ABJAD.search(part.form))
+    has_unsure_vowels = bool(_UNSURE_VOWELS.search(part.form))
     if len(words) > 1:
         symbols = frozenset()
     return [
@@ -151,15 +153,15 @@ def _tokens(part: NamePart, symbols: frozenset[str], kind: str, *, is_alone: boo
             weight=_weight(word, part, symbols, kind),
             symbols=symbols,
             skeleton=skeleton_of(word),
-            is_abjad=is_abjad,
+            has_unsure_vowels=has_unsure_vowels,
             is_initial=kind == "person" and len(word) == 1 and word.isalpha(),
         )
         for word in words
     ]
 
 
-def _latin_words(part: NamePart, kind: str, *, is_alone: bool) -> list[str]:
-    if kind == "person" and is_alone and _HANGUL.match(part.form):
+def _latin_words(part: NamePart, kind: str, *, of: int) -> list[str]:
+    if kind == "person" and of == 1 and _HANGUL.match(part.form):
         return _korean_name(part.form)
     if part.comparable.isascii():
         return _WORD.findall(part.comparable.lower())
@@ -176,16 +178,15 @@ def _korean_name(form: str) -> list[str]:
     return [_KOREAN_FAMILY.get(syllables[0], syllables[0].replace("eo", "u")), *given]
 
 
-def _split_han(text: str, tag: NameTypeTag) -> Name | None:
-    """Han characters split where both halves are known names: 山田太郎 as 山田 太郎."""
-    if not _HAN.match(text):
-        return None
+def _splits(text: str, tag: NameTypeTag) -> list[Name]:
+    """Han characters cut where both sides are known names: 山田太郎 as 山田 太郎."""
+    found = []
     for cut in range(1, len(text)):
         for name in analyze_names(tag, [f"{text[:cut]} {text[cut:]}"], phonetics=False):
             named = {span.parts[0].index for span in name.spans if span.symbol.category == SymbolCategory.NAME}
-            if len(name.parts) == len(named) == 2 and cut > 1:
-                return name
-    return None
+            if len(name.parts) == len(named) == len(("family", "given")):
+                found.append(name)
+    return found
 
 
 def _weight(word: str, part: NamePart, symbols: frozenset[str], kind: str) -> float:

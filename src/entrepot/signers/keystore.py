@@ -35,6 +35,7 @@ class Purpose(StrEnum):
     RAIL = "rail"  # the account that sponsors transactions
     AUTHORITY = "authority"
     TRUSTEE = "trustee"
+    ARBITER = "arbiter"
     OWNER = "owner"  # of the charter's registry
     EXAMINER = "examiner"
     WALLET = "wallet"  # demo parties'
@@ -48,6 +49,7 @@ CURVES: dict[Purpose, Curve] = {
     Purpose.RAIL: "secp256k1",
     Purpose.AUTHORITY: "secp256k1",
     Purpose.TRUSTEE: "secp256k1",
+    Purpose.ARBITER: "secp256k1",
     Purpose.OWNER: "secp256k1",
     Purpose.EXAMINER: "secp256k1",
     Purpose.WALLET: "secp256k1",

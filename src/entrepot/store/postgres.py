@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import psycopg
 from psycopg import IsolationLevel
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
@@ -144,7 +144,8 @@ def _read_as(connection: Connection, reader: Reader) -> None:
 
 def _open_pool(dsn: str, size: int) -> ConnectionPool[Connection]:
     """Checks the role before anything else is done with it, then opens a pool."""
-    options = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
+    asked = str(conninfo_to_dict(dsn).get("options") or "")
+    options = " ".join([*(f"-c {name}={value}" for name, value in _SESSION.items()), asked])
     conninfo = make_conninfo(dsn, options=options)
     with translated(), psycopg.connect(conninfo, autocommit=True) as connection:
         check_role(connection)

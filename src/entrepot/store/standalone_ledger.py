@@ -1,7 +1,7 @@
 """A ledger of its own in one directory: accounts and transfers from JSON lines, never the settlement books.
 
-A line is one transfer with `id`, `debit`, `credit`, `amount`, `asset`, and if need be `phase`, `pending_id`, `event`, `at`
-and `settlement`. `id` is 32 hex digits (or a UUID), an account is CLASS:OWNER (outside:acme, escrow:4711),
+A line is one transfer: `id`, `debit`, `credit`, `amount`, `asset`, and if need be `phase`, `pending_id`, `event`, `at` and
+`settlement`. `id` is 32 hex digits (or a UUID), an account is CLASS:OWNER (outside:acme, escrow:4711),
 `amount` a whole number of minor units, `phase` posted (if left out), pending, post or void; post and void repeat the
 accounts and amount of `pending_id`. `at` is Unix seconds, the time of posting if left out.
 """
@@ -123,7 +123,7 @@ def open_ledger(directory: Path) -> Iterator[StandaloneLedger]:
 
 
 def post_file(path: Path, directory: Path, *, now: int | None = None) -> list[tuple[str, Answer]]:
-    """Posts a file to the ledger in `directory`, made if it is not there: (transfer id, answer) for each line, in order.
+    """Posts a file to the ledger in `directory`, made if need be: (transfer id, answer) for each line, in order.
 
     Raises: Invalid(ledger_file_unreadable, ledger_line_malformed), Refused(settlement_books).
     """

@@ -33,6 +33,9 @@ class Screener(Protocol):
     def screen(self, subjects: Sequence[Subject], lists: Sequence[ListRow]) -> tuple[HitFacts, ...]:
         """All hits; `lists` name the versions that must be used (entities are loaded when the versions are new)."""
 
+    def warm(self) -> None:
+        """Gets ready for the current versions ahead of the first decision."""
+
 
 @dataclass(frozen=True)
 class Policy:

@@ -32,6 +32,12 @@ class ListScreener:
         self._versions: tuple[tuple[str, str], ...] = ()
         self._index = Index(())
 
+    def warm(self) -> None:
+        """Builds the index of the current versions ahead of the first decision; it takes seconds."""
+        with self._store.work() as tx:
+            lists = tx.checks.lists(with_entities=False)
+        self._index_of(lists)
+
     def screen(self, subjects: Sequence[Subject], lists: Sequence[ListRow]) -> tuple[HitFacts, ...]:
         """All hits of all subjects; `lists` are the versions that must be used."""
         index = self._index_of(lists)

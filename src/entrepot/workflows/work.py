@@ -257,6 +257,7 @@ class Worker:
             threading.Thread(target=self._loop, args=(act, pause_s), name=act.__name__)
             for act, pause_s in ((send_out, IDLE_S), (observe.watch, WATCH_S))
         ]
+        threading.Thread(target=self._warm, name="warm", daemon=True).start()
         for loop in loops:
             loop.start()
         self._loop(step, 0.0)
@@ -267,6 +268,12 @@ class Worker:
         """Asks the loops to end."""
         self.stopping.set()
         self.ctx.store.wake()
+
+    def _warm(self) -> None:
+        try:
+            self.ctx.screener.warm()
+        except Exception:  # the first decision does it again, and says so if it fails
+            log.exception("warm")
 
     def _loop(self, act: Callable[[Context], int], pause_s: float) -> None:
         while not self.stopping.is_set():

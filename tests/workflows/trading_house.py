@@ -1,0 +1,538 @@
+"""A whole house in one process: real workflows, rail, contracts and token; nothing happens but what a test says."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import itertools
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import rfc8785
+
+from entrepot.commands.running import set_up
+from entrepot.core.acts import AWARD, DISPUTE, EXAMINATION, PRESENTATION, WAIVER
+from entrepot.core.bookkeeping import accounts_of
+from entrepot.core.canonical import hex0x, unhex
+from entrepot.core.crypto import secp256k1_address, secp256k1_sign, sha256
+from entrepot.core.eip712 import Struct
+from entrepot.core.ids import new_id
+from entrepot.core.ledger import AccountClass, Balance, account
+from entrepot.core.lifecycle import State
+from entrepot.core.party import caip10
+from entrepot.core.settlement import Settlement, event_of, replay
+from entrepot.core.terms import Terms
+from entrepot.demo.cast import COMPANIES
+from entrepot.documents import samples
+from entrepot.documents.samples import TradeFacts
+from entrepot.documents.stated import StatedParty
+from entrepot.rails import development
+from entrepot.rails.abi import Contract
+from entrepot.rails.anvil import Anvil, mine, start_anvil
+from entrepot.rails.authorization import authorization_of
+from entrepot.rails.evm import Deployment, EvmRail, read_deployment
+from entrepot.rails.node import Node
+from entrepot.settings import Settings, read_settings
+from entrepot.signers.keystore import Keystore, Purpose
+from entrepot.store.records import Cursor, InboxItem, LoggedEvent, Person
+from entrepot.store.store import Store
+from entrepot.wire import context_of, open_rail
+from entrepot.workflows import observe
+from entrepot.workflows.check import read_terms
+from entrepot.workflows.context import Context
+from entrepot.workflows.reconcile import reconcile
+from entrepot.workflows.screen import load_lists
+from entrepot.workflows.settle import documents_in, presentation_sha256
+from entrepot.workflows.supervise import ownership_digest
+from entrepot.workflows.unwind import dispute_sha256
+from entrepot.workflows.work import send_out, step
+
+FINAL_BLOCKS = 2  # final is two blocks behind the newest
+ROUNDS_MAX = 40
+MINED_TIMEOUT_S = 10
+GRANT_MINOR = 10**15
+POLICY = {
+    "propose_s": 600, "sign_s": 600, "fund_s": 900, "present_s": 3600, "examination_s": 7200, "cure_s": 3600,
+    "dispute_s": 3600, "passport_s": 1800, "ask_rail_s": 5, "pause_s": 30, "block_review_s": 86_400,
+}  # fmt: skip
+STRANGER = bytes(31) + b"\x77"
+TOKEN = Contract(
+    [{"type": "function", "name": "transfer", "inputs": [{"type": "address"}, {"type": "uint256"}], "outputs": []}]
+)
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A person who acts in one role for one participant; `key` is the wallet's."""
+
+    id: str
+    participant: str
+    role: str
+    key: bytes = b""
+
+    @property
+    def address(self) -> str:
+        """The wallet's 0x address."""
+        return secp256k1_address(self.key)
+
+
+@dataclass(frozen=True)
+class Town:
+    """One chain with our contracts, and the keys they were deployed for."""
+
+    anvil: Anvil
+    home: Path
+
+    @property
+    def node(self) -> Node:
+        """A connection of its own."""
+        return Node(self.anvil.url)
+
+
+def found_town(home: Path) -> Town:
+    """Starts a chain on which each transaction makes a block, and deploys everything with a fresh keystore."""
+    anvil = start_anvil(home / "chain", block_time_s=None)
+    try:
+        keys, node = Keystore(home / "keys"), Node(anvil.url)
+        charter = development.Charter(
+            owners=tuple(key.address for key in keys.accounts(Purpose.OWNER, 3)),
+            passport_signers=tuple(key.address for key in keys.accounts(Purpose.PASSPORT, 2)),
+            authorities=tuple(key.address for key in keys.accounts(Purpose.AUTHORITY, 2)),
+            trustees=tuple(key.address for key in keys.accounts(Purpose.TRUSTEE, 3)),
+            owners_required=2,
+            trustees_required=2,
+        )
+        development.deploy_all(node, charter).write(home / "deployment.json")
+        for purpose in (Purpose.EXAMINER, Purpose.CHECKPOINT):
+            keys.messages(purpose) if purpose is Purpose.CHECKPOINT else keys.account(purpose)
+        development.give_gas(node, keys.account(Purpose.RAIL).address)
+    except BaseException:
+        anvil.stop()
+        raise
+    return Town(anvil, home)
+
+
+@dataclass
+class House:
+    """A deployment with its people. `tick` is what a worker does in one turn; `run` goes on until nothing is left."""
+
+    store: Store
+    settings: Settings
+    ctx: Context
+    rail: EvmRail
+    node: Node
+    deployment: Deployment
+    people: dict[str, Actor] = field(default_factory=dict)
+    stated: dict[str, StatedParty] = field(default_factory=dict)
+
+    # Acting
+
+    def put(self, kind: str, by: Actor, body: dict[str, Any], settlement: str = "", key: str = "") -> InboxItem:
+        """What a door writes: a request in the inbox."""
+        key = key or f"k{next(_numbers)}"
+        said = rfc8785.dumps({"kind": kind, "settlement": settlement, "body": body})
+        item = InboxItem(
+            id=fresh_id(), source=f"api:{by.id}", key=key, kind=kind, body=body, body_sha256=sha256(said).hex(),
+            received_at=int(time.time()), participant=by.participant, person=by.id, role=by.role,
+            settlement=settlement,
+        )  # fmt: skip
+        with self.store.door() as tx:
+            return tx.inbox.put(item)
+
+    def answer(self, item: InboxItem) -> dict[str, Any]:
+        """The worker's answer; a turn of the worker is taken if there is none yet."""
+        for _ in range(5):
+            with self.store.door() as tx:
+                kept = tx.inbox.get(item.source, item.key)
+            assert kept is not None
+            if kept.answer is not None:
+                return dict(kept.answer)
+            assert not kept.set_aside, f"{item.kind}: {kept.set_aside}"
+            step(self.ctx)
+        raise AssertionError(f"no answer to {item.kind}")
+
+    def ask(self, kind: str, by: str, body: dict[str, Any] | None = None, settlement: str = "") -> dict[str, Any]:
+        """A request that must be granted; its answer's body."""
+        said = self.answer(self.put(kind, self.people[by], body or {}, settlement))
+        assert said["status"] < 400, said["body"]
+        return dict(said["body"])
+
+    def refusal(self, kind: str, by: str, body: dict[str, Any] | None = None, settlement: str = "") -> str:
+        """A request that must be refused; the code."""
+        said = self.answer(self.put(kind, self.people[by], body or {}, settlement))
+        assert said["status"] >= 400, f"{kind} was granted: {said}"
+        return str(said["body"]["code"])
+
+    def tick(self) -> int:
+        """One turn: decide, do outside, make it final, watch."""
+        taken = step(self.ctx) + send_out(self.ctx)
+        self.settle_chain()
+        return taken + observe.watch(self.ctx)
+
+    def run(self) -> None:
+        """Turns until nothing arrives and nothing is due."""
+        for _ in range(ROUNDS_MAX):
+            if not self.tick():
+                return
+        raise AssertionError("it goes on and on")
+
+    def pass_time(self, seconds: int) -> None:
+        """The sandbox clock moves on, ours and the chain's, and what is due then is done."""
+        self.ask("advance_clock", "operator-1", {"advance_s": seconds})
+        self.run()
+        self.run()
+
+    def settle_chain(self) -> None:
+        """Makes everything sent so far final."""
+        until = time.monotonic() + MINED_TIMEOUT_S
+        while int(self.node.call("txpool_status")["pending"], 16):
+            assert time.monotonic() < until, "the node does not empty its pool"
+        mine(self.node, FINAL_BLOCKS)
+
+    def four_eyes(self, subject: str, body: dict[str, Any], *, by: tuple[str, str], reason: str = "as told") -> None:
+        """One person proposes a change, a second confirms it."""
+        change = self.ask("propose_change", by[0], {"subject": subject, "body": body, "reason": reason})["change"]
+        assert self.refusal("confirm_change", by[0], {"change": change}) == "same_person"
+        self.ask("confirm_change", by[1], {"change": change})
+
+    # People
+
+    def join(self, name: str, participant: str, role: str, key: bytes = b"") -> Actor:
+        """A person with a role."""
+        actor = Actor(fresh_id(), participant, role, key)
+        with self.store.work() as tx:
+            tx.people.put_person(Person(actor.id, {"name": name}))
+        self.people[name] = actor
+        return actor
+
+    def company(self, short: str, party: StatedParty) -> None:
+        """Admits a company with a treasurer and a funded wallet."""
+        body = {"kind": "company", "name": party.name, "country": party.country, "lei": party.lei,
+                "registration": party.registration}  # fmt: skip
+        participant = self.ask("admit", "operator-1", {name: text for name, text in body.items() if text})[
+            "participant"
+        ]
+        actor = self.join(short, participant, "treasurer", sha256(f"{participant}{short}".encode()))
+        digest = ownership_digest(self.deployment.chain_id, self.deployment.factory, participant, actor.address)
+        wallet = caip10(self.deployment.chain_id, actor.address)
+        signed = {"participant": participant, "account": wallet, "signature": sign(actor.key, digest)}
+        self.ask("add_wallet", short, signed)
+        development.mint(self.node, self.deployment.token.address, actor.address, GRANT_MINOR)
+        self.stated[short] = party
+
+    # Lists
+
+    def follow_list(self, *entries: dict[str, Any]) -> None:
+        """Writes the followed list (twenty invented entries and these) and has it read."""
+        names = ("Aurum Vexillum", "Borealis Quintessa", "Cinnabar Dulcet", "Drusilla Everglow", "Farrago Gossamer")
+        filler = [
+            {"id": f"F-{place:02d}", "schema": "organization", "names": [{"text": f"{names[place % 5]} {place} Kft"}]}
+            for place in range(20)
+        ]
+        folder = self.settings.lists_dir
+        folder.mkdir(exist_ok=True)
+        body = {"schema": "entrepot/list/1", "source": "FOLLOWED", "published": "2026-02-01T00:00:00Z",
+                "about": "Invented for tests.", "entities": [*filler, *entries]}  # fmt: skip
+        (folder / "followed.json").write_text(json.dumps(body))
+        self.ask("reload_lists", "officer-1")
+        send_out(self.ctx)
+
+    def entry_of(self, short: str) -> dict[str, Any]:
+        """A list entry that is this company: same name, same LEI."""
+        party = self.stated[short]
+        return {"id": f"L-{short}", "schema": "organization", "names": [{"text": party.name}],
+                "identifiers": [{"type": "lei", "value": party.lei}], "countries": [party.country]}  # fmt: skip
+
+    # Looking
+
+    def settlement(self, settlement: str) -> Settlement:
+        """As it stands."""
+        with self.store.work() as tx:
+            found = tx.settlements.get(settlement)
+        assert found is not None
+        return found
+
+    def events(self, settlement: str) -> list[LoggedEvent]:
+        """All its events."""
+        with self.store.work() as tx:
+            return tx.settlements.events(settlement)
+
+    def kinds(self, settlement: str) -> list[str]:
+        """The kinds of its events, in order."""
+        return [entry.event.kind for entry in self.events(settlement)]
+
+    def papers(self, settlement: str, kind: str) -> list[Any]:
+        """Its papers of a kind, as JSON."""
+        with self.store.work() as tx:
+            return [json.loads(paper.body) for paper in tx.papers.of(settlement, kind=kind)]
+
+    def terms(self, settlement: str) -> Terms:
+        """The terms last quoted."""
+        from entrepot.workflows.batch import Batch
+
+        with self.store.work() as tx:
+            return read_terms(Batch(self.ctx, tx, self.ctx.now()), self.settlement_in(tx, settlement))
+
+    @staticmethod
+    def settlement_in(tx: Any, settlement: str) -> Settlement:
+        """The same within a transaction."""
+        found = tx.settlements.get(settlement)
+        assert found is not None
+        return found  # type: ignore[no-any-return]
+
+    def books(self, settlement: str) -> dict[str, int]:
+        """Posted balances in minor units, and what is held pending, of the trade's own accounts."""
+        one = self.settlement(settlement)
+        if not one.asset:
+            return {"escrow": 0, "fee_due": 0, "pending": 0}
+        escrow, fee = accounts_of(one)[:2]
+        with self.store.work() as tx:
+            found = tx.ledger.balances([escrow.id, fee.id])
+        at_escrow, at_fee = found.get(escrow.id, Balance()), found.get(fee.id, Balance())
+        pending = at_escrow.debits_pending + at_escrow.credits_pending + at_fee.credits_pending
+        return {"escrow": at_escrow.posted_minor, "fee_due": at_fee.posted_minor, "pending": pending}
+
+    def mispaid(self, settlement: str, token: str) -> int:
+        """What lies beside the trade, by the books."""
+        named = account(AccountClass.MISPAID, settlement, f"{self.rail.chain}/erc20:{token}")
+        with self.store.work() as tx:
+            return tx.ledger.balances([named.id]).get(named.id, Balance()).posted_minor
+
+    def tokens(self, address: str, token: str = "") -> int:
+        """Balance of an address on the chain."""
+        return self.rail.held(address, token or self.deployment.token.address)
+
+    def now(self) -> int:
+        """The one clock."""
+        with self.store.work() as tx:
+            self.ctx.offset_s = tx.checks.clock_offset_s()
+        return self.ctx.now()
+
+    def require_sound(self, settlement: str, *, state: State | str) -> None:
+        """State, books, chain and log say the same. The log's leaves alone replay to the kept state."""
+        one = self.settlement(settlement)
+        assert one.state == state, (one.state, self.kinds(settlement))
+        books = self.books(settlement)
+        assert books["escrow"] == one.held_minor, books
+        if one.funded_minor:
+            on_rail = self.rail.escrow_state(one.escrow)
+            assert on_rail.held == books["escrow"] + books["fee_due"], (on_rail, books)
+            assert (on_rail.released, on_rail.refunded) == (one.released_minor, one.refunded_minor)
+            assert on_rail.sequence == one.spent
+        if one.is_ended:
+            assert books["pending"] == 0, books
+        self.require_replay(one)
+        assert reconcile(self.store, self.rail)[1] == []
+
+    def require_replay(self, one: Settlement) -> None:
+        """Every event is in the log under its own gapless index, and replaying the leaves gives the state."""
+        events = self.events(one.id)
+        assert [entry.seq for entry in events] == list(range(1, one.seq + 1))
+        with self.store.work() as tx:
+            leaves = {entry.index: entry.leaf for entry in tx.log.leaves(after=-1, limit=10_000)}
+            assert sorted(leaves) == list(range(tx.log.size()))
+            assert (checkpoint := tx.log.checkpoint()) is not None and checkpoint[0] == tx.log.size()
+        assert all(leaves[entry.index] == entry.leaf for entry in events)
+        opened = Settlement(
+            id=one.id, seller=one.seller, buyer=one.buyer, state=State.PROPOSED, created_at=one.created_at,
+            case_salt=one.case_salt, dates={"propose_by": one.created_at + POLICY["propose_s"]},
+        )  # fmt: skip
+        assert replay(opened, [event_of(json.loads(entry.leaf)) for entry in events]) == one
+
+
+@dataclass
+class Trade:
+    """One sale: its documents and what its parties do."""
+
+    house: House
+    seller: str
+    buyer: str
+    facts: TradeFacts
+    id: str = ""
+
+    def propose(self, **options: Any) -> Trade:
+        """The seller proposes; a firm quote comes back."""
+        raw = base64.b64encode(samples.ubl_invoice(self.facts)).decode()
+        body = {"invoice_base64": raw, "buyer": self.house.people[self.buyer].participant, **options}
+        self.id = self.house.ask("propose", self.seller, body)["settlement"]
+        return self
+
+    def sign(self, side: str) -> str:
+        """`seller` or `buyer` signs the terms; returns the state then."""
+        who = self.seller if side == "seller" else self.buyer
+        digest = self.house.terms(self.id).digest()
+        signature = sign(self.house.people[who].key, digest)
+        return str(self.house.ask("sign", who, {"signature": signature}, self.id)["state"])
+
+    def agree(self) -> Trade:
+        """Both sign, the checks run, and what follows outside is done."""
+        self.sign("seller")
+        self.sign("buyer")
+        self.house.run()
+        return self
+
+    def funding(self, attempt: int = 0) -> dict[str, Any]:
+        """The buyer's signed authorisation as a request."""
+        terms, one = self.house.terms(self.id), self.one
+        until = self.house.now() + 6 * 3600
+        allowed = authorization_of(terms, one.escrow, attempt=attempt, valid_before=until)
+        signature = sign(self.house.people[self.buyer].key, allowed.digest(self.house.deployment.token_domain))
+        return {"signature": signature, "attempt": attempt, "valid_after": 0, "valid_before": until}
+
+    def fund(self) -> Trade:
+        """The buyer pays, and it becomes final."""
+        self.house.ask("fund", self.buyer, self.funding(), self.id)
+        self.house.run()
+        assert self.one.state is State.FUNDED, self.one.state
+        return self
+
+    def documents(self, facts: TradeFacts | None = None) -> list[bytes]:
+        """Invoice, packing list, transport document; other `facts` make the latter two differ."""
+        told = facts or self.facts
+        return [samples.ubl_invoice(self.facts), samples.packing_list(told), samples.transport_document(told)]
+
+    def presenting(self, documents: list[bytes]) -> dict[str, Any]:
+        """A signed presentation as a request."""
+        body: dict[str, Any] = {"documents_base64": [base64.b64encode(raw).decode() for raw in documents]}
+        said = {"documents_sha256": presentation_sha256(self.one, documents_in(body)), "round": self.one.round + 1}
+        return body | {"signature": self.signed(PRESENTATION, said, self.seller)}
+
+    def present(self, facts: TradeFacts | None = None) -> Trade:
+        """The seller presents, and the escrow records it."""
+        self.house.ask("present", self.seller, self.presenting(self.documents(facts)), self.id)
+        self.house.run()
+        assert self.one.state is State.PRESENTED, self.one.state
+        return self
+
+    def examine(self, *, complies: bool) -> Trade:
+        """The examiner of record signs what it found."""
+        body = {"complies": complies, "signature": self.signed(EXAMINATION, self.about(complies=complies), "examiner")}
+        self.house.ask("examine", "examiner", body, self.id)
+        self.house.run()
+        return self
+
+    def waive(self) -> Trade:
+        """The buyer takes the documents as they are."""
+        self.house.ask("waive", self.buyer, {"signature": self.signed(WAIVER, self.about(), self.buyer)}, self.id)
+        self.house.run()
+        return self
+
+    def dispute(self, by: str, reason: str) -> Trade:
+        """A party asks the arbiters."""
+        said = {"reason_sha256": unhex(dispute_sha256(self.one, reason), size=32)}
+        body = {"reason": reason, "signature": self.signed(DISPUTE, said, by)}
+        self.house.ask("dispute", by, body, self.id)
+        self.house.run()
+        return self
+
+    def awarding(self, to_seller_minor: int, *, arbiters: int = 2) -> dict[str, Any]:
+        """An award signed by so many arbiters, as a request."""
+        names = [f"arbiter-{number}" for number in range(1, arbiters + 1)]
+        signatures = [self.signed(AWARD, {"to_seller": to_seller_minor}, name) for name in names]
+        return {"to_seller_minor": to_seller_minor, "signatures": signatures}
+
+    def award(self, to_seller_minor: int) -> Trade:
+        """Two arbiters award."""
+        self.house.ask("award", "arbiter-1", self.awarding(to_seller_minor), self.id)
+        self.house.run()
+        return self
+
+    def about(self, **also: Any) -> dict[str, Any]:
+        """The documents last presented."""
+        return {"documents_sha256": self.one.documents_sha256, "round": self.one.round, **also}
+
+    def signed(self, struct: Struct, values: dict[str, Any], by: str) -> str:
+        """A statement about this escrow."""
+        terms, one = self.house.terms(self.id), self.one
+        where = {"escrow": one.escrow, "terms_hash": unhex(one.terms_hash, size=32)}
+        full = {name: unhex(v, size=32) if name.endswith("sha256") and isinstance(v, str) else v
+                for name, v in values.items()}  # fmt: skip
+        return sign(self.house.people[by].key, struct.digest(terms.domain, where | full)) if self.house.people[
+            by
+        ].key else hex0x(self.house_signs(by, struct.digest(terms.domain, where | full)))
+
+    def house_signs(self, by: str, digest: bytes) -> bytes:
+        """Examiner and arbiters sign with the house's keys."""
+        keys = Keystore(self.house.settings.keys_dir)
+        if by == "examiner":
+            return keys.account(Purpose.EXAMINER).sign_digest(digest)
+        return keys.account(Purpose.TRUSTEE, int(by.rpartition("-")[2])).sign_digest(digest)
+
+    @property
+    def one(self) -> Settlement:
+        """The settlement as it stands."""
+        return self.house.settlement(self.id)
+
+    def is_sound(self, state: State | str) -> Trade:
+        """Checks state, books, chain and log."""
+        self.house.require_sound(self.id, state=state)
+        return self
+
+
+def sign(key: bytes, digest: bytes) -> str:
+    """0x-hex signature."""
+    return hex0x(secp256k1_sign(key, digest))
+
+
+def fresh_id() -> str:
+    """A fresh id."""
+    return new_id(int(time.time() * 1000), os.urandom(16)[:10])
+
+
+def open_house(town: Town, store: Store, home: Path, *companies: str) -> House:
+    """A fresh deployment on the town's chain: keys and contracts are the town's, all else is new."""
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(town.home / "keys", home / "keys", dirs_exist_ok=True)
+    shutil.copy(town.home / "deployment.json", home / "deployment.json")
+    settings = read_settings({"ENTREPOT_HOME": str(home), "ENTREPOT_RPC_URL": town.anvil.url})
+    set_up(settings, store)
+    body = json.loads(settings.house_path.read_text())
+    settings.house_path.write_text(json.dumps(body | {"policy": POLICY}))
+    node, rail = town.node, open_rail(store, settings)
+    mine(node, FINAL_BLOCKS + 1)
+    newest = int(node.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+    final = rail.final()
+    with store.work() as tx:
+        tx.checks.set_clock_offset_s(max(0, newest - int(time.time())))
+        at = final.number, final.hash, final.number, final.hash, final.time
+        tx.rails.put_cursor(Cursor(rail.name, *at, seen_at=int(time.time())))
+    ctx = context_of(settings, store, rail)
+    house = House(store, settings, ctx, rail, node, read_deployment(settings.deployment_path))
+    load_lists(store, settings.lists_dir, now=house.now())
+    for name, role in (("operator-1", "operator"), ("operator-2", "operator"), ("officer-1", "officer"),
+                       ("officer-2", "officer"), ("supervisor-1", "supervisor"), ("supervisor-2", "supervisor"),
+                       ("arbiter-1", "arbiter"), ("arbiter-2", "arbiter")):  # fmt: skip
+        house.join(name, body["operator"], role)
+    house.join("examiner", body["examiner"], "examiner")
+    for short in companies or ("seller", "buyer"):
+        house.company(short, COMPANIES[short]["party"])
+    return house
+
+
+def sale(house: House, buyer: str = "buyer", *, share: int = 1, **changes: Any) -> Trade:
+    """A sale of coffee under a fresh invoice number, shipped five days ago; `share` divides its amounts."""
+    today = datetime.fromtimestamp(house.now(), UTC).date()
+    facts = samples.coffee_trade(number=f"W-{next(_numbers)}", issue_date=today - timedelta(days=8))
+    lines = tuple(
+        dataclasses.replace(line, quantity=line.quantity / share, net_amount=line.net_amount / share)
+        for line in facts.lines
+    )
+    facts = dataclasses.replace(
+        facts, lines=lines, seller=house.stated["seller"], buyer=house.stated[buyer],
+        on_board_date=today - timedelta(days=5),
+    )  # fmt: skip
+    return Trade(house, "seller", buyer, dataclasses.replace(facts, **changes))
+
+
+def table(text: str) -> Iterator[list[str]]:
+    """The rows of a small text table: cells between bars."""
+    for line in filter(None, map(str.strip, text.splitlines())):
+        yield [cell.strip() for cell in line.strip("|").split("|")]
