@@ -17,12 +17,11 @@ from entrepot.core.acts import EXAMINATION
 from entrepot.core.asset import Asset, AssetRegistry
 from entrepot.core.bookkeeping import transfers_for
 from entrepot.core.canonical import Json, hex0x, parse_canonical, sha256_of, unhex
-from entrepot.core.chainproof import header_hash, verify_receipt
-from entrepot.core.crypto import ed25519_verify, keccak256, sha256
+from entrepot.core.chainproof import Receipt, header_hash, read_header, verify_receipt
+from entrepot.core.crypto import ed25519_verify, sha256
 from entrepot.core.decision import DISPOSERS_REQUIRED
-from entrepot.core.eip712 import address_bytes
 from entrepot.core.errors import EntrepotError, Invalid, declare
-from entrepot.core.escrow_events import decode
+from entrepot.core.escrow import decode, escrow_address
 from entrepot.core.evidence import KEY_SCHEMA, PARTS, SCHEMA, manifest_message, part_sha256
 from entrepot.core.lifecycle import State
 from entrepot.core.passport import STRUCT as PASSPORT
@@ -35,8 +34,6 @@ HeaderHash = Callable[[int], str | None]
 
 declare("Invalid", bundle_unreadable="The bundle is not a canonical evidence bundle of a version this program knows.")
 
-# Vyper's create_minimal_proxy_to: an init prefix of its own around EIP-1167.
-_PROXY = (bytes.fromhex("602d3d8160093d39f3363d3d373d3d3d363d73"), bytes.fromhex("5af43d82803e903d91602b57fd5bf3"))
 _PAYS = {
     "funded": "FUND",
     "released": "RELEASE",
@@ -109,11 +106,16 @@ def verify(raw: bytes, key: Json, *, header_hash_at: HeaderHash | None = None) -
     checks = list(_manifest(body, key))
     if any(check.status == "failed" for check in checks):
         return checks
+    return checks + check_parts(body["parts"], key, header_hash_at=header_hash_at)
+
+
+def check_parts(parts: Json, key: Json, *, header_hash_at: HeaderHash | None = None) -> list[Check]:
+    """What the parts say, each against the others and the pinned keys; nothing here rests on the manifest."""
     try:
-        parts = body["parts"]
         bundle = Bundle(parts, key, Terms.from_json(parts["terms"], _assets(parts["terms"])))
     except (EntrepotError, KeyError, TypeError) as error:
-        return [*checks, Check("terms", "terms are well formed", "failed", str(error)[:200])]
+        return [Check("terms", "are well formed", "failed", str(error)[:200])]
+    checks: list[Check] = []
     for check in _CHECKS:
         checks += _guarded(check, bundle)
     return checks + _guarded(lambda known: _blocks(known, header_hash_at), bundle)
@@ -144,14 +146,11 @@ def _assets(terms: Json) -> AssetRegistry:
 def _manifest(body: Json, key: Json) -> Iterator[Check]:
     """Every part has the hash that the operator signed for it."""
     parts, manifest = body["parts"], body["manifest"]
-    if (
-        not isinstance(parts, dict)
-        or not isinstance(manifest, dict)
-        or set(parts) != set(PARTS)
-        or set(manifest) != set(PARTS)
-    ):
+    if not isinstance(parts, dict) or not isinstance(manifest, dict):
         yield Check("manifest", "has every part once", "failed")
         return
+    for name in sorted(set(PARTS) ^ set(parts) | set(PARTS) ^ set(manifest)):
+        yield Check(name if name in PARTS else "manifest", "is there, once", "failed", f"{name!r:.40} differs")
     try:
         _, public = note.parse_key(key["checkpoint_key"])
         signature = unhex(body["manifest_signature"], size=64)
@@ -163,7 +162,7 @@ def _manifest(body: Json, key: Json) -> Iterator[Check]:
     except (EntrepotError, TypeError, ValueError) as error:
         yield Check("manifest", "signed by the pinned checkpoint key", "failed", str(error)[:200])
     for name in PARTS:
-        if part_sha256(parts[name]) != manifest[name]:
+        if part_sha256(parts.get(name)) != manifest.get(name):
             yield Check(name, "is what was sealed", "failed", "its SHA-256 differs from the manifest's")
 
 
@@ -190,7 +189,9 @@ def _terms(bundle: Bundle) -> Iterator[Check]:
     if implementation is None:
         yield Check("settlement", "escrow address follows from the terms", "not checked", "no implementation pinned")
         return
-    expected = escrow_address(terms, implementation)
+    expected = escrow_address(
+        factory=terms.venue.factory, implementation=implementation, terms_hash=unhex(terms.hash(), size=32)
+    )
     yield _said(
         "settlement",
         "escrow address follows from the terms",
@@ -199,15 +200,8 @@ def _terms(bundle: Bundle) -> Iterator[Check]:
     )
 
 
-def escrow_address(terms: Terms, implementation: str) -> str:
-    """CREATE2 of the factory's minimal proxy with the terms hash as salt. Source: EIP-1014, EIP-1167."""
-    init = _PROXY[0] + address_bytes(implementation) + _PROXY[1]
-    salt = unhex(terms.hash(), size=32)
-    return hex0x(keccak256(b"\xff" + address_bytes(terms.venue.factory) + salt + keccak256(init))[-20:])
-
-
 def _events(bundle: Bundle) -> Iterator[Check]:
-    """Every event is in the log under the pinned key's checkpoint, none is missing, and replayed they give the state."""
+    """Every event is in the log under the pinned key's checkpoint, none is missing; replayed they give the state."""
     origin, size, root = note.open_checkpoint(bundle.parts["checkpoint"], [bundle.key["checkpoint_key"]])
     yield Check("checkpoint", "signed by the pinned key", "ok", f"{origin}, {size} leaves")
     for entry in bundle.parts["events"]:
@@ -307,8 +301,8 @@ def _passports(bundle: Bundle) -> Iterator[Check]:
         spent.add(name)
     for hash_, body in decisions.items():
         name = f"{body['act']} decision {hash_[:10]} is logged"
-        if hash_ in logged:
-            yield _said("decisions", name, logged[hash_] == body["act"])
+        if hash_ in logged or body["verdict"] == "CLEAR":
+            yield _said("decisions", name, logged.get(hash_) == body["act"])
         else:
             yield Check("decisions", name, "not checked", "its event is confidential and logged apart")
     paid = {_PAYS[event["event"]] for event in bundle.events if event["event"] in _PAYS}
@@ -361,33 +355,30 @@ def _examination(bundle: Bundle) -> Iterator[Check]:
 
 
 def _receipts(bundle: Bundle) -> Iterator[Check]:
-    """Each act on the rail is in a receipt that its block header commits to, and announces what the log says."""
-    kept = {entry["transaction"]: entry for entry in bundle.parts["receipts"]}
-    for body in bundle.events:
-        announced = _ANNOUNCED.get(body["event"])
-        if announced is None:
-            continue
-        entry = kept.get(body["facts"]["transaction"])
-        if entry is None:
-            yield Check("receipts", f"{body['event']} has a receipt", "failed", body["facts"]["transaction"])
-            continue
+    """Each receipt follows from its block header, and each act on the rail is announced in one as the log says."""
+    proven: dict[str, Receipt] = {}
+    for entry in bundle.parts["receipts"]:
         header = unhex(entry["header"])
         receipt = verify_receipt(header, entry["index"], [unhex(node) for node in entry["proof"]])
-        logs = [
-            found
-            for found in (
-                decode(list(topics), data)
-                for address, topics, data in receipt.logs
-                if address == bundle.parts["settlement"]["escrow"]
-            )
-            if found
-        ]
-        fits = (
-            receipt.status == 1
-            and hex0x(header_hash(header)) == entry["block_hash"]
-            and any(name == announced and _says(body, values, bundle.terms) for name, values in logs)
-        )
-        yield _said("receipts", f"{body['event']} is proven by its receipt", fits, entry["transaction"])
+        stated = (hex0x(header_hash(header)), read_header(header).number, 1)
+        if stated != (entry["block_hash"], entry["block_number"], receipt.status):
+            yield Check("receipts", "follow from their block headers", "failed", entry["transaction"])
+        proven[entry["transaction"]] = receipt
+    for body in bundle.events:
+        announced = _ANNOUNCED.get(body["event"])
+        if announced is not None:
+            transaction = body["facts"]["transaction"]
+            told = _told(proven.get(transaction), bundle.parts["settlement"]["escrow"])
+            fits = any(name == announced and _says(body, values, bundle.terms) for name, values in told)
+            yield _said("receipts", f"{body['event']} is proven by its receipt", fits, transaction)
+
+
+def _told(receipt: Receipt | None, escrow: str) -> list[tuple[str, Json]]:
+    """What the escrow announced in a receipt."""
+    if receipt is None:
+        return []
+    decoded = (decode(list(topics), data) for address, topics, data in receipt.logs if address == escrow)
+    return [found for found in decoded if found is not None]
 
 
 def _says(body: Json, values: Json, terms: Terms) -> bool:

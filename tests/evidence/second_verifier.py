@@ -17,8 +17,12 @@ from eth_account.messages import encode_typed_data
 from eth_utils import keccak
 from trie import HexaryTrie
 
-DOMAIN = [{"name": "name", "type": "string"}, {"name": "version", "type": "string"}, {"name": "chainId", "type": "uint256"},
-          {"name": "verifyingContract", "type": "address"}]  # fmt: skip
+DOMAIN = [
+    {"name": "name", "type": "string"},
+    {"name": "version", "type": "string"},
+    {"name": "chainId", "type": "uint256"},
+    {"name": "verifyingContract", "type": "address"},
+]
 TERMS = """bytes32 settlement address seller address buyer address token uint256 price uint256 fee address fee_recipient
 uint64 fund_by uint64 present_by uint32 examination_s uint32 cure_s uint32 dispute_s address[] attesters
 uint8 attesters_required address[] arbiters uint8 arbiters_required address title_registry uint256 title_id
@@ -139,7 +143,9 @@ def verify(raw: bytes, key: dict[str, Any]) -> str:
     parts = bundle["parts"]
     terms = parts["terms"]
     for side, signature in parts["signatures"].items():
-        assert signer("Terms", TERMS, onchain(terms), key, signature) == terms[side]["wallet"].rpartition(":")[2], "signatures"
+        assert signer("Terms", TERMS, onchain(terms), key, signature) == terms[side]["wallet"].rpartition(":")[2], (
+            "signatures"
+        )
     decisions = {sha(decision): decision for decision in parts["decisions"]}
     for passport in parts["passports"]:
         values = {name: passport[name] for name in PASSPORT.split()[1::2]}

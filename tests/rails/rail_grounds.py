@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 from rail_trading import AUTHORITIES, BUYER, PASSPORTS, Trade
-from rail_world import BALANCE_MINOR, World
+from rail_world import BALANCE_MINOR, World, hanging
 
 from entrepot.rails.anvil import mine
 from entrepot.rails.node import Node
@@ -131,13 +129,12 @@ class EvmGround:
     @contextmanager
     def down(self) -> Iterator[None]:
         """See Ground.down."""
-        pid, patient = self.world.anvil.process.pid, self.rail.evm.node
+        patient = self.rail.evm.node
         self.rail.evm.node = Node(patient.url, timeout_s=0.3)
-        os.kill(pid, signal.SIGSTOP)
         try:
-            yield
+            with hanging(self.world.anvil):
+                yield
         finally:
-            os.kill(pid, signal.SIGCONT)
             self.rail.evm.node = patient
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,6 +94,17 @@ class World:
         data = ERC20_TRANSFER.call("transfer", to, amount)
         self.node.call("eth_sendTransaction", {"from": by, "to": token, "data": hex0x(data)})
         self.node.call("anvil_stopImpersonatingAccount", by)
+
+
+@contextmanager
+def hanging(anvil: Anvil) -> Iterator[None]:
+    """The node takes connections and answers nothing, as a machine in trouble does."""
+    os.kill(anvil.process.pid, signal.SIGSTOP)
+    os.waitpid(anvil.process.pid, os.WUNTRACED)  # it has really stopped
+    try:
+        yield
+    finally:
+        os.kill(anvil.process.pid, signal.SIGCONT)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rail_trading import STRANGER
 
-from entrepot.core import escrow_events
+from entrepot.core import escrow
 from entrepot.core.canonical import hex0x
 from entrepot.rails.abi import Contract, Undecodable, revert_reason
 from entrepot.rails.authorization import STRUCT, Authorization, nonce_of
@@ -21,7 +21,7 @@ def test_every_event_of_the_contract_has_words() -> None:
 
 def test_the_verifiers_own_event_list_is_the_contracts() -> None:
     ours = {topic: (event.name, tuple((k, i, n) for k, n, i in event.fields)) for topic, event in ESCROW.events.items()}
-    assert all(ours[topic] == known for topic, known in escrow_events.EVENTS.items())
+    assert all(ours[topic] == known for topic, known in escrow.EVENTS.items())
 
 
 def test_a_call_is_selector_and_words() -> None:

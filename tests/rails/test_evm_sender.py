@@ -181,6 +181,24 @@ def stall(world: World, transaction: str, *, blocks: int) -> None:
     world.node.call("eth_sendRawTransaction", hex0x(raw))
 
 
+def test_a_transaction_that_the_node_does_not_take_stops_neither_the_others_nor_the_watcher(waiting: World) -> None:
+    """The first offers less than a block costs, as after a night on which fees rose."""
+    first, second = waiting.trade().open(), waiting.trade().open()
+    cheap = waiting.another_rail(sending=SendingPolicy(per_gas_wei_max=2, tip_wei_min=1))
+    with pytest.raises(Unavailable) as refused:
+        cheap.submit(first)
+    assert refused.value.code == "rail_not_taken"
+    waiting.rail.submit(second)
+    assert cheap.tend() == 2
+    rail = waiting.another_rail(sending=SendingPolicy(bump_after_blocks=1))
+    rail.tend()
+    mine(waiting.node)
+    rail.tend()
+    mine(waiting.node, 4)
+    assert {rail.state_of(operation.once).name for operation in (first, second)} == {"final"}
+    assert waiting.journal.kept[first.once].attempt == 1
+
+
 def test_what_the_node_forgot_is_sent_again(waiting: World) -> None:
     operation = waiting.trade().open()
     first = waiting.rail.submit(operation)

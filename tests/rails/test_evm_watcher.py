@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 
 import pytest
 from rail_trading import BUYER, STRANGER, Trade
-from rail_world import World, equipped, evm_world
+from rail_world import World, equipped, evm_world, hanging
 
 from entrepot.core.canonical import hex0x
 from entrepot.core.errors import Unavailable
@@ -19,7 +17,7 @@ from entrepot.rails.evm_calls import ESCROW
 from entrepot.rails.evm_chain import Finality
 from entrepot.rails.evm_events import TRANSFER
 from entrepot.rails.node import Node
-from entrepot.rails.rail import Observed, RailEvent
+from entrepot.rails.rail import Observed
 
 
 def push(word: bytes) -> bytes:
@@ -216,12 +214,8 @@ def test_a_node_that_hangs_is_unavailable_and_nothing_is_lost_when_it_is_back(wo
     world.told()
     world.do(opened.fund())
     rail = EvmRail(Node(world.anvil.url, timeout_s=0.5), world.deployment, world.rail.sender.signer, world.journal)
-    os.kill(world.anvil.process.pid, signal.SIGSTOP)
-    try:
-        with pytest.raises(Unavailable):
-            rail.observe(world.cursor)
-    finally:
-        os.kill(world.anvil.process.pid, signal.SIGCONT)
+    with hanging(world.anvil), pytest.raises(Unavailable):
+        rail.observe(world.cursor)
     assert [event.kind for event in world.told(opened)] == ["funded"]
 
 
@@ -242,6 +236,7 @@ def test_the_chain_survives_a_stop_and_a_moved_clock(tmp_path: Path) -> None:
     try:
         world.anvil, world.node = anvil, Node(anvil.url)
         world.rail = world.another_rail()
+        assert hex0x(bytes.fromhex(world.rail.escrow_state(trade.escrow).terms_hash[2:])) == trade.terms.hash()
         observed = world.rail.observe(world.cursor)
         assert (observed.alarm, observed.events) == ("", ())
         later = world.trade()
@@ -251,7 +246,3 @@ def test_the_chain_survives_a_stop_and_a_moved_clock(tmp_path: Path) -> None:
         assert hex0x(bytes.fromhex(world.rail.escrow_state(trade.escrow).terms_hash[2:])) == trade.terms.hash()
     finally:
         anvil.stop()
-
-
-def kinds(events: list[RailEvent]) -> list[str]:
-    return [event.kind for event in events]

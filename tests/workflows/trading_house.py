@@ -514,6 +514,7 @@ def open_house(town: Town, store: Store, home: Path, *companies: str) -> House:
     house.join("examiner", body["examiner"], "examiner")
     for short in companies or ("seller", "buyer"):
         house.company(short, COMPANIES[short]["party"])
+    house.settle_chain()
     return house
 
 

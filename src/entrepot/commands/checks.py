@@ -63,9 +63,11 @@ def screen(name: str, *, kind: str = "organization", country: str = "", json: bo
     from entrepot.workflows.screen import ListScreener
 
     with open_store("work") as store:
+        screener = ListScreener(store)
+        screener.warm()
         with store.work() as tx:
             lists = tx.checks.lists(with_entities=False)
-        found = ListScreener(store).screen((Subject(kind=kind, name=name, country=country, role="screened"),), lists)
+        found = screener.screen((Subject(kind=kind, name=name, country=country, role="screened"),), lists)
     rows: list[dict[str, Any]] = [
         {
             "source": hit.source,

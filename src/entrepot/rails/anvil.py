@@ -22,6 +22,7 @@ from .node import Node
 DEVELOPMENT = 31337  # the chain id of Anvil, which no public network has
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 20.0
+FINAL_BLOCKS = 2  # with --slots-in-an-epoch 1
 STATE_INTERVAL_S = 1  # what a kill -9 may lose
 POLL_S = 0.02
 PARTS = "ENTREPOT_PARTS"  # names the node_modules folder, where it is not that of the repository
@@ -87,7 +88,7 @@ def start_anvil(home: Path, *, port: int = 0, block_time_s: float | None = 0.25)
     command = [
         str(anvil_binary()), "--host", "127.0.0.1", "--port", str(port), "--chain-id", str(DEVELOPMENT),
         "--slots-in-an-epoch", "1", "--state", str(state), "--state-interval", str(STATE_INTERVAL_S),
-        "--preserve-historical-states", "--disable-console-log", "--quiet", "--no-request-size-limit",
+        "--disable-console-log", "--quiet", "--no-request-size-limit",
     ]  # fmt: skip
     if block_time_s is not None:
         command += ["--block-time", f"{block_time_s:g}"]
@@ -98,7 +99,7 @@ def start_anvil(home: Path, *, port: int = 0, block_time_s: float | None = 0.25)
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     anvil = Anvil(f"http://127.0.0.1:{port}", process)
     try:
-        _wait_until_up(anvil)
+        _wait_until_up(anvil, had_blocks=last_s > 0)
     except BaseException:
         anvil.stop()
         raise
@@ -154,7 +155,8 @@ def _last_time(state: Path) -> int:
     return int(kept, 16) if isinstance(kept, str) else int(kept)
 
 
-def _wait_until_up(anvil: Anvil) -> None:
+def _wait_until_up(anvil: Anvil, *, had_blocks: bool) -> None:
+    """Waits; a chain that was kept answers for its newest block only, so some are made until that one is final."""
     until = time.monotonic() + START_TIMEOUT_S
     node = Node(anvil.url, timeout_s=1.0)
     while True:
@@ -164,6 +166,8 @@ def _wait_until_up(anvil: Anvil) -> None:
             )
         try:
             require_development(node)
+            if had_blocks:
+                mine(node, FINAL_BLOCKS)
             return
         except Unavailable:
             if time.monotonic() > until:

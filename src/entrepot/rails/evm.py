@@ -15,11 +15,12 @@ from entrepot.core.eip712 import Domain
 from entrepot.core.errors import Invalid, Unavailable, Unknown, declare
 from entrepot.core.terms import Terms
 
+from .abi import Undecodable
 from .evm_calls import FACTORY, Contracts
 from .evm_chain import EvmChain, Finality
 from .evm_sender import EvmSender, SendingPolicy
 from .evm_watcher import BLOCKS_MAX, EvmWatcher
-from .node import Node, NodeError
+from .node import Node, answered
 from .rail import (
     Cursor,
     EscrowState,
@@ -141,7 +142,7 @@ class EvmRail:
         try:
             address = self.evm.call(factory, FACTORY.function("address_of", 1), sample)
             places = self.evm.decimals(self.deployment.token.address)
-        except (NodeError, ValueError, Unknown):
+        except (Undecodable, Unknown):
             raise Invalid("deployment_differs", "The factory or the token is not on the chain.") from None
         if address != self.contracts.escrow_of(sample):
             raise Invalid("deployment_differs", f"The factory at {factory} is another one.")
@@ -172,7 +173,7 @@ class EvmRail:
 
     def receipt(self, transaction: str) -> ProvenReceipt:
         """See Rail.receipt."""
-        found = self.evm.node.call("eth_getTransactionReceipt", transaction)
+        found = answered(self.evm.node.batch([("eth_getTransactionReceipt", [transaction])])[0])
         if found is None:
             raise Unknown("not_found", f"{transaction} is not in a block.")
         index, block_hash = int(found["transactionIndex"], 16), str(found["blockHash"])

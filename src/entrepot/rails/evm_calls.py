@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from entrepot.core.acts import AWARD, EXAMINATION, HOLD
-from entrepot.core.canonical import Json, hex0x, unhex
-from entrepot.core.crypto import keccak256, secp256k1_recover
-from entrepot.core.eip712 import Domain, Struct, address_bytes
+from entrepot.core.canonical import Json, unhex
+from entrepot.core.crypto import secp256k1_recover
+from entrepot.core.eip712 import Domain, Struct
 from entrepot.core.errors import Invalid, Refused
+from entrepot.core.escrow import escrow_address
 from entrepot.core.passport import STRUCT as PASSPORT
 from entrepot.core.passport import Passport
 from entrepot.core.terms import STRUCT as TERMS
@@ -25,10 +26,6 @@ from .rail import EscrowState, Operation
 
 FACTORY = Contract(artifact("EscrowFactory")["abi"])
 ESCROW = Contract(artifact("TradeEscrow")["abi"])
-
-# Vyper's minimal proxy: an init prefix of its own, then EIP-1167 around the implementation's address.
-_PROXY_PREFIX = bytes.fromhex("602d3d8160093d39f3363d3d373d3d3d363d73")
-_PROXY_SUFFIX = bytes.fromhex("5af43d82803e903d91602b57fd5bf3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +43,7 @@ class Contracts:
 
     def escrow_of(self, terms_hash: bytes) -> str:
         """The CREATE2 address of the escrow of a terms hash. Source: EIP-1014, EIP-1167."""
-        init_code = _PROXY_PREFIX + address_bytes(self.implementation) + _PROXY_SUFFIX
-        made = keccak256(b"\xff" + address_bytes(self.factory) + terms_hash + keccak256(init_code))
-        return hex0x(made[-20:])
+        return escrow_address(factory=self.factory, implementation=self.implementation, terms_hash=terms_hash)
 
 
 @dataclass(frozen=True, slots=True)

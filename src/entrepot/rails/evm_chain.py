@@ -12,7 +12,7 @@ from entrepot.core.errors import Unavailable, Unknown
 
 from .abi import Contract, Function, Undecodable
 from .evm_calls import ESCROW
-from .node import Call, Node, NodeError, require
+from .node import Call, Node, NodeError, answered
 from .rail import EscrowState, FinalBlock
 
 ERC20 = Contract(
@@ -54,7 +54,7 @@ class EvmChain:
 
     def chain_id(self) -> int:
         """EIP-155 chain id, as the node says."""
-        return int(self.node.call("eth_chainId"), 16)
+        return int(answered(self.node.batch([("eth_chainId", [])])[0]), 16)
 
     def final(self) -> FinalBlock:
         """The last block that counts. Raises: Unavailable."""
@@ -84,8 +84,11 @@ class EvmChain:
         return times
 
     def call(self, to: str, function: Function, *args: Any, block: str = "latest") -> Any:
-        """The answer of a view. Raises: NodeError on a revert, Undecodable, Unavailable."""
-        return function.decode(_bytes(require(self.node.batch([call_to(to, function.encode(*args), block)])[0])))
+        """The answer of a view. Raises: Undecodable if there is none, as where no contract is; Unavailable."""
+        answer = self.node.batch([call_to(to, function.encode(*args), block)])[0]
+        if isinstance(answer, NodeError) and is_revert(answer):
+            raise Undecodable(f"{function.name} reverts: {answer.message:.160}")
+        return function.decode(_bytes(answered(answer)))
 
     def balances(self, pairs: Sequence[tuple[str, str]], block: str) -> list[int]:
         """Balances of (owner, token) pairs in minor units at one block. Raises: Unavailable if a token is silent."""
@@ -96,14 +99,14 @@ class EvmChain:
         """Places of the token's minor unit. Raises: Unknown(not_found) if it does not say."""
         try:
             return int(self.call(token, DECIMALS))
-        except (NodeError, Undecodable):
+        except Undecodable:
             raise Unknown("not_found", f"{token} does not say its decimals.") from None
 
     def escrow_state(self, escrow: str, block: str) -> EscrowState:
         """What the escrow says at a block (number in hex, or tag). Raises: Unknown(not_found)."""
         try:
             values = self.call(escrow, STATE, block=block)
-        except (NodeError, Undecodable):
+        except Undecodable:
             raise Unknown("not_found", f"No escrow is open at {escrow}.") from None
         plain: dict[str, Any] = {
             name: hex0x(value) if isinstance(value, bytes) else value for name, value in values.items()
@@ -116,6 +119,11 @@ def call_to(to: str, data: bytes, block: str = "latest", *, sender: str = "") ->
     """An eth_call."""
     transaction = {"to": to, "data": hex0x(data)} | ({"from": sender} if sender else {})
     return "eth_call", [transaction, block]
+
+
+def is_revert(error: NodeError) -> bool:
+    """True if the contract said no, rather than the node. Source: code 3 of geth and anvil; -32000 in words."""
+    return error.code == 3 or "revert" in error.message.lower()
 
 
 def _block(answer: Any) -> FinalBlock:
@@ -132,8 +140,8 @@ def _present(answer: Any, what: str) -> dict[str, Any]:
 
 def _balance(answer: Any, token: str) -> int:
     try:
-        return int(BALANCE_OF.decode(_bytes(require(answer))))
-    except (NodeError, Undecodable) as error:
+        return int(BALANCE_OF.decode(_bytes(answered(answer))))
+    except Undecodable as error:
         raise Unavailable("outside_unavailable", f"{token} does not say a balance: {error!s:.120}") from None
 
 

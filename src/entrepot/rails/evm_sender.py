@@ -15,9 +15,9 @@ from entrepot.core.errors import Refused, Unavailable
 
 from .abi import revert_reason
 from .evm_calls import Contracts, call_of
-from .evm_chain import EvmChain, call_to
+from .evm_chain import EvmChain, call_to, is_revert
 from .evm_transaction import Fees, Unsigned, read, signed, transaction_hash
-from .node import Call, NodeError, require
+from .node import Call, NodeError, answered
 from .rail import Journal, Operation, OperationState, Sent, SentState, SentTransaction, Signer
 
 GAS_MARGIN_BPS = 13_000  # of the estimate: state may change before the block is made
@@ -100,7 +100,7 @@ class EvmSender:
             ("eth_getTransactionCount", [sender, "pending"]),
             *_FEE_CALLS,
         ])  # fmt: skip
-        if require(answers[2]) == "0x":
+        if answered(answers[2]) == "0x":
             raise Unavailable("rail_not_ready", f"Nothing is open at {call.to} yet.")
         for answer in answers[:2]:
             if isinstance(answer, NodeError):
@@ -109,7 +109,7 @@ class EvmSender:
         fees = self._fees(answers[4:])
         unsigned = Unsigned(self.contracts.chain_id, 0, fees, gas, call.to, call.data)
         return self.journal.prepare(
-            operation.once, chain=self.chain_name, sender=sender, nonce_min=int(require(answers[3]), 16),
+            operation.once, chain=self.chain_name, sender=sender, nonce_min=int(answered(answers[3]), 16),
             sign=lambda nonce: self._signed(operation, replace(unsigned, nonce=nonce)),
         )  # fmt: skip
 
@@ -126,7 +126,7 @@ class EvmSender:
 
     def _fees(self, answers: Sequence[Any]) -> Fees:
         """What to offer now. Source: EIP-1559."""
-        base_fee = int(require(answers[0])["baseFeePerGas"], 16)
+        base_fee = int(answered(answers[0])["baseFeePerGas"], 16)
         tip = self.policy.tip_wei_min if isinstance(answers[1], NodeError) else int(answers[1], 16)
         cap = self.policy.per_gas_wei_max
         tip = min(max(tip, self.policy.tip_wei_min), cap)
@@ -157,14 +157,14 @@ class EvmSender:
             ("eth_getTransactionCount", [self.signer.address, "latest"]),
             *[("eth_getTransactionByHash", [kept.hash]) for kept in waiting],
         ])  # fmt: skip
-        newest, next_nonce = int(require(answers[0]), 16), int(require(answers[1]), 16)
+        newest, next_nonce = int(answered(answers[0]), 16), int(answered(answers[1]), 16)
         for kept, known in zip(waiting, answers[2:], strict=True):
             since = self._waiting_since.setdefault(kept.hash, newest)
             is_late = kept.nonce == next_nonce and newest - since >= self.policy.bump_after_blocks
             try:
                 if is_late:
                     self._bump(kept)
-                elif require(known) is None or kept.state == "prepared":
+                elif answered(known) is None or kept.state == "prepared":
                     self._broadcast(kept)
             except Unavailable as error:
                 if error.code == "outside_unavailable":
@@ -196,8 +196,8 @@ class EvmSender:
             ("eth_getTransactionCount", [self.signer.address, hex(final.number)]),
             *[("eth_getTransactionReceipt", [name]) for name in flat],
         ])  # fmt: skip
-        used = int(require(answers[0]), 16)
-        receipts = {name: require(answer) for name, answer in zip(flat, answers[1:], strict=True)}
+        used = int(answered(answers[0]), 16)
+        receipts = {name: answered(answer) for name, answer in zip(flat, answers[1:], strict=True)}
         states = []
         for kept in listed:
             mined = next((receipts[name] for name in hashes[kept.once] if receipts[name]), None)
@@ -251,11 +251,6 @@ def reason_of(error: NodeError) -> str:
     """The contract's words if there are any, else the node's."""
     said = revert_reason(bytes.fromhex(error.data[2:])) if error.data.startswith("0x") else ""
     return said or error.message
-
-
-def is_revert(error: NodeError) -> bool:
-    """True if the contract said no, rather than the node. Source: code 3 of geth and anvil; -32000 in words."""
-    return error.code == 3 or "revert" in error.message.lower()
 
 
 def _refusal(error: NodeError) -> Exception:

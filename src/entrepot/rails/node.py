@@ -73,6 +73,13 @@ def require(answer: Any) -> Any:
     return answer
 
 
+def answered(answer: Any) -> Any:
+    """The answer itself. Raises: Unavailable(outside_unavailable) if the node could not give it."""
+    if isinstance(answer, NodeError):
+        raise _unavailable(answer.message[:160])
+    return answer
+
+
 def _answer(entry: dict[str, Any]) -> Any:
     error = entry.get("error")
     if error is None:

@@ -344,8 +344,8 @@ def _header_json(parent: str, root: str, number: int, time: int, *, extra: int) 
     return {
         "parentHash": parent, "sha3Uncles": word, "miner": empty, "stateRoot": word, "transactionsRoot": word,
         "receiptsRoot": root, "logsBloom": hex0x(bytes(256)), "difficulty": "0x0", "number": hex(number),
-        "gasLimit": "0x0", "gasUsed": "0x0", "timestamp": hex(time), "extraData": hex0x(extra.to_bytes(4, "big")), "mixHash": word,
-        "nonce": hex0x(bytes(8)), "baseFeePerGas": "0x1",
+        "gasLimit": "0x0", "gasUsed": "0x0", "timestamp": hex(time), "extraData": hex0x(extra.to_bytes(4, "big")),
+        "mixHash": word, "nonce": hex0x(bytes(8)), "baseFeePerGas": "0x1",
     }  # fmt: skip
 
 

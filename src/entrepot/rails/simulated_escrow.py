@@ -84,8 +84,8 @@ class EscrowBook:
         return EscrowState(
             self.terms.hash(), self.status, self.held, self.released, self.refunded, self.fee_claimable, self.fee_paid,
             self.sequence, self.round, self.documents_sha256, self.presented_at, self.accepted_round,
-            self.present_until, self.examine_until, self.disputed_until, self.awarded is not None, self.awarded or 0, self.frozen_until,
-            self.blocked_at != 0, self.hold_number,
+            self.present_until, self.examine_until, self.disputed_until, self.awarded is not None,
+            self.awarded or 0, self.frozen_until, self.blocked_at != 0, self.hold_number,
         )  # fmt: skip
 
     def fee_of(self, released: int) -> int:

@@ -19,6 +19,8 @@ INITIAL = 0.62
 RATIO_MIN = 0.55
 CONSONANTS_MIN, CONSONANTS_MIN_UNSURE = 3, 2
 WHOLE_SHARE = 0.04  # of the figure, for the whole name letter by letter: it orders what is otherwise equal
+CONTAINED, CONTAINED_SHARE = 0.76, 0.1  # a whole listed name with words added to it counts at least this
+CONTAINED_COVER, CONTAINED_WEIGHT_MIN = 0.9, 1.7
 THIN_MIN, THIN_WORDS_MIN = 0.88, 2  # names of general words alone: nearly all of two words or more
 
 
@@ -49,7 +51,7 @@ NONE = Likeness(0.0)
 def likeness(mine: Reading, listed: Reading) -> Likeness:
     """Shared weight over all weight of both names, order free; names of general words alone must be nearly the same.
 
-    Never more than `bound` says.
+    Never more than `bound` says, but for a name that `may_be_contained`.
     """
     is_thin = mine.is_thin or listed.is_thin
     if is_thin and min(len(mine.tokens), len(listed.tokens)) < THIN_WORDS_MIN and mine.words != listed.words:
@@ -60,14 +62,22 @@ def likeness(mine: Reading, listed: Reading) -> Likeness:
         return NONE
     whole = fuzz.ratio(mine.plain, listed.plain) / 100
     score = (1 - WHOLE_SHARE) * min(1.0, 2 * shared / total) + WHOLE_SHARE * whole
-    if is_thin and score < THIN_MIN:
-        return NONE
+    if is_thin:
+        return Likeness(score, pairs) if score >= THIN_MIN else NONE
+    if may_be_contained(shared, listed):
+        score = max(score, CONTAINED + CONTAINED_SHARE * score)
     return Likeness(score, pairs)
 
 
 def bound(shared_max: float, total: float) -> float:
     """The most that `likeness` can be if at most `shared_max` is shared and both names weigh `total` together."""
     return (1 - WHOLE_SHARE) * min(1.0, 2 * shared_max / total) + WHOLE_SHARE
+
+
+def may_be_contained(shared_max: float, listed: Reading) -> bool:
+    """True if a company or ship may bear the whole listed name and other words beside it."""
+    is_long_enough = listed.weight >= CONTAINED_WEIGHT_MIN and listed.kind != "person"
+    return is_long_enough and shared_max >= CONTAINED_COVER * listed.weight
 
 
 def token_likeness(mine: Token, listed: Token) -> float:

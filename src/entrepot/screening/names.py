@@ -14,8 +14,6 @@ from functools import lru_cache
 import icu  # type: ignore[import-untyped]
 from rigour.names import Name, NamePart, NamePartTag, NameTypeTag, SymbolCategory, analyze_names
 
-NAME_CHARS_MAX = 300
-TOKENS_MAX = 24
 JOINED = (2, 3)
 
 FULL, SHORT, GENERIC, PLACE, PARTICLE, NOTHING = 1.0, 0.7, 0.35, 0.5, 0.2, 0.0
@@ -38,8 +36,8 @@ _SOFT = re.compile(r"[aeiouwyv]")
 _DOUBLED = re.compile(r"(.)\1+")
 
 # How Koreans write their family names in Latin script, where it is not the official romanisation (2000).
-_KOREAN_FAMILY = {"gim": "kim", "i": "lee", "bak": "park", "bag": "park", "choe": "choi", "no": "roh", "im": "lim", "yu": "yoo",
-                  "u": "woo", "gwon": "kwon", "gang": "kang", "go": "ko", "gu": "koo", "jo": "cho"}  # fmt: skip
+_KOREAN_FAMILY = {"gim": "kim", "i": "lee", "bak": "park", "bag": "park", "choe": "choi", "no": "roh", "im": "lim",
+                  "yu": "yoo", "u": "woo", "gwon": "kwon", "gang": "kang", "go": "ko", "gu": "koo", "jo": "cho"}  # fmt: skip
 _KOREAN_GIVEN = (("eo", "o"), ("eu", "u"))
 
 
@@ -73,6 +71,7 @@ class Reading:
     `words` are all its words but the legal form, in one order; `plain` are its weighed words as they stood.
     """
 
+    kind: str
     tokens: tuple[Token, ...]
     joins: tuple[Join, ...]
     words: tuple[str, ...]
@@ -84,7 +83,7 @@ class Reading:
 @lru_cache(maxsize=8192)
 def readings(kind: str, text: str) -> tuple[Reading, ...]:
     """The readings of a name, none if no word is in it. `kind` is person, organization or vessel."""
-    text = text[:NAME_CHARS_MAX].strip()
+    text = text.strip()
     if not text:
         return ()
     tag = TAGS.get(kind, NameTypeTag.ENT)
@@ -120,8 +119,8 @@ def _reading(name: Name, kind: str, *, is_split: bool = False) -> Reading:
         read = _tokens(part, forms, meanings, kind)
         tokens += (token for token in read if token.weight > NOTHING)
         words += (token.form for token in read if part.tag != NamePartTag.LEGAL)
-    tokens = tokens[:TOKENS_MAX]
     return Reading(
+        kind=kind,
         tokens=tuple(tokens),
         joins=tuple(_joins(tokens)),
         words=tuple(sorted(words)),

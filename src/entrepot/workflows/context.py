@@ -27,11 +27,15 @@ class Rates(Protocol):
         """The firm rate of a pair, or None: a pair without a rate refuses."""
 
 
+class ListsChanged(Exception):
+    """A list changed since the screener was warmed: the batch is undone and taken again."""
+
+
 class Screener(Protocol):
     """Screens subjects against pinned list versions."""
 
     def screen(self, subjects: Sequence[Subject], lists: Sequence[ListRow]) -> tuple[HitFacts, ...]:
-        """All hits; `lists` name the versions that must be used (entities are loaded when the versions are new)."""
+        """All hits; `lists` name the versions that must be used (those it was warmed for). Raises: ListsChanged."""
 
     def warm(self) -> None:
         """Gets ready for the current versions ahead of the first decision."""

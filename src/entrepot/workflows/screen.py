@@ -16,6 +16,8 @@ from entrepot.screening.matching import Hit, Index, screen
 from entrepot.store.records import ListRow
 from entrepot.store.store import Store
 
+from .context import ListsChanged
+
 SHRINK_SHARE_MAX = 0.10
 
 declare(
@@ -28,32 +30,34 @@ class ListScreener:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._lock = threading.Lock()
+        self._lock, self._warming = threading.Lock(), threading.Lock()  # a decision never waits for a transaction
         self._versions: tuple[tuple[str, str], ...] = ()
         self._index = Index(())
 
     def warm(self) -> None:
-        """Builds the index of the current versions ahead of the first decision; it takes seconds."""
-        with self._store.work() as tx:
-            lists = tx.checks.lists(with_entities=False)
-        self._index_of(lists)
+        """Builds the index of the current versions, outside of any other transaction: for real lists it takes seconds."""
+        with self._warming:
+            with self._store.work() as tx:
+                current = _versions(tx.checks.lists(with_entities=False))
+            if current == self._versions:
+                return
+            with self._store.work() as tx:
+                rows = tx.checks.lists(with_entities=True)
+            index = Index(_loaded(row) for row in rows)
+            with self._lock:
+                self._index, self._versions = index, _versions(rows)
 
     def screen(self, subjects: Sequence[Subject], lists: Sequence[ListRow]) -> tuple[HitFacts, ...]:
-        """All hits of all subjects; `lists` are the versions that must be used."""
-        index = self._index_of(lists)
+        """All hits of all subjects; `lists` are the versions that must be used. Raises: ListsChanged."""
+        with self._lock:
+            if _versions(lists) != self._versions:
+                raise ListsChanged
+            index = self._index
         return tuple(_facts(subject, hit) for subject in subjects for hit in screen(subject, index))
 
-    def _index_of(self, lists: Sequence[ListRow]) -> Index:
-        wanted = tuple((row.source, row.sha256) for row in lists)
-        with self._lock:
-            if wanted != self._versions:
-                with self._store.work() as tx:
-                    rows = tx.checks.lists(with_entities=True)
-                loaded = tuple((row.source, row.sha256) for row in rows)
-                assert loaded == wanted, "a list changed while a decision was made: the step is done again"
-                self._index = Index(_loaded(row) for row in rows)
-                self._versions = wanted
-            return self._index
+
+def _versions(rows: Sequence[ListRow]) -> tuple[tuple[str, str], ...]:
+    return tuple((row.source, row.sha256) for row in rows)
 
 
 def load_lists(store: Store, folder: Path, *, now: int) -> list[dict[str, Any]]:

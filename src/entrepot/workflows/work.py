@@ -22,7 +22,7 @@ from . import observe, preview, propose, review, settle, supervise, tell, unwind
 from .answers import problem
 from .batch import Batch
 from .check import check_funding, read_terms
-from .context import Context
+from .context import Context, ListsChanged
 
 BATCH_MAX = 100
 LEASE_S = 30
@@ -118,6 +118,14 @@ DUE: dict[str, Callable[[Batch, Settlement], Settlement]] = {
 
 def step(ctx: Context) -> int:
     """One batch of arrivals and due acts in one transaction; returns how many it took."""
+    try:
+        return _take_batch(ctx)
+    except ListsChanged:  # nothing of the batch was kept; it is taken again with the new versions
+        ctx.screener.warm()
+        return 1
+
+
+def _take_batch(ctx: Context) -> int:
     with ctx.store.work() as tx:
         ctx.offset_s = tx.checks.clock_offset_s()
         batch = Batch(ctx, tx, ctx.now())
@@ -150,6 +158,8 @@ def _take(batch: Batch, item: InboxItem) -> None:
             batch.tx.inbox.set_aside(item.id, f"{error.code}: {error.message}"[:POISON_LOG_CHARS], at=batch.now)
             return
         answer = problem(error)
+    except ListsChanged:
+        raise
     except Exception as error:
         log.exception("defect", item=item.id, kind=item.kind, settlement=item.settlement)
         batch.tx.inbox.set_aside(item.id, repr(error)[:POISON_LOG_CHARS], at=batch.now)
@@ -164,6 +174,8 @@ def _act(batch: Batch, settlement: Settlement) -> None:
     try:
         with batch.attempt():
             DUE[act[0]](batch, settlement)
+    except ListsChanged:
+        raise
     except Exception as error:
         log.exception("due act failed", act=act[0], settlement=settlement.id, error=repr(error)[:POISON_LOG_CHARS])
         batch.tx.settlements.postpone(settlement.id, until=batch.now + batch.ctx.policy.pause_s)

@@ -1,4 +1,4 @@
-"""What an escrow contract announces in a receipt, decoded from its log without any library of contracts.
+"""What core knows of the escrow contract: the address that follows from its terms, and what it announces in a receipt.
 
 The signatures are those of our own contracts (rails/contracts/events.vy); a test compares them with the artifact.
 """
@@ -9,6 +9,11 @@ from typing import Any
 
 from .canonical import hex0x
 from .crypto import keccak256
+from .eip712 import address_bytes
+
+# Vyper's create_minimal_proxy_to: an init prefix of its own around EIP-1167.
+_PROXY_PREFIX = bytes.fromhex("602d3d8160093d39f3363d3d373d3d3d363d73")
+_PROXY_SUFFIX = bytes.fromhex("5af43d82803e903d91602b57fd5bf3")
 
 _SIGNATURES = (
     "Funded(bytes32 indexed terms_hash,address indexed payer,address indexed token,uint256 price,uint256 fee,"
@@ -39,6 +44,12 @@ EVENTS = {
     keccak256(f"{name}({','.join(kind for kind, _, _ in fields)})".encode()): (name, fields)
     for name, fields in map(_parse, _SIGNATURES)
 }
+
+
+def escrow_address(*, factory: str, implementation: str, terms_hash: bytes) -> str:
+    """CREATE2 address (0x, lower case) of the factory's minimal proxy, salted with the terms hash. Source: EIP-1014."""
+    init_code = _PROXY_PREFIX + address_bytes(implementation) + _PROXY_SUFFIX
+    return hex0x(keccak256(b"\xff" + address_bytes(factory) + terms_hash + keccak256(init_code))[-20:])
 
 
 def decode(topics: list[bytes], data: bytes) -> tuple[str, dict[str, Any]] | None:

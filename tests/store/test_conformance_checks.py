@@ -1,0 +1,305 @@
+"""Lists, four eyes, reservations, the duplicate registry, the clock, rails and wake-ups on every store."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+from made_up import NOW, new_id, sent, settlement
+
+from entrepot.core.errors import Refused, Unknown
+from entrepot.store.records import Change, Cursor, Disposition, KeptReceipt, ListRow, Reader
+from entrepot.store.store import Store
+
+CHAIN = "eip155:31337"
+
+
+def a_list(**fields: object) -> ListRow:
+    """A list of one invented entry."""
+    made = ListRow("demo", "1", "ab" * 32, None, NOW, NOW, 1, 0, ({"name": "Ivan Nobody", "aliases": ["I. N."]},))
+    return replace(made, **fields)  # type: ignore[arg-type]
+
+
+def test_a_new_list_version_becomes_current(store: Store) -> None:
+    first, other = a_list(), a_list(source="another", published_at=NOW - 9)
+    second = a_list(version="2", sha256="cd" * 32, loaded_at=NOW + 5, verified_at=NOW + 5, entities=(), entity_count=0)
+    with store.work() as tx:
+        assert tx.checks.lists(with_entities=True) == []
+        tx.checks.put_list(first)
+        tx.checks.put_list(other)
+        assert tx.checks.lists(with_entities=True) == [other, first]
+        assert tx.checks.lists(with_entities=False) == [replace(other, entities=()), replace(first, entities=())]
+        tx.checks.put_list(second)
+        assert tx.checks.lists(with_entities=True) == [other, second]
+
+
+def test_the_same_version_again_only_moves_verified_at(store: Store) -> None:
+    first = a_list()
+    with store.work() as tx:
+        tx.checks.put_list(first)
+        tx.checks.put_list(replace(first, loaded_at=NOW + 7, verified_at=NOW + 7))
+        assert tx.checks.lists(with_entities=True) == [replace(first, verified_at=NOW + 7)]
+    with pytest.raises(AssertionError), store.work() as tx:
+        tx.checks.put_list(replace(first, sha256="ee" * 32))
+
+
+def test_an_earlier_version_that_is_put_again_is_current_again(store: Store) -> None:
+    first, second = a_list(), a_list(version="2", sha256="cd" * 32)
+    with store.work() as tx:
+        for row in (first, second, first):
+            tx.checks.put_list(row)
+        assert [row.version for row in tx.checks.lists(with_entities=False)] == ["1"]
+
+
+def disposition(of: str, person: str, *hits: str) -> Disposition:
+    """A clearance."""
+    return Disposition(of, hits, person, "clear", "another date of birth", NOW)
+
+
+def test_a_person_disposes_of_a_hit_once(store: Store) -> None:
+    one, first, second = new_id(), new_id(), new_id()
+    said = [disposition(one, first, "h1", "h2"), disposition(one, second, "h1", "h2"), disposition(one, first, "h3")]
+    with store.work() as tx:
+        for entry in said:
+            tx.checks.put_disposition(entry)
+        tx.checks.put_disposition(disposition(new_id(), first, "h1"))
+        with pytest.raises(Refused) as refused, tx.savepoint():
+            tx.checks.put_disposition(disposition(one, first, "h2", "h9"))
+        assert refused.value.code == "same_person"
+        assert (tx.checks.dispositions(one), tx.checks.dispositions(new_id())) == (said, [])
+    with store.read(Reader(new_id(), "treasurer")) as tx:
+        assert tx.checks.dispositions(one) == []
+    with store.read(Reader("", "officer")) as tx:
+        assert tx.checks.dispositions(one) == said
+
+
+def reserve(store: Store, of: str, who: str, amount: int, *, cap: int = 100, since: int = NOW, at: int = NOW) -> bool:
+    """Reserves in a transaction of its own."""
+    with store.work() as tx:
+        return tx.checks.reserve(
+            settlement=of, participant=who, amount_minor=amount, cap_minor=cap, since=since, at=at
+        )  # fmt: skip
+
+
+def test_headroom_is_taken_up_to_the_cap_and_not_beyond(store: Store) -> None:
+    who, one = new_id(), new_id()
+    assert reserve(store, one, who, 60)
+    assert not reserve(store, new_id(), who, 41)
+    assert reserve(store, new_id(), who, 40)
+    assert not reserve(store, new_id(), who, 1)
+    assert reserve(store, new_id(), new_id(), 100)
+    with store.work() as tx:
+        assert (tx.checks.reserved(who, since=NOW), tx.checks.reserved(who, since=NOW, but_not=one)) == (100, 40)
+
+
+def test_a_settlement_reserves_once(store: Store) -> None:
+    who, one = new_id(), new_id()
+    assert reserve(store, one, who, 60)
+    assert reserve(store, one, who, 60)
+    with store.work() as tx:
+        assert tx.checks.reserved(who, since=NOW) == 60
+
+
+def test_only_reservations_of_the_window_count(store: Store) -> None:
+    who = new_id()
+    assert reserve(store, new_id(), who, 100, at=NOW - 1, since=NOW - 1)
+    assert not reserve(store, new_id(), who, 1, since=NOW - 1)
+    assert reserve(store, new_id(), who, 100)
+
+
+def test_room_that_is_given_back_is_there_again(store: Store) -> None:  # mojaloop issue 868
+    who, one = new_id(), new_id()
+    assert reserve(store, one, who, 100)
+    assert not reserve(store, new_id(), who, 1)
+    with store.work() as tx:
+        tx.checks.free(one, at=NOW)
+        tx.checks.free(one, at=NOW)
+        assert tx.checks.reserved(who, since=NOW) == 0
+    assert reserve(store, new_id(), who, 60)
+    assert not reserve(store, one, who, 41)
+    assert reserve(store, one, who, 40)
+
+
+def test_a_reservation_that_rolls_back_takes_nothing(store: Store) -> None:
+    who = new_id()
+    with pytest.raises(ZeroDivisionError), store.work() as tx:
+        assert tx.checks.reserve(
+            settlement=new_id(), participant=who, amount_minor=100, cap_minor=100, since=NOW, at=NOW
+        )  # fmt: skip
+        raise ZeroDivisionError
+    assert reserve(store, new_id(), who, 100)
+
+
+def test_an_invoice_is_one_live_settlements(store: Store) -> None:
+    one, other = new_id(), new_id()
+    with store.work() as tx:
+        assert tx.checks.register_invoice(key="k", fingerprint="f", settlement=one) is None
+        assert tx.checks.register_invoice(key="k", fingerprint="g", settlement=other) == (one, "f")
+        assert tx.checks.register_invoice(key="k", fingerprint="f", settlement=one) == (one, "f")
+        assert tx.checks.register_invoice(key="k2", fingerprint="f", settlement=other) is None
+        tx.checks.free_invoice(one)
+        assert tx.checks.register_invoice(key="k2", fingerprint="f", settlement=one) == (other, "f")
+        assert tx.checks.register_invoice(key="k", fingerprint="g", settlement=other) is None
+
+
+def change(**fields: object) -> Change:
+    """A proposal."""
+    made = Change(new_id(), "stop", {"grade": 1}, "drill", new_id(), NOW)
+    return replace(made, **fields)  # type: ignore[arg-type]
+
+
+def test_a_change_takes_a_second_person_once(store: Store) -> None:
+    one, other, second = change(), change(subject="freeze"), new_id()
+    with store.work() as tx:
+        tx.checks.put_change(one)
+        tx.checks.put_change(other)
+        with pytest.raises(Refused) as refused, tx.savepoint():
+            tx.checks.confirm_change(one.id, person=one.proposed_by, at=NOW + 1)
+        assert refused.value.code == "same_person"
+        done = tx.checks.confirm_change(one.id, person=second, at=NOW + 1)
+        assert done == replace(one, confirmed_by=second, confirmed_at=NOW + 1)
+        for name in (one.id, new_id()):
+            with pytest.raises(Unknown), tx.savepoint():
+                tx.checks.confirm_change(name, person=new_id(), at=NOW + 2)
+    with store.work() as tx:
+        assert tx.checks.changes() == [done, other]
+        assert tx.checks.changes(subject="stop") == [done]
+        assert (tx.checks.changes(confirmed=True), tx.checks.changes(confirmed=False)) == ([done], [other])
+        assert tx.checks.changes(subject="freeze", confirmed=True) == []
+    with store.read(Reader(new_id(), "treasurer")) as tx:
+        assert tx.checks.changes() == []
+
+
+def test_a_change_that_one_person_confirmed_alone_is_not_written(store: Store) -> None:
+    person = new_id()
+    for broken in ({"proposed_by": person, "confirmed_by": person, "confirmed_at": NOW}, {"confirmed_by": person}):
+        with pytest.raises(AssertionError), store.work() as tx:
+            tx.checks.put_change(change(**broken))
+
+
+def test_the_sandbox_clock_is_kept(store: Store) -> None:
+    with store.work() as tx:
+        assert tx.checks.clock_offset_s() == 0
+        tx.checks.set_clock_offset_s(3600)
+    with store.read(Reader(new_id(), "treasurer")) as tx:
+        assert tx.checks.clock_offset_s() == 3600
+
+
+def test_a_transaction_is_kept_before_it_is_sent_and_then_followed(store: Store) -> None:
+    first, second = sent("a", 1, settlement=new_id(), kind="fund"), sent("b", 0)
+    mined = replace(first, state="mined", hash="0x" + "cd" * 32, raw=b"\x03", attempt=2, at=NOW + 1)
+    with store.work() as tx:
+        tx.rails.put_sent(first)
+        tx.rails.put_sent(second)
+        assert (tx.rails.sent("a"), tx.rails.sent("c")) == (first, None)
+        assert tx.rails.unfinished(CHAIN, limit=9) == [second, first]
+        assert tx.rails.unfinished(CHAIN, limit=1) == [second]
+        assert tx.rails.unfinished("eip155:1", limit=9) == []
+        tx.rails.put_sent(replace(mined, nonce=7, kind="other"))  # only hash, raw, state, attempt and time move
+        assert tx.rails.sent("a") == mined
+        for state in ("final", "failed", "dropped"):
+            tx.rails.put_sent(replace(second, state=state))
+            assert tx.rails.unfinished(CHAIN, limit=9) == [mined]
+    with pytest.raises(AssertionError), store.work() as tx:
+        tx.rails.put_sent(sent("d", 5, state="lost"))
+
+
+def test_a_nonce_is_used_once_among_those_not_replaced(store: Store) -> None:
+    with store.work() as tx:
+        assert tx.rails.next_nonce(CHAIN, "0xaa", at_least=0) == 0
+        assert tx.rails.next_nonce(CHAIN, "0xaa", at_least=4) == 4
+        tx.rails.put_sent(sent("a", 4))
+        assert tx.rails.next_nonce(CHAIN, "0xaa", at_least=0) == 5
+        assert tx.rails.next_nonce(CHAIN, "0xbb", at_least=0) == 0
+        tx.rails.put_sent(sent("b", 4, sender="0xbb"))
+    with pytest.raises(AssertionError), store.work() as tx:
+        tx.rails.put_sent(sent("c", 4))
+    with store.work() as tx:
+        tx.rails.put_sent(sent("a", 4, state="replaced"))
+        tx.rails.put_sent(sent("c", 4))
+
+
+def receipt(of: str, **fields: object) -> KeptReceipt:
+    """A receipt."""
+    made = KeptReceipt(of, CHAIN, "0x01", 7, "0x02", b"\xf9", 0, (b"\x01", b"\x00"), "funded", NOW)
+    return replace(made, **fields)  # type: ignore[arg-type]
+
+
+def test_a_receipt_is_kept_once_for_each_thing_it_says(store: Store) -> None:
+    one = settlement()
+    first, second = receipt(one.id), receipt(one.id, kind="presented", proof=())
+    with store.work() as tx:
+        tx.settlements.insert(one)
+        for entry in (first, second, replace(first, at=NOW + 1)):
+            tx.rails.put_receipt(entry)
+        assert (tx.rails.receipts(one.id), tx.rails.receipts(new_id())) == ([first, second], [])
+    with store.read(Reader(one.buyer, "treasurer")) as tx:
+        assert tx.rails.receipts(one.id) == [first, second]
+    with store.read(Reader(new_id(), "treasurer")) as tx:
+        assert tx.rails.receipts(one.id) == []
+
+
+def test_a_cursor_moves_and_everybody_sees_it(store: Store) -> None:
+    one = Cursor("evm", 9, "0x09", 7, "0x07", NOW, NOW)
+    with store.work() as tx:
+        assert tx.rails.cursor("evm") is None
+        tx.rails.put_cursor(one)
+        tx.rails.put_cursor(replace(one, name="btc"))
+        tx.rails.put_cursor(replace(one, block=10, alarm="behind"))
+    with store.read(Reader(new_id(), "treasurer")) as tx:
+        assert tx.rails.cursor("evm") == replace(one, block=10, alarm="behind")
+        assert [cursor.name for cursor in tx.rails.cursors()] == ["btc", "evm"]
+
+
+def test_readers_and_doors_change_no_check_and_no_rail(store: Store) -> None:
+    for opened in (lambda: store.read(Reader("", "officer")), store.door):
+        with pytest.raises(AssertionError), opened() as tx:
+            tx.checks.put_list(a_list())
+        with pytest.raises(AssertionError), opened() as tx:
+            tx.checks.put_disposition(disposition(new_id(), new_id(), "h"))
+        with pytest.raises(AssertionError), opened() as tx:
+            tx.checks.put_change(change())
+        with pytest.raises(AssertionError), opened() as tx:
+            tx.checks.set_clock_offset_s(5)
+        with pytest.raises(AssertionError), opened() as tx:
+            tx.checks.free(new_id(), at=NOW)
+        with pytest.raises(AssertionError), opened() as tx:
+            tx.checks.register_invoice(key="k", fingerprint="f", settlement=new_id())
+        with pytest.raises(AssertionError), opened() as tx:
+            tx.rails.put_sent(sent("a", 0))
+        with pytest.raises(AssertionError), opened() as tx:
+            tx.rails.next_nonce(CHAIN, "0xaa", at_least=0)
+        with pytest.raises(AssertionError), opened() as tx:
+            tx.rails.put_cursor(Cursor("evm", 9, "0x09", 7, "0x07", NOW, NOW))
+    with store.work() as tx:
+        assert (tx.checks.lists(with_entities=False), tx.checks.clock_offset_s(), tx.rails.cursors()) == ([], 0, [])
+
+
+def test_a_wake_up_is_heard_and_silence_is_not(store: Store) -> None:
+    store.wait(timeout_s=0.2)  # listens from here on
+    assert not store.wait(timeout_s=0.05)
+    waker = threading.Timer(0.1, store.wake)
+    waker.start()
+    assert store.wait(timeout_s=10)
+    waker.join()
+    store.wake()
+    assert store.wait(timeout_s=10)  # one that came before we waited
+
+
+def test_a_wait_with_a_condition_ends_when_it_holds(store: Store) -> None:
+    store.wait(timeout_s=0.2)
+    answers: list[int] = []
+
+    def answer() -> None:
+        for number in range(2):
+            time.sleep(0.05)
+            answers.append(number)
+            store.wake()
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    assert store.wait(timeout_s=10, until=lambda: len(answers) == 2)
+    thread.join()
+    assert not store.wait(timeout_s=0.05, until=lambda: False)
