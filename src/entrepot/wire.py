@@ -73,7 +73,7 @@ class House:
     def venue(self) -> Venue:
         """Where trades settle, and whose signatures count: a demo examiner 1 of 1, arbiters 2 of 3."""
         examiner = self.keys.account(Purpose.EXAMINER)
-        arbiters = tuple(self.keys.account(Purpose.TRUSTEE, number).address for number in (1, 2, 3))
+        arbiters = tuple(key.address for key in self.keys.accounts(Purpose.ARBITER, 3))
         return Venue(
             rail="evm",
             chain_id=self.deployment.chain_id,

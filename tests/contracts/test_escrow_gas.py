@@ -21,4 +21,6 @@ def test_gas_of_an_ordinary_trade(world: World) -> None:
     trade.claim_fee()
     spent["claim_fee"] = trade.escrow.gas
     print("\n" + "\n".join(f"{act:>10} {gas:>8,} gas" for act, gas in spent.items()))
-    assert all(gas < limit for gas, limit in zip(spent.values(), (190_000, 260_000, 200_000, 240_000, 150_000)))
+    assert all(
+        gas < limit for gas, limit in zip(spent.values(), (190_000, 260_000, 200_000, 240_000, 150_000), strict=True)
+    )

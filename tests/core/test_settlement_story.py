@@ -25,7 +25,13 @@ def opened() -> Settlement:
     )  # fmt: skip
 
 
-TERMS = {"asset": "eip155:31337/erc20:0x" + "11" * 20, "price_minor": "1000", "fee_minor": "10", "terms_hash": "0xaa", "escrow": "0xee"}
+TERMS = {
+    "asset": "eip155:31337/erc20:0x" + "11" * 20,
+    "price_minor": "1000",
+    "fee_minor": "10",
+    "terms_hash": "0xaa",
+    "escrow": "0xee",
+}
 DOCS = {"documents_sha256": "0xdd", "round": 1}
 
 STORIES = {

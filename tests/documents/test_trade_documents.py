@@ -1,4 +1,4 @@
-"""Packing list and transport document: they come back as written, hash canonically, and refuse what they do not know."""
+"""Packing list and transport document: they come back as written, hash canonically, refuse what they do not know."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from entrepot.core.canonical import hex0x, unhex
@@ -17,7 +18,7 @@ from entrepot.demo.client import Client, Problem
 from entrepot.demo.house import House
 from entrepot.documents import samples
 from entrepot.documents.samples import TradeFacts
-from entrepot.documents.stated import StatedParty
+from entrepot.documents.stated import InvoiceLine, StatedParty
 from entrepot.rails import development
 from entrepot.rails.evm import read_deployment
 from entrepot.rails.node import Node
@@ -28,6 +29,7 @@ LATE_LIST = "LATECOMERS"
 PRESENT_S = 3600
 POLICY = {"pause_s": 1, "examination_s": 3600, "dispute_s": 3600}
 
+QUINOA = (InvoiceLine("1", "White quinoa, washed", "100850", Decimal(21000), "KGM", Decimal("50321.00")),)
 COMPANIES = {
     "late": StatedParty(name="Wijaya Rempah Abadi PT", country="ID", registration="ID-990001"),
     "carol": StatedParty(name="Quinoa del Altiplano SA", country="PE", registration="PE-990002"),
@@ -72,6 +74,7 @@ class Ground:
         self.keys = Keystore(settings.keys_dir)
         self.facts: dict[str, TradeFacts] = {}
         self.sides: dict[str, tuple[str, str]] = {}
+        self.new_keys: dict[str, bytes] = {}  # of wallets that were admitted later
 
     # ---- a trade, step by step
 
@@ -84,16 +87,21 @@ class Ground:
             seller=self.stated[seller],
             buyer=self.stated[buyer],
             on_board_date=today - timedelta(days=5),
+            **({"lines": QUINOA} if seller == "carol" else {}),
         )
         made = self.parties[seller].propose(samples.ubl_invoice(facts), self.parties[buyer].participant, **options)
         self.facts[made], self.sides[made] = facts, (seller, buyer)
         return made
 
-    def agree(self, number: str, seller: str, buyer: str, **options: Any) -> str:
-        """Both sign."""
+    def agree(
+        self, number: str, seller: str, buyer: str, *, keys: dict[str, bytes] | None = None, **options: Any
+    ) -> str:
+        """Both sign; `keys` are those of newer wallets."""
         made = self.propose(number, seller, buyer, **options)
         for side in (seller, buyer):
-            self.parties[side].sign_terms(made)
+            client = self.parties[side]
+            key = (keys or {}).get(side, client.wallet_key)
+            Client(client.base_url, client.secret, key, client.name, client.participant).sign_terms(made)
         return made
 
     def fund(self, settlement: str) -> None:

@@ -35,6 +35,9 @@ def servers() -> Iterator[Callable[[int], Embedded]]:
         if version not in running:
             running[version] = start(home / f"pg{version}", version=version)
             migrate(running[version].owner_dsn)
+            for setting in ("fsync", "full_page_writes"):  # hundreds of databases come and go, none outlives a crash
+                _execute(running[version].owner_dsn, sql.SQL("ALTER SYSTEM SET {} = off").format(sql.SQL(setting)))
+            _execute(running[version].owner_dsn, sql.SQL("SELECT pg_reload_conf()"))
         return running[version]
 
     yield server
@@ -63,7 +66,7 @@ def new_database(servers: Callable[[int], Embedded]) -> Iterator[Callable[[int],
         _execute(admin, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def _execute(dsn: str, statement: sql.Composed) -> None:
+def _execute(dsn: str, statement: sql.Composable) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(statement)
 

@@ -26,7 +26,9 @@ def claim(store: Store, *, now: int = NOW, limit: int = 10) -> list[InboxItem]:
 
 
 def test_what_arrived_is_found_under_its_source_and_key(store: Store) -> None:
-    item = inbox_item(participant=new_id(), person=new_id(), role="treasurer", settlement=new_id(), body={"a": [1, None]})
+    item = inbox_item(
+        participant=new_id(), person=new_id(), role="treasurer", settlement=new_id(), body={"a": [1, None]}
+    )
     put(store, item)
     with store.door() as tx:
         assert tx.inbox.get(item.source, item.key) == item

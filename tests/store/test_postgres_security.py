@@ -193,10 +193,8 @@ def test_append_only_tables_refuse_change(database: Database, table: str, role: 
         trade_in(database)
     dsn = {"serve": database.serve_dsn, "work": database.work_dsn, "owner": database.owner_dsn}[role]
     with psycopg.connect(database.owner_dsn) as connection:
-        query = (
-            "SELECT column_name FROM information_schema.columns WHERE table_name = %s ORDER BY ordinal_position DESC"
-        )
-        row = connection.execute(query, (table,)).fetchone()
+        columns = "SELECT column_name FROM information_schema.columns WHERE table_name = %s"
+        row = connection.execute(columns + " ORDER BY ordinal_position DESC", (table,)).fetchone()
     assert row is not None
     update = "UPDATE {table} SET {column} = {column}"
     for statement in (update, "DELETE FROM {table}", "TRUNCATE {table} CASCADE"):
@@ -261,6 +259,19 @@ def test_a_door_writes_the_inbox_only(postgres_store: PostgresStore, act: Callab
 def test_a_reader_may_not_write_even_the_inbox(postgres_store: PostgresStore) -> None:
     with pytest.raises(AssertionError), postgres_store.read(Reader("", "operator")) as tx:
         tx.inbox.put(inbox_item())
+
+
+@pytest.mark.parametrize(("role", "may"), [("door", True), ("operator", False), ("treasurer", False), ("", False)])
+def test_row_security_lets_only_the_door_write_the_inbox(database: Database, role: str, may: bool) -> None:
+    insert = """INSERT INTO inbox (id, source, key, kind, body, body_sha256, received_at, role)
+                VALUES (gen_random_uuid(), 's', 'k', 'sign', '', '', 1, '')"""
+    with psycopg.connect(database.serve_dsn) as connection:
+        connection.execute("SELECT set_config('entrepot.role', %s, true)", (role,))
+        if may:
+            connection.execute(insert)
+        else:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
+                connection.execute(insert)
 
 
 def test_a_superuser_and_an_owner_are_refused(database: Database) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,14 @@ from entrepot.wire import open_rail, open_store
 from entrepot.workflows.reconcile import Difference, reconcile
 
 PAGE = 500
+
+
+@contextmanager
+def fresh_home() -> Iterator[Path]:
+    """An empty home that the database's OS user may enter, gone afterwards; pytest's own folders keep others out."""
+    with tempfile.TemporaryDirectory(prefix="entrepot-stories-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 @contextmanager
@@ -76,7 +85,7 @@ def all_checkpoints(settings: Settings, owner_dsn: str) -> list[tuple[int, bytes
 
 
 def require_consistent_log(found: Standing) -> None:
-    """Leaves and sequence numbers without a gap, roots recomputed from the leaves alone, and proofs between them all."""
+    """Leaves and sequence numbers without a gap, roots recomputed from the leaves, proofs between all."""
     assert [index for index, _ in found.leaves] == list(range(len(found.leaves)))
     assert all(seqs == list(range(1, len(seqs) + 1)) for seqs in found.seqs.values()), found.seqs
     hashes = [merkle.leaf_hash(leaf) for _, leaf in found.leaves]

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from house_run import Standing, environment, require_books_agree, require_consistent_log, second_verifier, standing
+from house_run import (
+    Standing,
+    environment,
+    fresh_home,
+    require_books_agree,
+    require_consistent_log,
+    second_verifier,
+    standing,
+)
 
 from entrepot.demo.__main__ import _play
 from entrepot.demo.house import House
@@ -66,10 +74,10 @@ def play(home: Path, seed: str) -> Run:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Run, Run]]:
+def runs() -> Iterator[tuple[Run, Run]]:
     """A first run in a fresh home and a second one in the same."""
-    home = tmp_path_factory.mktemp("demo")
-    yield play(home, "first"), play(home, "second")
+    with fresh_home() as home:
+        yield play(home, "first"), play(home, "second")
 
 
 @pytest.fixture(params=[0, 1], ids=["first", "second"])

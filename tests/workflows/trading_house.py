@@ -111,8 +111,8 @@ def found_town(home: Path) -> Town:
             trustees_required=2,
         )
         development.deploy_all(node, charter).write(home / "deployment.json")
-        for purpose in (Purpose.EXAMINER, Purpose.CHECKPOINT):
-            keys.messages(purpose) if purpose is Purpose.CHECKPOINT else keys.account(purpose)
+        keys.account(Purpose.EXAMINER)
+        keys.messages(Purpose.CHECKPOINT)
         development.give_gas(node, keys.account(Purpose.RAIL).address)
     except BaseException:
         anvil.stop()
@@ -185,10 +185,10 @@ class House:
         raise AssertionError("it goes on and on")
 
     def pass_time(self, seconds: int) -> None:
-        """The sandbox clock moves on, ours and the chain's, and what is due then is done."""
-        self.ask("advance_clock", "operator-1", {"advance_s": seconds})
-        self.run()
-        self.run()
+        """The sandbox clock moves on, ours and the chain's; half a minute later what waited for a final block is done."""
+        for part in (seconds, 35, 5):
+            self.ask("advance_clock", "operator-1", {"advance_s": part})
+            self.run()
 
     def settle_chain(self) -> None:
         """Makes everything sent so far final."""
@@ -455,9 +455,8 @@ class Trade:
         where = {"escrow": one.escrow, "terms_hash": unhex(one.terms_hash, size=32)}
         full = {name: unhex(v, size=32) if name.endswith("sha256") and isinstance(v, str) else v
                 for name, v in values.items()}  # fmt: skip
-        return sign(self.house.people[by].key, struct.digest(terms.domain, where | full)) if self.house.people[
-            by
-        ].key else hex0x(self.house_signs(by, struct.digest(terms.domain, where | full)))
+        digest, key = struct.digest(terms.domain, where | full), self.house.people[by].key
+        return sign(key, digest) if key else hex0x(self.house_signs(by, digest))
 
     def house_signs(self, by: str, digest: bytes) -> bytes:
         """Examiner and arbiters sign with the house's keys."""

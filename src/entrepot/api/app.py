@@ -20,8 +20,7 @@ from entrepot.workflows.answers import problem
 
 from . import health, ledger, people, settlements, supervision, trades
 from .ask import respond
-
-BODY_BYTES_MAX = 16_000_000
+from .guard import Guard
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +40,7 @@ def create_app(store: Store, *, facts: health.Facts, assets_dir: Path | None = N
         app.include_router(routes.router)
     _problems(app)
     _measures(app)
+    app.add_middleware(Guard)
     if assets_dir is not None and assets_dir.is_dir():
         app.mount("/assets", StaticFiles(directory=assets_dir), name="assets")
         app.add_api_route("/docs", _docs, include_in_schema=False, response_class=HTMLResponse)
@@ -88,8 +88,6 @@ def _measures(app: FastAPI) -> None:
 
     @app.middleware("http")
     async def measure(request: Request, call_next):  # type: ignore[no-untyped-def]
-        if int(request.headers.get("content-length") or 0) > BODY_BYTES_MAX:
-            return respond(problem(Invalid("malformed", f"A request has at most {BODY_BYTES_MAX} bytes.")))
         began = time.perf_counter()
         response = await call_next(request)
         route = getattr(request.scope.get("route"), "path", "unknown")

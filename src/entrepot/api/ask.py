@@ -39,7 +39,7 @@ def ask(request: Request, caller: Caller, kind: str, body: dict[str, Any], *, se
         key=key,
         kind=kind,
         body=body,
-        body_sha256=sha256(rfc8785.dumps({"kind": kind, "settlement": settlement, "body": body})).hex(),
+        body_sha256=_hash({"kind": kind, "settlement": settlement, "body": body}),
         received_at=now,
         participant=caller.participant,
         person=caller.person,
@@ -52,6 +52,13 @@ def ask(request: Request, caller: Caller, kind: str, body: dict[str, Any], *, se
         raise Refused("idempotency_key_reused", f"Idempotency-Key {key} came with another request before.")
     store.wake()
     return wait_for(store, kept)
+
+
+def _hash(request: dict[str, Any]) -> str:
+    try:
+        return sha256(rfc8785.dumps(request)).hex()
+    except rfc8785.CanonicalizationError as error:
+        raise Invalid("malformed", f"Canonical JSON cannot say this: {error!s:.200}", path="body") from None
 
 
 def wait_for(store: Store, item: InboxItem) -> JSONResponse:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 
 from entrepot.core import log
 from entrepot.core.bookkeeping import accounts_of
@@ -20,6 +20,7 @@ from .trades import Id, Signed
 from .views import find, is_staff
 
 router = APIRouter(prefix="/v1", tags=["proof"])
+Whole = Annotated[int, Query(ge=0, le=2**53)]
 
 
 @router.get("/ledger/accounts")
@@ -37,7 +38,7 @@ def accounts(request: Request, caller: Signed, settlement: Id | None = None) -> 
 
 
 @router.get("/ledger/balances")
-def balances(request: Request, caller: Signed, settlement: Id, at: int | None = None) -> dict[str, Any]:
+def balances(request: Request, caller: Signed, settlement: Id, at: Whole | None = None) -> dict[str, Any]:
     """Balances of one settlement's accounts in minor units, now or at a time (Unix seconds)."""
     with request.app.state.store.read(caller.reader) as tx:
         found = find(tx, settlement)
@@ -73,7 +74,7 @@ def _visible(settlement: Settlement, caller: Caller) -> tuple[Any, ...]:
 
 
 @router.get("/log/checkpoint")
-def checkpoint(request: Request, caller: Signed, size: int | None = None) -> dict[str, Any]:
+def checkpoint(request: Request, caller: Signed, size: Whole | None = None) -> dict[str, Any]:
     """The newest signed checkpoint, or the one at `size`. Source: C2SP tlog-checkpoint."""
     with request.app.state.store.read(caller.reader) as tx:
         found = tx.log.checkpoint(size=size)
@@ -108,7 +109,7 @@ def _proof(tx: Transaction, index: int, size: int) -> list[str]:
 
 
 @router.get("/log/consistency")
-def consistency(request: Request, caller: Signed, old: int, new: int) -> dict[str, Any]:
+def consistency(request: Request, caller: Signed, old: Whole, new: Whole) -> dict[str, Any]:
     """The proof that the log of size `new` begins with the log of size `old`. Source: RFC 9162 section 2.1.4."""
     with request.app.state.store.read(caller.reader) as tx:
         if not 0 < old <= new <= tx.log.size():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
@@ -17,6 +17,9 @@ from .trades import Id, Key, Signature, Signed, Strict, given
 from .views import is_staff, participant_view
 
 router = APIRouter(prefix="/v1", tags=["people"])
+
+
+Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
 
 
 class NewParticipant(Strict):
@@ -84,7 +87,7 @@ def memberships(request: Request, caller: Signed) -> dict[str, Any]:
 
 
 @router.get("/wallets/ownership/{participant}/{address}")
-def ownership(request: Request, participant: Id, address: str, caller: Signed) -> dict[str, str]:
+def ownership(request: Request, participant: Id, address: Address, caller: Signed) -> dict[str, str]:
     """The digest that a wallet's key signs to prove whose it is."""
     facts = request.app.state.facts
     return {"digest": hex0x(ownership_digest(facts.chain_id, facts.factory, participant, address))}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import anyio
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
 from sse_starlette.sse import EventSourceResponse
@@ -98,7 +98,11 @@ class Statement(Strict):
 
 @router.get("/settlements")
 def list_settlements(
-    request: Request, caller: Signed, after: str = "", limit: int = 50, state: str = ""
+    request: Request,
+    caller: Signed,
+    after: Annotated[str, Query(pattern=r"^([0-9a-f]{32})?$")] = "",
+    limit: int = 50,
+    state: Annotated[str, Query(pattern=r"^[a-z_]{0,20}$")] = "",
 ) -> dict[str, Any]:
     """Settlements newest first; `after` is the last id of the page before."""
     with request.app.state.store.read(caller.reader) as tx:

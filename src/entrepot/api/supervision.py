@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
@@ -137,7 +137,9 @@ def advance_clock(request: Request, body: Advance, caller: Signed, key: Key) -> 
 
 
 @router.get("/requests/{key}")
-def read_request(request: Request, key: str, caller: Signed) -> JSONResponse:
+def read_request(
+    request: Request, key: Annotated[str, Field(pattern=r"^[ -~]{1,100}$")], caller: Signed
+) -> JSONResponse:
     """The answer to an earlier request of yours, by its idempotency key."""
     with request.app.state.store.door() as tx:
         kept = tx.inbox.get(f"api:{caller.person}", key)

@@ -26,7 +26,7 @@ def signed_in(request: Request, authorization: Annotated[str | None, Header()] =
 
 
 Signed = Annotated[Caller, Depends(signed_in)]
-Key = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=100)]
+Key = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=100, pattern=r"^[ -~]+$")]
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from entrepot.core.canonical import Json
@@ -32,12 +33,14 @@ def find(tx: Transaction, settlement_id: str) -> Settlement:
 
 def settlement_view(settlement: Settlement, caller: Caller) -> Json:
     """One settlement: state, amounts in minor units, and what happens by when if nobody acts."""
-    facts = STATES[settlement.state]
+    is_told = is_staff(caller)
+    seen = settlement if is_told else replace(settlement, state=settlement.shown_state)
+    facts = STATES[seen.state]
     view: Json = {
         "id": settlement.id,
         "seller": settlement.seller,
         "buyer": settlement.buyer,
-        "state": settlement.state.value if is_staff(caller) else facts.public,
+        "state": settlement.state.value if is_told else facts.public,
         "says": facts.says,
         "is_ended": settlement.is_ended,
         "created_at": settlement.created_at,
@@ -53,15 +56,15 @@ def settlement_view(settlement: Settlement, caller: Caller) -> Json:
         "round": settlement.round,
         "documents_sha256": settlement.documents_sha256,
     }
-    act = settlement.next_act()
-    if is_staff(caller):
+    act = seen.next_act()
+    if is_told:
         view |= {
             "next_act": act[0] if act else None,
             "next_act_at": act[1] if act else None,
             "suspended": [state.value for state, _ in settlement.suspended],
             "seq": settlement.seq,
         }
-    elif act and facts.public not in (NEUTRAL, "on_hold"):
+    elif act and facts.public != NEUTRAL:
         view |= {"next_act": act[0], "next_act_at": act[1]}
     return view
 

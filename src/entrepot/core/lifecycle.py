@@ -89,6 +89,8 @@ class Facts:
 _PARTIES = (Role.SELLER, Role.BUYER)
 _RESTING = (State.FUNDED, State.PRESENTED, State.DISCREPANT)  # money waits and no payment is under way
 _PAYING = (State.RELEASING, State.REFUNDING, State.REJECTING)
+HIDDEN = (State.IN_REVIEW, State.FROZEN, State.BLOCKED)  # parties are shown the state that was left for these
+AS_BEFORE = "(as before)"
 _SUSPENDED = (State.IN_REVIEW, State.DISPUTED, State.FROZEN, State.BLOCKED)
 
 STATES: dict[State, Facts] = {
@@ -97,7 +99,7 @@ STATES: dict[State, Facts] = {
     ),
     State.QUOTED: Facts("quoted", False, "sign_by", "quote_expired", "A firm price waits for both signatures."),
     State.AGREED: Facts("checking", False, "check_at", "check", "Both signed; the checks run.", is_due_now=True),
-    State.IN_REVIEW: Facts("checking", True, "review_by", "review_expired", "The checks take longer than usual."),
+    State.IN_REVIEW: Facts(AS_BEFORE, True, "review_by", "review_expired", "The checks take longer than usual."),
     State.CLEARED: Facts("cleared", False, "fund_by", "fund_expired", "The buyer may pay into escrow."),
     State.FUNDING: Facts("funding", False, "ask_rail_at", "ask_rail", "The payment is on its way into escrow."),
     State.FUNDED: Facts("funded", True, "present_by", "refund_check", "The money waits in escrow for the documents."),
@@ -114,8 +116,8 @@ STATES: dict[State, Facts] = {
     State.REFUSED: Facts("ended", False, "", "", "This settlement cannot go on."),
     State.LAPSED: Facts("ended", False, "", "", "This settlement cannot go on."),
     State.DISPUTED: Facts("disputed", True, "dispute_by", "dispute_expired", "The arbiters decide."),
-    State.FROZEN: Facts("on_hold", True, "frozen_until", "freeze_ended", "The settlement is on hold."),
-    State.BLOCKED: Facts("on_hold", True, "block_review_by", "block_review_due", "The settlement is on hold."),
+    State.FROZEN: Facts(AS_BEFORE, True, "frozen_until", "freeze_ended", "The settlement is on hold."),
+    State.BLOCKED: Facts(AS_BEFORE, True, "block_review_by", "block_review_due", "The settlement is on hold."),
 }
 
 

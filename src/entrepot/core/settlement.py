@@ -12,7 +12,7 @@ from typing import Any
 from .canonical import Json, canonical, hex0x, sha256_of
 from .decision import DISPOSERS_REQUIRED
 from .errors import Refused, declare
-from .lifecycle import CONFIDENTIAL, ENDED, LINES, STATES, Becomes, Role, State
+from .lifecycle import CONFIDENTIAL, ENDED, HIDDEN, LINES, STATES, Becomes, Role, State
 
 SUSPENDED_DEPTH_MAX = 6
 SPENDS = ("funded", "released", "released_in_part", "refunded", "rejected", "returned", "fee_claimed")
@@ -87,6 +87,14 @@ class Settlement:
     def held_minor(self) -> int:
         """What the escrow holds for this trade."""
         return self.funded_minor - self.released_minor - self.fee_accrued_minor - self.refunded_minor
+
+    @property
+    def shown_state(self) -> State:
+        """The state that parties are shown: under review, freeze or block the one that was left for it."""
+        state = self.state
+        for left, _ in reversed(self.suspended):
+            state = left if state in HIDDEN else state
+        return state
 
     @property
     def is_ended(self) -> bool:

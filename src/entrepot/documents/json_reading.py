@@ -1,4 +1,4 @@
-"""Untrusted JSON, read field by field: each is named with its path, and none that the schema does not know is let in."""
+"""Untrusted JSON, read field by field: each is named with its path, and none unknown to the schema is let in."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from entrepot.core.errors import Invalid
 from .birth import agreement, from_iso
 from .entity import SCHEMAS, Entity, Identifier, ListedName, Subject
 from .identifiers import comparison_key, is_same_issue, normalise_identifier, normalise_wallet
-from .likeness import CONSONANTS_MIN, NONE, Likeness, bound, likeness, may_be_contained
+from .likeness import CONSONANTS_MIN, CONSONANTS_MIN_UNSURE, NONE, Likeness, bound, likeness, may_be_contained
 from .lists import ListVersion, LoadedList
 from .names import Reading, Token, readings
 
@@ -108,7 +108,7 @@ class Index:
         self._by_join: defaultdict[str, list[int]] = defaultdict(list)
         self._by_meaning: defaultdict[str, set[str]] = defaultdict(set)
         self._weight: dict[str, float] = {}
-        self._near: dict[tuple[str, frozenset[str]], tuple[tuple[float, tuple[str, ...]], ...]] = {}
+        self._near: dict[tuple[str, frozenset[str], bool], tuple[tuple[float, tuple[str, ...]], ...]] = {}
         for loaded in lists:
             self.versions.append(loaded.version)
             for entity in loaded.entities:
@@ -173,7 +173,7 @@ class Index:
 
     def _near_words(self, token: Token) -> tuple[tuple[float, tuple[str, ...]], ...]:
         """Listed words that `token` may be paired with, by the most that each weighs, the heaviest first."""
-        key = (token.form, token.symbols)
+        key = (token.form, token.symbols, token.is_initial)
         if key not in self._near:
             if len(self._near) >= NEAR_WORDS_KEPT:
                 self._near.clear()
@@ -192,7 +192,8 @@ class Index:
             token.form, self._words, scorer=Levenshtein.normalized_similarity, score_cutoff=NEAR_WORD, limit=None
         )
         found = {word for word, _, _ in near}
-        for meaning in (*token.symbols, f"skeleton:{token.skeleton}"):
+        consonants = [f"skeleton:{token.skeleton}"] if len(token.skeleton) >= CONSONANTS_MIN_UNSURE else []
+        for meaning in (*token.symbols, *consonants):
             found |= self._by_meaning.get(meaning, set())
         if token.form[0] in self._by_word:
             found.add(token.form[0])  # an initial

@@ -36,8 +36,22 @@ _SOFT = re.compile(r"[aeiouwyv]")
 _DOUBLED = re.compile(r"(.)\1+")
 
 # How Koreans write their family names in Latin script, where it is not the official romanisation (2000).
-_KOREAN_FAMILY = {"gim": "kim", "i": "lee", "bak": "park", "bag": "park", "choe": "choi", "no": "roh", "im": "lim",
-                  "yu": "yoo", "u": "woo", "gwon": "kwon", "gang": "kang", "go": "ko", "gu": "koo", "jo": "cho"}  # fmt: skip
+_KOREAN_FAMILY = {
+    "gim": "kim",
+    "i": "lee",
+    "bak": "park",
+    "bag": "park",
+    "choe": "choi",
+    "no": "roh",
+    "im": "lim",
+    "yu": "yoo",
+    "u": "woo",
+    "gwon": "kwon",
+    "gang": "kang",
+    "go": "ko",
+    "gu": "koo",
+    "jo": "cho",
+}
 _KOREAN_GIVEN = (("eo", "o"), ("eu", "u"))
 
 
@@ -68,7 +82,7 @@ class Join:
 class Reading:
     """One way to read a name. `is_thin`: every word is of the general kind (trading, bank, corporation).
 
-    `words` are all its words but the legal form, in one order; `plain` are its weighed words as they stood.
+    `words` are all its words but the legal form, in one order; `plain` is all of it as it stood.
     """
 
     kind: str
@@ -113,11 +127,13 @@ def _reading(name: Name, kind: str, *, is_split: bool = False) -> Reading:
             symbols.setdefault(span.parts[0].index, set()).add(f"{span.symbol.category.value}:{span.symbol.id}")
     tokens: list[Token] = []
     words: list[str] = []
+    plain: list[str] = []
     for part in name.parts:
         meanings = frozenset(symbols.get(part.index, ()))
         forms = ["".join(latin(part.form).split())] if is_split else _latin_words(part, kind, of=len(name.parts))
         read = _tokens(part, forms, meanings, kind)
         tokens += (token for token in read if token.weight > NOTHING)
+        plain += forms
         words += (token.form for token in read if part.tag != NamePartTag.LEGAL)
     return Reading(
         kind=kind,
@@ -126,7 +142,7 @@ def _reading(name: Name, kind: str, *, is_split: bool = False) -> Reading:
         words=tuple(sorted(words)),
         weight=sum(token.weight for token in tokens),
         is_thin=all(token.weight == GENERIC for token in tokens),
-        plain=" ".join(token.form for token in tokens),
+        plain=" ".join(plain),
     )
 
 

@@ -38,6 +38,8 @@ def read_ofac(raw: dict[str, bytes]) -> Content:
         if cells[0] in rows:
             raise malformed(SDN, line, f"entry {cells[0]} is there twice.")
         rows[cells[0]] = (line, cells)
+    if not rows:
+        raise malformed(SDN, 1, "the list is empty.")
     orphans: Counter[str] = Counter()
     aliases = _children(ALT, files, rows, orphans)
     addresses = _children(ADD, files, rows, orphans)

@@ -1,6 +1,6 @@
 """A ledger of its own in one directory: accounts and transfers from JSON lines, never the settlement books.
 
-A line is one transfer: `id`, `debit`, `credit`, `amount`, `asset`, and if need be `phase`, `pending_id`, `event`, `at` and
+A line is one transfer: `id`, `debit`, `credit`, `amount`, `asset`, and if need be `phase`, `pending_id`, `event`, `at`,
 `settlement`. `id` is 32 hex digits (or a UUID), an account is CLASS:OWNER (outside:acme, escrow:4711),
 `amount` a whole number of minor units, `phase` posted (if left out), pending, post or void; post and void repeat the
 accounts and amount of `pending_id`. `at` is Unix seconds, the time of posting if left out.

@@ -164,7 +164,10 @@ class Checks(Protocol):
     def reserve(
         self, *, settlement: str, participant: str, amount_minor: int, cap_minor: int, since: int, at: int
     ) -> bool:
-        """Takes headroom if all unfreed reservations of the participant since `since` stay within the cap. Serialised per participant; once per settlement and participant."""
+        """Takes headroom if all unfreed reservations of the participant since `since` stay within the cap.
+
+        Serialised per participant; once per settlement and participant.
+        """
 
     def free(self, settlement: str, *, at: int) -> None:
         """Gives a settlement's reservations back."""
@@ -197,7 +200,10 @@ class Rails(Protocol):
     def unfinished(self, chain: str, *, limit: int) -> list[SentTransaction]: ...
 
     def put_sent(self, transaction: SentTransaction) -> None:
-        """Inserts, or updates hash, raw, state and attempt under the same `once`. (chain, sender, nonce) is unique among those not replaced."""
+        """Inserts, or updates hash, raw, state and attempt under the same `once`.
+
+        (chain, sender, nonce) is unique among those not replaced.
+        """
 
     def next_nonce(self, chain: str, sender: str, *, at_least: int) -> int:
         """The next unused nonce under a lock held until the transaction ends."""

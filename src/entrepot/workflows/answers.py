@@ -7,7 +7,9 @@ from typing import Any
 
 from entrepot.core.canonical import Json
 from entrepot.core.errors import EntrepotError, Invalid, Refused
-from entrepot.store.records import InboxItem
+from entrepot.core.lifecycle import STATES
+from entrepot.core.settlement import Settlement
+from entrepot.store.records import STAFF_ROLES, InboxItem
 
 
 def answered(status: int, body: Json) -> Json:
@@ -27,6 +29,18 @@ def problem(error: EntrepotError) -> Json:
     body |= {"path": error.path} if error.path else {}
     body |= {"cites": list(error.cites)} if error.cites else {}
     return answered(error.http_status, body)
+
+
+def as_told(answer: Json, item: InboxItem, settlement: Settlement | None) -> Json:
+    """The answer as far as this actor may be told: parties read the state they are shown, and no other in a refusal."""
+    body = dict(answer["body"])
+    if item.role in STAFF_ROLES or item.source == "rail":
+        return answer
+    if body.get("code") == "not_in_this_state":
+        body["detail"] = "This act is not possible at this stage of the settlement."
+    elif settlement is not None and body.get("state") == settlement.state.value:
+        body["state"] = STATES[settlement.shown_state].public
+    return answered(answer["status"], body)
 
 
 def require_role(item: InboxItem, *roles: str) -> None:

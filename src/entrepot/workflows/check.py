@@ -253,6 +253,9 @@ def _subjects(
                 role=role,
             )
         )
+        others = batch.tx.people.wallets(participant.id) if participant else []
+        for wallet in (entry for entry in others if entry.account != party.wallet):
+            subjects.append(Subject(kind="wallet", wallet=wallet.account.rpartition(":")[2], role=role))
         if profile.get("bank_name") or profile.get("bank_bic"):
             bic = (("bic", str(profile["bank_bic"])),) if profile.get("bank_bic") else ()
             subjects.append(
@@ -266,7 +269,7 @@ def _subjects(
         imo = (("imo", shipment.vessel_imo),) if shipment.vessel_imo else ()
         subjects.append(Subject(kind="vessel", name=shipment.vessel, identifiers=imo, role="vessel"))
         subjects.append(Subject(kind="organization", name=shipment.carrier, role="carrier"))
-    return tuple(subject for subject in subjects if subject.name or subject.identifiers)
+    return tuple(subject for subject in subjects if subject.name or subject.identifiers or subject.wallet)
 
 
 def _cleared(batch: Batch, settlement: Settlement) -> dict[str, tuple[str, ...]]:

@@ -26,6 +26,7 @@ from .settle import on_presented
 from .tell import paid_messages
 
 SOURCE = "rail"
+AWAITED = ("quoted", "agreed", "cleared")  # their addresses are known, and may be paid, before the escrow is opened
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +37,8 @@ def watch(ctx: Context) -> int:
     rail.tend()
     with ctx.store.work() as tx:
         kept = tx.rails.cursor(rail.name)
-    observed = rail.observe(_read_cursor(kept))
+        awaited = [one.escrow for state in AWAITED for one in tx.settlements.page(state=state)]
+    observed = rail.observe(_read_cursor(kept), watch=awaited)
     final = [event for event in observed.events if event.is_final]
     receipts = {hash_: rail.receipt(hash_) for hash_ in {event.transaction for event in final}}
     with ctx.store.work() as tx:

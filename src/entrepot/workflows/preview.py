@@ -16,6 +16,7 @@ from .check import decide, read_terms
 from .propose import open_trade, quote_invoice
 
 NEUTRAL_CODE = "cannot_proceed"
+SHOWN_RULES = ("asset_banned", "asset_kind", "corridor", "cap_payment", "cap_window")
 
 
 class _NothingKept(Exception):
@@ -46,15 +47,15 @@ def dry_run(batch: Batch, item: InboxItem) -> Json:
 
 
 def _would(decided: Decision | tuple[object, ...]) -> Json:
-    """Ordinary reasons in full; any confidential one as the neutral code that ordinary causes share."""
+    """Reasons about the payment itself in full; any about persons as the neutral code that ordinary causes share."""
     if not isinstance(decided, Decision):
         return {"would_clear": False, "reasons": [{"code": "paused"}]}
     shown = [
         {"code": entry.rule, "message": entry.message, "source": entry.source}
         for entry in decided.reasons
-        if not entry.is_confidential
+        if entry.rule in SHOWN_RULES
     ]
-    hidden = any(entry.is_confidential and entry.weighs for entry in decided.reasons)
+    hidden = any(entry.rule not in SHOWN_RULES and entry.weighs for entry in decided.reasons)
     clear = decided.verdict.name == "CLEAR"
     return {"would_clear": clear, "reasons": shown + ([{"code": NEUTRAL_CODE}] if hidden else [])}
 

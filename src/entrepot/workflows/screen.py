@@ -35,7 +35,7 @@ class ListScreener:
         self._index = Index(())
 
     def warm(self) -> None:
-        """Builds the index of the current versions, outside of any other transaction: for real lists it takes seconds."""
+        """Builds the index of the current versions outside of other transactions: real lists take seconds."""
         with self._warming:
             with self._store.work() as tx:
                 current = _versions(tx.checks.lists(with_entities=False))
@@ -75,7 +75,7 @@ def load_lists(store: Store, folder: Path, *, now: int) -> list[dict[str, Any]]:
                     "list_shrinks",
                     f"{before.source} falls from {before.entity_count} to {len(entry.entities)} entries.",
                 )
-            tx.checks.put_list(_row(entry))
+            tx.checks.put_list(_row(entry, before))
     store.wake()
     return [
         {
@@ -89,11 +89,11 @@ def load_lists(store: Store, folder: Path, *, now: int) -> list[dict[str, Any]]:
     ]
 
 
-def _row(entry: LoadedList) -> ListRow:
+def _row(entry: LoadedList, before: ListRow | None) -> ListRow:
     version = entry.version
     return ListRow(
         source=version.source,
-        version=version.version,
+        version=_version_name(version, before),
         sha256=version.sha256,
         published_at=version.published_at,
         loaded_at=version.loaded_at,
@@ -102,6 +102,13 @@ def _row(entry: LoadedList) -> ListRow:
         orphan_count=version.orphans,
         entities=tuple(entity.to_json() for entity in entry.entities),
     )
+
+
+def _version_name(new: ListVersion, before: ListRow | None) -> str:
+    """The publisher's name of the version; what it publishes again under that name with other content gets its own."""
+    if before is None or before.version.partition("+")[0] != new.version:
+        return new.version
+    return before.version if before.sha256 == new.sha256 else f"{new.version}+{new.sha256[:16]}"
 
 
 def _loaded(row: ListRow) -> LoadedList:
@@ -119,7 +126,7 @@ def _loaded(row: ListRow) -> LoadedList:
 
 
 def _facts(subject: Subject, hit: Hit) -> HitFacts:
-    """A hit as rules see it. Its id names list, entry, and who was compared: a changed name or wallet is another hit."""
+    """A hit as rules see it. Its id names list, entry and who was compared: another name or wallet is another hit."""
     compared = "|".join(
         (subject.role, subject.kind, subject.name, subject.country, subject.wallet, repr(subject.identifiers))
     )

@@ -52,7 +52,12 @@ def fund(batch: Batch, item: InboxItem) -> Json:
     if settlement.state is not State.CLEARED:
         raise Refused("not_in_this_state", f"Funding does not happen while {settlement.state}.")
     passport = batch.json_of(settlement, "passport_fund")
-    if passport["valid_until"] < batch.now + batch.ctx.policy.ask_rail_s or passport["sequence"] != settlement.spent:
+    is_spent = passport["valid_until"] < batch.now + batch.ctx.policy.ask_rail_s
+    is_spent = is_spent or passport["sequence"] != settlement.spent
+    fresh = decide(batch, settlement, read_terms(batch, settlement), Act.FUND)
+    if not isinstance(fresh, Decision):  # stale lists or a stop: the passport given before does not help
+        raise Refused("not_cleared", "The checks do not clear this payment now; try again later.")
+    if is_spent or fresh.outcome(holds_money=False) != "clear":
         settlement = check_funding(batch, settlement)
         if settlement.state is not State.CLEARED:
             return answered(200, {"settlement": settlement.id, "state": settlement.state.value})
@@ -139,7 +144,9 @@ def examined(batch: Batch, item: InboxItem) -> Json:
     documents = {"documents_sha256": settlement.documents_sha256, "round": settlement.round, "complies": complies}
     statement: Json = {"schema": "entrepot/examination/1", **documents, "signature": signature}
     if complies:
-        settlement = batch.happen(settlement, "examined", Role.EXAMINER, documents, actor=item.person)
+        settlement = batch.happen(
+            settlement, "examined", Role.EXAMINER, documents, actor=item.person, dates={"release_at": batch.now}
+        )
         batch.keep_json(settlement, "examination", statement, visible_to=(settlement.seller, settlement.buyer))
         return _answer(check_release(batch, settlement))
     found: list[Json] = [entry.to_json() for entry in examination_of(batch, settlement)]

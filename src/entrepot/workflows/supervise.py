@@ -113,6 +113,7 @@ def propose_change(batch: Batch, item: InboxItem) -> Json:
 
 def confirm_change(batch: Batch, item: InboxItem) -> Json:
     """The second person confirms; the change takes effect in the same commit."""
+    require_role(item, *sorted({role for roles, _check, _effect in CHANGES.values() for role in roles}))
     change_id = text_in(item.body, "change", chars_max=32)
     open_changes = {change.id: change for change in batch.tx.checks.changes(confirmed=False)}
     change = open_changes.get(change_id)

@@ -155,7 +155,14 @@ def lift(batch: Batch, item: InboxItem) -> Json:
     kind, by = ("unfrozen", Role.AUTHORITY) if settlement.state is State.FROZEN else ("unblocked", Role.OFFICER)
     settlement = batch.happen(settlement, kind, by, {"order_sha256": order}, actor=item.person)
     _hold(batch, settlement, LIFT, 0, order)
+    release_waits_no_longer(batch, settlement)
     return _answered(settlement)
+
+
+def release_waits_no_longer(batch: Batch, settlement: Settlement) -> None:
+    """Documents that were found in order before a hold are not examined again: the release check is due at once."""
+    if settlement.state is State.PRESENTED and settlement.complies:
+        batch.tx.settlements.postpone(settlement.id, until=batch.now)
 
 
 def block(batch: Batch, item: InboxItem) -> Json:
@@ -211,7 +218,7 @@ def _mispaid(batch: Batch, settlement: Settlement, transaction: str) -> Json:
 
 
 def claim_fee(batch: Batch, item: InboxItem) -> Json:
-    """The operator takes the fee that was earned, apart from the trade: its recipient can never stop a seller's money."""
+    """The operator takes the fee that was earned, apart from the trade, whose money it can never stop."""
     require_role(item, "operator")
     settlement = own_settlement(batch, item)
     terms = read_terms(batch, settlement)

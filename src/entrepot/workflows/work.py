@@ -19,7 +19,7 @@ from entrepot.rails.rail import Operation
 from entrepot.store.records import InboxItem, OutboxItem
 
 from . import observe, preview, propose, review, settle, supervise, tell, unwind
-from .answers import problem
+from .answers import as_told, problem
 from .batch import Batch
 from .check import check_funding, read_terms
 from .context import Context, ListsChanged
@@ -28,6 +28,7 @@ BATCH_MAX = 100
 LEASE_S = 30
 ATTEMPTS_MAX = 5
 RAIL_ATTEMPTS_MAX = 8
+NOT_READY_ATTEMPTS_MAX = 60
 RETRY_S = 1
 IDLE_S = 0.25
 WATCH_S = 0.25
@@ -94,6 +95,12 @@ def _block_review(batch: Batch, settlement: Settlement) -> Settlement:
     return settlement
 
 
+def _freeze_ended(batch: Batch, settlement: Settlement) -> Settlement:
+    settlement = batch.happen(settlement, "freeze_ended", Role.CLOCK)
+    unwind.release_waits_no_longer(batch, settlement)
+    return settlement
+
+
 def _release_check(batch: Batch, settlement: Settlement) -> Settlement:
     if settlement.awarded_minor is not None and settlement.awarded_minor <= settlement.released_minor:
         return unwind.check_refund(batch, settlement)
@@ -108,11 +115,9 @@ DUE: dict[str, Callable[[Batch, Settlement], Settlement]] = {
     "ask_rail": _ask_or_pay_back,
     "fund_expired": _fund_expired,
     "review_expired": _review_expired,
+    "freeze_ended": _freeze_ended,
     "block_review_due": _block_review,
-    **{
-        kind: _clock_event(kind)
-        for kind in ("proposal_expired", "quote_expired", "review_lapsed", "dispute_expired", "freeze_ended")
-    },
+    **{kind: _clock_event(kind) for kind in ("proposal_expired", "quote_expired", "review_lapsed", "dispute_expired")},
 }
 
 
@@ -164,7 +169,8 @@ def _take(batch: Batch, item: InboxItem) -> None:
         log.exception("defect", item=item.id, kind=item.kind, settlement=item.settlement)
         batch.tx.inbox.set_aside(item.id, repr(error)[:POISON_LOG_CHARS], at=batch.now)
         return
-    batch.tx.inbox.answer(item.id, answer, at=batch.now)
+    told = as_told(answer, item, batch.settlements.get(str(answer["body"].get("settlement", item.settlement))))
+    batch.tx.inbox.answer(item.id, told, at=batch.now)
 
 
 def _act(batch: Batch, settlement: Settlement) -> None:
@@ -190,6 +196,11 @@ def send_out(ctx: Context) -> int:
             _send(ctx, item)
         except EntrepotError as error:
             _failed(ctx, item, error)
+        except Exception as error:  # a defect in one stops neither the others nor this loop
+            log.exception("defect outside", once=item.once, kind=item.kind, settlement=item.settlement)
+            with ctx.store.work() as tx:
+                due_at = ctx.now() + ctx.policy.pause_s
+                tx.outbox.retry(item.once, due_at=due_at, error=repr(error)[:POISON_LOG_CHARS])
         else:
             with ctx.store.work() as tx:
                 tx.outbox.done(item.once, at=ctx.now())
@@ -227,7 +238,9 @@ def _operation(ctx: Context, item: OutboxItem) -> Operation:
 
 def _failed(ctx: Context, item: OutboxItem, error: EntrepotError) -> None:
     """Tries again while it may still succeed; a refusal that lasts tells the settlement."""
-    is_final = isinstance(error, Refused) and item.attempts + 1 >= RAIL_ATTEMPTS_MAX
+    is_final = (isinstance(error, Refused) and item.attempts + 1 >= RAIL_ATTEMPTS_MAX) or (
+        error.code == "rail_not_ready" and item.attempts + 1 >= NOT_READY_ATTEMPTS_MAX
+    )
     log.info("outside", once=item.once, code=error.code, attempts=item.attempts, final=is_final)
     with ctx.store.work() as tx:
         if is_final:
@@ -264,7 +277,7 @@ class Worker:
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Runs until `stop`; a loop that fails outside tries again, and one that meets a defect goes on with the rest."""
+        """Runs until `stop`; a loop that fails outside tries again, one that meets a defect goes on with the rest."""
         loops = [
             threading.Thread(target=self._loop, args=(act, pause_s), name=act.__name__)
             for act, pause_s in ((send_out, IDLE_S), (observe.watch, WATCH_S))

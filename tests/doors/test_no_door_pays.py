@@ -1,0 +1,291 @@
+"""No door pays a listed party: every door of REST, command line and contract stands in a table here, and is tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+import psycopg
+import pytest
+from doors_ground import PRESENT_S, Ground, code_of
+from doors_listed import KNOCKS, escrow_calls, escrow_refuses, knock_everywhere
+
+from entrepot.api.app import create_app
+from entrepot.commands import app as command_line
+from entrepot.rails.contracts import artifact
+
+READS = "reads only"
+PAID = ("release_cleared", "refund_cleared", "reject_cleared", "return_cleared", "fee_cleared", "released", "refunded")
+
+REST: dict[tuple[str, str], str] = {
+    **dict.fromkeys(KNOCKS, "knocked at with a listed party"),
+    ("POST", "/v1/dry-runs"): "test_a_dry_run_says_no_more_than_the_trade_would",
+    ("POST", "/v1/settlements/{settlement}/statements"): "makes a digest, changes nothing",
+    ("POST", "/v1/settlements/{settlement}/blocks"): "only ever stops a payment",
+    ("POST", "/v1/participants"): "names a participant; terms keep the names that were screened",
+    ("POST", "/v1/screenings"): "shows hits, changes nothing",
+    **{
+        ("GET", path): READS
+        for path in (
+            "/v1/trades/{settlement}", "/v1/settlements", "/v1/settlements/{settlement}",
+            "/v1/settlements/{settlement}/events", "/v1/settlements/{settlement}/messages",
+            "/v1/settlements/{settlement}/documents", "/v1/settlements/{settlement}/papers/{paper}",
+            "/v1/settlements/{settlement}/evidence", "/v1/cases", "/v1/cases/{settlement}", "/v1/me",
+            "/v1/participants", "/v1/participants/{participant}", "/v1/memberships",
+            "/v1/wallets/ownership/{participant}/{address}", "/v1/ledger/accounts", "/v1/ledger/balances",
+            "/v1/ledger/transfers", "/v1/log/checkpoint", "/v1/log/inclusion/{settlement}", "/v1/log/consistency",
+            "/v1/regime", "/v1/lists", "/v1/changes", "/v1/clock", "/v1/requests/{key}", "/healthz",
+        )
+    },
+}  # fmt: skip
+UNSCHEMED = {"/metrics": READS, "/v1/openapi.json": READS, "/docs": READS, "/assets": READS}
+
+COMMANDS = {
+    "serve": "opens the REST doors above",
+    "work": "does what doors asked and what is due: the rest of this file",
+    "init": "makes two operators, moves nothing",
+    "migrate": "makes tables, moves nothing",
+    "lists load": "loads lists: can only add to what stops a payment, or delist within the shrinking bound",
+    "ledger post": "posts to a ledger file of its own, never to this deployment's books",
+    **dict.fromkeys(
+        ("decision show", "invoice read", "ledger accounts", "ledger balances", "ledger check", "lifecycle",
+         "lists status", "log checkpoint", "log consistency", "log prove", "messages check", "messages make",
+         "reconcile", "regime show", "screen", "screening evaluate", "verify"),
+        READS,
+    ),
+}  # fmt: skip
+
+CALLED = "called on a blocked escrow with passports of the real keys"
+ESCROW = dict.fromkeys(
+    ("fund", "fund_with_permit", "fund_with_authorization", "release", "refund", "reject", "claim_fee",
+     "return_payment", "present", "reject_presentation", "waive", "raise_dispute", "award", "hold", "initialise"),
+    CALLED,
+)  # fmt: skip
+
+
+@dataclass
+class Late:
+    """Trades whose seller (or buyer) is listed after the money arrived; `all` names each by what brings it on."""
+
+    all: dict[str, str]
+    paid_before: str
+    money: dict[str, int]
+
+
+@pytest.fixture(scope="module")
+def listed_before(ground: Ground) -> dict[str, str]:
+    """Trades with a party that was listed all along, signed by both."""
+    buyer, seller = ground.side_by_side(
+        lambda: ground.agree("LB-1", "seller", "listed"), lambda: ground.agree("LS-1", "listed", "buyer")
+    )
+    return {"listed buyer": buyer, "listed seller": seller}
+
+
+@pytest.fixture(scope="module")
+def late(ground: Ground) -> Iterator[Late]:
+    """Six trades with money in escrow and one that was paid; then the wallet of one company is listed."""
+    made = ground.side_by_side(
+        lambda: ground.brought_to("presented", "LATE-EXAMINED", "late", "buyer"),
+        lambda: ground.brought_to("discrepant", "LATE-WAIVED", "late", "buyer"),
+        lambda: ground.brought_to("disputed", "LATE-AWARDED", "late", "buyer"),
+        lambda: ground.brought_to("funded", "LATE-EXPIRED", "late", "buyer", fund_s=600, present_s=PRESENT_S),
+        lambda: ground.brought_to("presented", "LATE-SILENT", "late", "buyer"),
+        lambda: ground.brought_to("funded", "LATE-BUYER", "seller", "late", fund_s=600, present_s=PRESENT_S),
+        lambda: ground.brought_to("released", "LATE-PAID", "late", "buyer"),
+    )
+    names = ("examined", "waived", "awarded", "expired", "silent", "buyer")
+    trades, paid = dict(zip(names, made[:6], strict=True)), made[6]
+    ground.pay_bare(ground.parties["late"], ground.view(trades["expired"])["escrow"], 5_000_000)
+    ground.operator.until(lambda: ground.events(trades["expired"]), lambda kinds: "mispaid" in kinds)
+    ground.list_wallets(ground.parties["late"].address, "0x" + "ab" * 20)
+    yield Late(trades, paid, ground.money(*trades.values(), paid))
+
+
+def test_every_door_stands_in_the_table() -> None:
+    app = create_app(cast(Any, None), facts=cast(Any, None))
+    paths: dict[str, dict[str, Any]] = app.openapi()["paths"]
+    found = {(method.upper(), path) for path, methods in paths.items() for method in methods}
+    assert found == set(REST), "a REST door came or went: say here how it is kept from paying a listed party"
+    others = {str(getattr(route, "path", "")) for route in app.routes} - {path for _, path in found}
+    assert {path for path in others if path and not path.startswith("/v1/") and path != "/healthz"} <= set(UNSCHEMED)
+
+
+def test_every_command_stands_in_the_table() -> None:
+    def walk(part: Any, before: str = "") -> Iterator[str]:
+        for name in (name for name in part if not name.startswith("-")):
+            below = [entry for entry in part[name] if not entry.startswith("-")]
+            yield from walk(part[name], f"{before}{name} ") if below else (f"{before}{name}",)
+
+    assert set(walk(command_line)) == set(COMMANDS), "a command came or went: say here why it pays no listed party"
+
+
+def test_every_function_of_the_escrow_stands_in_the_table() -> None:
+    functions = [entry for entry in artifact("TradeEscrow")["abi"] if entry["type"] == "function"]
+    changing = {entry["name"] for entry in functions if entry["stateMutability"] not in ("view", "pure")}
+    assert changing == set(ESCROW), "the escrow's doors changed: say here how each is kept from paying a listed party"
+
+
+@pytest.mark.parametrize("party", ["listed buyer", "listed seller"])
+def test_a_party_listed_all_along_is_paid_by_no_door(ground: Ground, listed_before: dict[str, str], party: str) -> None:
+    settlement = listed_before[party]
+    assert ground.until(settlement, "refused", "cleared", "in_review")["state"] == "refused"
+    before = ground.money(settlement)
+    answers = knock_everywhere(ground, settlement)
+    ground.rest(1.5)
+    own = {door: code for door, code in answers.items() if "{settlement}" in door[1]}
+    assert all(own.values()), f"a door took something for a refused trade: {own}"
+    assert ground.view(settlement)["state"] == "refused" and ground.money(settlement) == before
+    assert not {"funding_sent", "funded", *PAID} & set(ground.events(settlement))
+
+
+def test_a_party_listed_after_funding_is_paid_by_no_act(ground: Ground, late: Late) -> None:
+    trades = late.all
+    signature = ground.buyer(trades["waived"]).signature(trades["waived"], {"act": "waiver"})
+    ground.examiner.examine(trades["examined"], complies=True)
+    ground.buyer(trades["waived"]).post(f"/settlements/{trades['waived']}/waivers", {"signature": signature})
+    ground.award(trades["awarded"], ground.terms(trades["awarded"]).price.amount_minor)
+    for name in ("examined", "waived", "awarded"):
+        ground.until(trades[name], "blocked")
+    ground.pass_time(PRESENT_S + 120)  # the clock opens a refund, and silence a release
+    for name in ("expired", "silent", "buyer"):
+        ground.until(trades[name], "blocked")
+    assert ground.money(*trades.values(), late.paid_before) == late.money
+    for name, settlement in trades.items():
+        assert not set(PAID) & set(ground.events(settlement)), name
+
+
+def test_no_door_pays_once_it_is_blocked(ground: Ground, late: Late) -> None:
+    trades = late.all
+    answers = {name: knock_everywhere(ground, trades[name]) for name in ("examined", "expired", "buyer")}
+    ground.rest()
+    assert ground.money(*trades.values(), late.paid_before) == late.money, answers
+    for name, settlement in trades.items():
+        assert ground.view(settlement)["state"] == "blocked", (name, answers.get(name))
+        assert not set(PAID) & set(ground.events(settlement)), name
+
+
+def test_two_officers_who_lift_a_block_do_not_lift_a_listing(ground: Ground, late: Late) -> None:
+    for name in ("silent", "buyer"):
+        settlement = late.all[name]
+        ground.by_two(ground.officer, ground.officer2, "unblock", settlement=settlement)
+        ground.operator.until(lambda one=settlement: ground.events(one).count("blocked"), lambda count: count == 2)
+        assert ground.view(settlement)["state"] == "blocked"
+    ground.rest(1.5)
+    assert ground.money(*late.all.values(), late.paid_before) == late.money
+
+
+def test_what_lies_beside_the_trade_or_was_earned_waits_too(ground: Ground, late: Late) -> None:
+    fee = code_of(lambda: ground.operator.post(f"/settlements/{late.paid_before}/fee-claims"))
+    mispaid = [
+        entry["facts"]["transaction"]
+        for entry in ground.operator.get(f"/settlements/{late.all['expired']}/events")["events"]
+        if entry["event"] == "mispaid"
+    ]
+    back = code_of(
+        lambda: ground.by_two(
+            ground.officer, ground.officer2, "return_payment", settlement=late.all["expired"], transaction=mispaid[0]
+        )
+    )
+    assert (fee, back) == ("not_cleared", "not_cleared")
+
+
+def test_a_blocked_escrow_refuses_passports_of_the_real_keys(ground: Ground, late: Late) -> None:
+    settlement = late.all["examined"]
+    terms = ground.terms(settlement)
+    escrow = {"to": ground.view(settlement)["escrow"], "data": "0x" + _selector("blocked")}
+    ground.operator.until(lambda: int(ground.node.call("eth_call", escrow, "latest"), 16), bool, 20)
+    calls = escrow_calls(ground, settlement)
+    assert set(calls) == set(ESCROW)
+    for name, args in calls.items():
+        for sender in (terms.buyer_address, terms.seller_address, terms.venue.fee_recipient):
+            assert escrow_refuses(ground, settlement, name, args, sender), f"{name} went through for {sender}"
+
+
+@pytest.fixture
+def fresh_lists_again(ground: Ground) -> Iterator[None]:
+    """Whatever a test did to the lists, the next one finds them fresh."""
+    yield
+    ground.reload_lists()
+
+
+@pytest.mark.usefixtures("fresh_lists_again")
+def test_nothing_settles_while_lists_are_stale_or_missing(ground: Ground) -> None:
+    first = ground.brought_to("presented", "PAUSE-1", "seller", "buyer")
+    cleared = ground.agree("PAUSE-2", "seller", "buyer")
+    ground.until(cleared, "cleared")
+    money = ground.money(first, cleared)
+    aged = "UPDATE list_versions SET verified_at = verified_at - 90000"
+    gone = "DELETE FROM list_versions WHERE source = 'INVENTED'"
+    for number, (act, code) in enumerate(((aged, "lists_stale"), (gone, "lists_missing"))):
+        with psycopg.connect(ground.house.database.owner_dsn) as connection:
+            connection.execute(act)
+        fresh = ground.agree(f"PAUSE-N{number}", "seller", "buyer")
+        if not number:
+            ground.examiner.examine(first, complies=True)
+        refused = code_of(lambda: ground.buyer(cleared).fund(cleared))
+        assert refused, f"funded while {code}"
+        for one in (first, fresh):
+            ground.operator.until(lambda one=one, code=code: code in str(ground.view(one)["pause"]), bool, 10)
+        ground.rest(1.5)
+        assert [ground.view(one)["state"] for one in (first, cleared, fresh)] == ["presented", "cleared", "agreed"]
+        assert ground.money(first, cleared) == money
+    ground.reload_lists()
+    ground.until(first, "released")  # the nearest yes
+    ground.until(fresh, "cleared")
+
+
+def test_a_stop_by_two_supervisors_stops_funding_and_payouts(ground: Ground) -> None:
+    first, second = ground.side_by_side(
+        lambda: ground.brought_to("presented", "STOP-1", "seller", "buyer"),
+        lambda: ground.agree("STOP-2", "seller", "buyer"),
+    )
+    ground.until(second, "cleared")
+    money = ground.money(first, second)
+    alone = {"subject": "stop", "body": {"grade": "all", "until": ground.now() + 60}, "reason": "alone"}
+    change = ground.supervisor.post("/changes", alone)["change"]
+    assert code_of(lambda: ground.supervisor.post(f"/changes/{change}/confirmations")) == "same_person"
+    ground.stop_all("all", 9)
+    ground.examiner.examine(first, complies=True)
+    assert code_of(lambda: ground.buyer(second).fund(second)), "funded while stopped"
+    assert code_of(lambda: ground.propose("STOP-3", "seller", "buyer")) == "new_trades_stopped"
+    ground.rest(2)
+    assert ground.money(first, second) == money and ground.view(first)["state"] == "presented"
+    ground.until(first, "released")  # the nearest yes: the stop has its end
+
+
+def test_a_dry_run_says_no_more_than_the_trade_would(ground: Ground) -> None:
+    import base64
+
+    from entrepot.documents import samples
+
+    def reasons(made: str) -> Any:
+        body = {
+            "invoice_base64": base64.b64encode(samples.ubl_invoice(ground.facts[made])).decode(),
+            "buyer": ground.buyer(made).participant,
+        }
+        return ground.seller(made).post("/dry-runs", body)
+
+    made = ground.propose("DRY-1", "seller", "listed")
+    ground.seller(made).post(f"/trades/{made}/withdrawal")
+    said = reasons(made)
+    assert said["would_clear"] is False
+    assert [entry["code"] for entry in said["reasons"]] == ["cannot_proceed"]
+
+
+def test_a_delisted_party_is_paid_after_two_officers_lifted_the_block(ground: Ground, late: Late) -> None:
+    settlement = late.all["examined"]
+    before = ground.holds(ground.seller(settlement).address)
+    ground.list_wallets("0x" + "ab" * 20, "0x" + "cd" * 20)
+    ground.rest(1.5)
+    assert ground.view(settlement)["state"] == "blocked", "delisting alone lifts no block"
+    ground.by_two(ground.officer, ground.officer2, "unblock", settlement=settlement)
+    ground.until(settlement, "released")
+    paid = ground.holds(ground.seller(settlement).address) - before
+    assert paid == ground.terms(settlement).price.amount_minor
+
+
+def _selector(name: str) -> str:
+    from entrepot.rails.evm_calls import ESCROW as CONTRACT
+
+    return CONTRACT.call(name).hex()
