@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,9 +17,13 @@ from entrepot.settings import read_settings
 from entrepot.wire import facts_of, open_store
 
 
+PARENT_S = 0.5  # how often the server process looks whether the one that started it is still there
+
+
 def build() -> FastAPI:
     """The application over this deployment's store, which stays open as long as the process lives."""
     quiet_logs()
+    threading.Thread(target=_end_with, args=(os.getppid(),), name="parent", daemon=True).start()
     settings = read_settings()
     stack = ExitStack()
     store = stack.enter_context(open_store("serve", settings))
@@ -26,3 +32,10 @@ def build() -> FastAPI:
     app = create_app(store, facts=facts_of(settings), assets_dir=parts / "swagger-ui-dist")
     app.state.stack = stack
     return app
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process once its parent was killed: an orphan would go on answering beside its successor."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_S)
+    os._exit(1)

@@ -146,7 +146,7 @@ class Ground:
         """Two arbiters of three award."""
         about = {"act": "award", "to_seller_minor": to_seller_minor}
         digest = self.operator.http.post(f"/v1/settlements/{settlement}/statements", json=about).json()["digest"]
-        keys = [self.keys.account(Purpose.TRUSTEE, number) for number in (1, 2)]
+        keys = [self.keys.account(Purpose.ARBITER, number) for number in (1, 2)]
         signatures = [hex0x(key.sign_digest(unhex(digest, size=32))) for key in keys]
         body = {"to_seller_minor": to_seller_minor, "signatures": signatures}
         return self.arbiter.post(f"/settlements/{settlement}/awards", body)

@@ -309,7 +309,7 @@ def test_signing_does_not_tell_what_the_checks_found(ground: Ground) -> None:
 
 
 def test_what_is_refused_for_a_listing_ends_in_the_words_of_what_merely_lapsed(ground: Ground) -> None:
-    made = ground.agree("TIP-REFUSED", "seller", "listed")
+    made = ground.agree("TIP-REFUSED", "seller", "listed", keys=ground.new_keys)
     ground.until(made, "refused")
     lapsed = ground.propose("TIP-LAPSED", "seller", "listed")
     ground.parties["listed"].post(f"/trades/{lapsed}/withdrawal")

@@ -50,7 +50,7 @@ def nothing_breaks(ground: Ground) -> Iterator[None]:
 
 def _set_aside(ground: Ground) -> list[Any]:
     with psycopg.connect(ground.house.database.owner_dsn) as connection:
-        return connection.execute("SELECT * FROM inbox WHERE set_aside_at IS NOT NULL").fetchall()
+        return connection.execute("SELECT kind, set_aside FROM inbox WHERE set_aside_at IS NOT NULL").fetchall()
 
 
 # ---- idempotency keys
@@ -93,7 +93,7 @@ def test_without_a_key_of_its_own_nothing_is_taken(ground: Ground, headers: dict
 
 @pytest.mark.parametrize(
     "header",
-    [None, "", "Bearer", "Bearer ", "Bearer unknown", "Basic dXNlcjpwYXNz", "Bearer " + "x" * 201, "bearer \u00e9"],
+    [None, "", "Bearer", "Bearer unknown", "Basic dXNlcjpwYXNz", "Bearer " + "x" * 201, "bearer \u00e9"],
 )
 def test_an_unknown_credential_opens_no_door(ground: Ground, header: str | None) -> None:
     sent = {} if header is None else {b"Authorization": header.encode("latin-1")}
@@ -270,7 +270,7 @@ def test_no_request_after_the_schema_is_a_defect(ground: Ground) -> None:
 
     for result in schema.get_all_operations():
         operation = result.ok()
-        if operation.path == "/v1/clock" or "live" in operation.path:
+        if operation.path in ("/v1/clock", "/healthz"):  # 503 is an answer of /healthz
             continue
 
         @settings(

@@ -104,8 +104,8 @@ def test_a_step_writes_snapshot_and_events(store: Store) -> None:
 def test_steps_follow_one_another_without_a_gap(store: Store) -> None:
     one = settlement()
     keep(store, one)
-    for seq, events in ((2, [logged(one, 2)]), (2, [logged(one, 1)]), (1, [logged(one, 2)]), (1, [logged(settlement(), 1)]),
-                        (2, [logged(one, 2), logged(one, 1)])):  # fmt: skip
+    second, first, foreign = logged(one, 2), logged(one, 1), logged(settlement(), 1)
+    for seq, events in ((2, [second]), (2, [first]), (1, [second]), (1, [foreign]), (2, [second, first])):
         with pytest.raises(AssertionError), store.work() as tx:
             tx.settlements.save(replace(one, seq=seq), events)
     with store.work() as tx:
@@ -214,8 +214,9 @@ def test_a_party_is_not_told_of_confidential_events(store: Store) -> None:
     keep(store, one)
     with store.work() as tx:
         happen(tx, one, "quote_given", "referred", "signed")
-    for reader, kinds in ((Reader(one.seller, "treasurer"), ["quote_given", "signed"]), (Reader(new_id(), "treasurer"), []),
-                          (Reader("", "officer"), ["quote_given", "referred", "signed"])):  # fmt: skip
+    party, stranger, officer = Reader(one.seller, "treasurer"), Reader(new_id(), "treasurer"), Reader("", "officer")
+    told = (party, ["quote_given", "signed"]), (stranger, []), (officer, ["quote_given", "referred", "signed"])
+    for reader, kinds in told:
         with store.read(reader) as tx:
             assert [entry.event.kind for entry in tx.settlements.events(one.id)] == kinds
             assert [entry.event.kind for entry in tx.log.leaves(after=-1, limit=9)] == kinds

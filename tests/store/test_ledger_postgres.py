@@ -116,7 +116,7 @@ def test_an_application_role_writes_through_the_functions_only(database: Databas
         with connect(dsn) as connection:
             for statement in (
                 "UPDATE ledger_accounts SET credits_posted = 10 ^ 9",
-                "INSERT INTO ledger_accounts (id, class, owner, asset) VALUES (gen_random_uuid(), 'outside', 'x', 'USD')",
+                "INSERT INTO ledger_accounts (id, class, owner, asset) SELECT gen_random_uuid(), 'outside', 'x', 'USD'",
                 "INSERT INTO ledger_transfers SELECT gen_random_uuid(), debit, credit, 1, 'posted', NULL, '', 1, NULL "
                 "FROM ledger_transfers",
                 "DELETE FROM ledger_transfers",
@@ -143,18 +143,22 @@ def test_not_even_the_owner_changes_what_was_posted(database: Database, ledger: 
             connection.rollback()
 
 
+_INSERT = "INSERT INTO ledger_transfers SELECT gen_random_uuid(), "
+
+
 @pytest.mark.parametrize(
     ("about", "tampering"),
     [
         ("totals", "UPDATE ledger_accounts SET credits_posted = credits_posted - 1 WHERE class = 'escrow'"),
-        ("asset does not add up to zero", "UPDATE ledger_accounts SET credits_posted = credits_posted + 1 WHERE class = 'escrow'"),
-        ("totals", "INSERT INTO ledger_transfers SELECT gen_random_uuid(), gen_random_uuid(), credit, 1, 'posted', NULL, '', 1, "
-         "NULL FROM ledger_transfers"),
+        ("asset does not add up to zero", "UPDATE ledger_accounts SET debits_posted = 1 WHERE class = 'escrow'"),
+        ("totals", _INSERT + "gen_random_uuid(), credit, 1, 'posted', NULL, '', 1, NULL FROM ledger_transfers"),
         ("two assets in one transfer", "UPDATE ledger_accounts SET asset = 'EUR' WHERE class = 'escrow'"),
-        ("end of a hold differs from the hold", "INSERT INTO ledger_transfers SELECT gen_random_uuid(), debit, credit, 1, 'void', "
-         "gen_random_uuid(), '', 1, NULL FROM ledger_transfers"),
+        (
+            "end of a hold differs from the hold",
+            _INSERT + "debit, credit, 1, 'void', gen_random_uuid(), '', 1, NULL FROM ledger_transfers",
+        ),
     ],
-)  # fmt: skip
+)
 def test_books_that_an_owner_changed_are_found(
     database: Database, ledger: PostgresLedger, about: str, tampering: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""The stand-alone ledger: JSON lines in, an answer for each, again is fine; a malformed line is named and posts nothing."""
+"""The stand-alone ledger: JSON lines in, an answer for each, again is fine; a malformed line is named."""
 
 from __future__ import annotations
 

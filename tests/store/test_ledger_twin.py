@@ -1,4 +1,4 @@
-"""The ledger's two engines, transfer by transfer: whatever comes, the same answers and the same balances, then and now."""
+"""The ledger's two engines, transfer by transfer: whatever comes, the same answers and balances, then and now."""
 
 from __future__ import annotations
 
@@ -85,10 +85,13 @@ class Engines(RuleBasedStateMachine):
     def post_sound(self, amounts: list[int], debit: Any, at: int) -> None:
         """A batch of fresh ids that may pass whole."""
         first = 1000 + len(self.seen)
+        credit = OPEN[2 if debit is not OPEN[2] else 4]
         self.post(
-            [Transfer(f"{first + n:032x}", debit.id, OPEN[2 if debit is not OPEN[2] else 4].id, amount, Phase.POSTED, "x", at)
-             for n, amount in enumerate(amounts)]
-        )  # fmt: skip
+            [
+                Transfer(f"{first + n:032x}", debit.id, credit.id, amount, Phase.POSTED, "x", at)
+                for n, amount in enumerate(amounts)
+            ]
+        )
 
     @rule(
         picks=st.data(), size=st.integers(1, 12), phase=st.sampled_from((Phase.POST, Phase.VOID)), at=st.integers(0, 9)

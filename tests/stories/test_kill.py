@@ -43,6 +43,7 @@ HIT_S = 90.0
 RETRY_S = 0.2
 BETWEEN = ("fund_with_authorization", "present", "release", "refund")
 AT_RANDOM = (("serve",), ("work",), ("serve", "work"))
+ORPHAN_S = 10.0
 PAUSE_S = (0.1, 1.5)  # before a kill at a random time
 TRANSFER = "0x" + keccak256(b"Transfer(address,address,uint256)").hex()
 Answer = TypeVar("Answer")
@@ -97,11 +98,26 @@ class KillHouse(House):
         self.chain = Proxied(self.proxy.url, node, self.proxy)
 
     def kill(self, name: str) -> None:
-        """kill -9 of one of our children, with what it started: its own process group."""
+        """kill -9 of one of our children alone; what it started (its process group) must end by itself."""
         place = next(place for place, (found, _) in enumerate(self.children) if found == name)
         _, child = self.children.pop(place)
-        os.killpg(child.pid, signal.SIGKILL)
+        child.kill()
         child.wait(10)
+        if not is_gone(child.pid):
+            os.killpg(child.pid, signal.SIGKILL)
+            raise AssertionError(f"{name} was killed, and a process that it had started lived on for {ORPHAN_S} s")
+
+
+def is_gone(group: int) -> bool:
+    """True once no process of the group is left."""
+    until = time.monotonic() + ORPHAN_S
+    while time.monotonic() < until:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.02)
+    return False
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Plays a story told as a table: who / does / state / held / paid / back, and checks books, chain and log at each row."""
+"""Plays a story told as a table: who / does / state / held / paid / back; books, chain and log are checked each row."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import dataclasses
 from collections.abc import Callable
 from decimal import Decimal
 
-from trading_house import House, Trade, table
+from trading_house import House
+from trading_sale import Trade, table
 
 OFFICERS, SUPERVISORS = ("officer-1", "officer-2"), ("supervisor-1", "supervisor-2")
 Does = Callable[[Trade, str], object]
 
 
 def play(house: House, trade: Trade, story: str) -> Trade:
-    """Plays every row. `held` is what the escrow holds, `paid` what the seller's wallet got, `back` what the buyer's."""
+    """Plays every row. `held` is what the escrow holds, `paid` what the seller got, `back` what the buyer got."""
     wallets = [house.people[side].address for side in (trade.seller, trade.buyer)]
     seller_had, buyer_had = (house.tokens(address) for address in wallets)
     for who, does, state, held, paid, back in table(story):

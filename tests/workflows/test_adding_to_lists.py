@@ -54,7 +54,9 @@ def decided(entities: list[Entity], screened: list[Subject], cleared: dict[str, 
     """The decision on one payment, screened against one list of these entries."""
     version = ListVersion("L", "1", "00", NOW, NOW, NOW, len(entities), 0)
     index = Index((LoadedList(version, tuple(entities)),))
-    parties = tuple(PartyFacts(role, "p", "admitted", country, True) for role, country in (("seller", "VN"), ("buyer", "DE")))
+    parties = tuple(
+        PartyFacts(role, "p", "admitted", country, True) for role, country in (("seller", "VN"), ("buyer", "DE"))
+    )
     facts = PaymentFacts(
         act=Act.RELEASE, at=NOW, chain_id=31337, parties=parties, asset_id="a", asset_symbol="USDC",
         asset_kind="stablecoin", amount_minor=1, used_minor=0,
@@ -75,7 +77,7 @@ def test_an_added_entry_never_makes_a_decision_milder(
 ) -> None:
     before = [entity(place, said) for place, said in enumerate(listed)]
     first = decided(before, screened, {})
-    cleared = {hit: ("anna", "ben") for hit in first.open_hits()} if was_reviewed else {}
+    cleared = dict.fromkeys(first.open_hits(), ("anna", "ben")) if was_reviewed else {}
     old = decided(before, screened, cleared)
     new = decided([*before, entity(len(before), added)], screened, cleared)
     assert new.verdict >= old.verdict
@@ -87,7 +89,7 @@ def test_an_added_entry_never_makes_a_decision_milder(
 def test_a_hit_that_two_cleared_does_not_clear_a_new_entry_of_the_same_name() -> None:
     subject = Subject(kind="organization", name="Meridian Trading Ltd", country="SG", role="buyer")
     one = entity(0, ("Meridian Trading FZE", "strong", "AE", "", ""))
-    cleared = {hit: ("anna", "ben") for hit in decided([one], [subject], {}).open_hits()}
+    cleared = dict.fromkeys(decided([one], [subject], {}).open_hits(), ("anna", "ben"))
     assert cleared and decided([one], [subject], cleared).outcome(holds_money=True) == "clear"
     two = entity(1, ("Meridian Trading FZE", "strong", "AE", "", ""))
     assert decided([one, two], [subject], cleared).outcome(holds_money=True) == "review"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from plays import OFFICERS
-from trading_house import STRANGER, TOKEN, House, sale
+from trading_house import STRANGER, TOKEN, House
+from trading_sale import sale
 
 from entrepot.core.canonical import hex0x
 from entrepot.core.crypto import secp256k1_address

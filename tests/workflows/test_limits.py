@@ -6,7 +6,8 @@ import base64
 import dataclasses
 from decimal import Decimal
 
-from trading_house import House, Trade, sale, sign
+from trading_house import House, sign
+from trading_sale import Trade, sale
 
 from entrepot.core.lifecycle import State
 from entrepot.documents import samples

@@ -9,8 +9,10 @@ from collections.abc import Callable
 
 import pytest
 from plays import play
-from trading_house import House, sale
+from trading_house import House
+from trading_sale import sale
 
+# fmt: off
 AGREED = """
     seller | proposes | quoted  | - | - | -
     seller | signs    | quoted  | - | - | -
@@ -112,7 +114,7 @@ STORIES = {
     clock | moves: 10 min | cleared | - | - | -
     clock | moves: 6 min  | lapsed  | - | - | -
     """,
-    "the buyer is listed after it paid: no timer pays anybody, two officers lift it after the delisting": PRESENTED + """
+    "the buyer is listed after it paid: no timer pays anybody, two officers lift it when it is delisted": PRESENTED + """
     list     | adds: buyer     | presented | all | -     | -
     examiner | complies        | blocked   | all | -     | -
     clock    | moves: 300 min  | blocked   | all | -     | -
@@ -144,6 +146,7 @@ STORIES = {
     clock    | moves: 65 min   | rejected | -   | - | all
     """,
 }
+# fmt: on
 
 
 @pytest.mark.parametrize("story", STORIES)
@@ -151,6 +154,7 @@ def test_story(house: House, story: str) -> None:
     play(house, sale(house), STORIES[story])
 
 
+# fmt: off
 NAMESAKE = """
     seller | proposes | quoted    | - | - | -
     seller | signs    | quoted    | - | - | -
@@ -169,6 +173,7 @@ REVIEWS = {
     officer-2 | refuses | refused   | - | - | -
     """,
 }
+# fmt: on
 
 
 @pytest.mark.parametrize("story", REVIEWS)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from trading_house import House, sale
+from trading_house import House
+from trading_sale import sale
 
 from entrepot.core.lifecycle import State
 

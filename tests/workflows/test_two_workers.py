@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from trading_house import House, Town, open_house, sale, sign
+from trading_house import House, Town, open_house, sign
+from trading_sale import Trade, sale
 
+from entrepot.core.acts import EXAMINATION
 from entrepot.core.lifecycle import State
 from entrepot.rails.anvil import mine
 from entrepot.store.embedded import start
@@ -76,13 +78,8 @@ def test_two_workers_settle_each_trade_once(town: Town, postgres: PostgresStore,
         assert tx.inbox.stuck() == [] and tx.outbox.open_count() == 0
 
 
-def examination(trade: object) -> dict[str, object]:
+def examination(trade: Trade) -> dict[str, object]:
     """A signed yes, as a request."""
-    from trading_house import Trade
-
-    from entrepot.core.acts import EXAMINATION
-
-    assert isinstance(trade, Trade)
     signature = trade.signed(EXAMINATION, trade.about(complies=True), "examiner")
     return {"complies": True, "signature": signature}
 

@@ -71,6 +71,8 @@ def _problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def http(_: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == 400:  # a body that is no JSON at all
+            return respond(problem(Invalid("malformed", str(error.detail))))
         code = "not_found" if error.status_code == 404 else "malformed"
         body = {
             "type": f"urn:entrepot:error:{code}",

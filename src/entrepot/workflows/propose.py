@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Any
 
 from entrepot.core.canonical import Json
@@ -154,7 +153,7 @@ def terms_of(batch: Batch, settlement: Settlement) -> Terms:
 def _invoice_bytes(body: Json) -> bytes:
     try:
         return base64.b64decode(text_in(body, "invoice_base64", chars_max=INVOICE_BASE64_MAX), validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii's, or characters beyond ASCII
         raise Invalid("malformed", "invoice_base64 is not base64.", path="invoice_base64") from None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -269,7 +268,7 @@ def documents_in(body: Json) -> list[bytes]:
             raise Invalid("malformed", "A document is base64 text.", path=f"documents_base64[{place}]")
         try:
             found.append(base64.b64decode(text, validate=True))
-        except binascii.Error:
+        except ValueError:  # binascii's, or characters beyond ASCII
             raise Invalid("malformed", "A document is base64 text.", path=f"documents_base64[{place}]") from None
     return found
 

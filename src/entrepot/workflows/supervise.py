@@ -24,6 +24,7 @@ KINDS = ("company", "bank", "operator", "examiner", "authority")
 ADVANCE_S_MAX = 400 * 86_400
 CREDENTIAL_S = 90 * 86_400
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+_ID = re.compile(r"[0-9a-f]{32}\Z")
 _COUNTRY = re.compile(r"[A-Z]{2}\Z")
 PROFILE_FIELDS = ("name", "lei", "registration", "tax_id", "bank_name", "bank_bic", "simulated")
 
@@ -134,14 +135,21 @@ def _check_stop(body: Json) -> None:
 def _check_membership(body: Json) -> None:
     if body.get("role") not in ROLES:
         raise Invalid("malformed", f"role is one of {', '.join(ROLES)}.", path="body.role")
-    text_in(body, "participant", chars_max=32)
+    _require_id(body, "participant")
+    if body.get("person"):
+        _require_id(body, "person")
     text_in(body, "person_name", chars_max=140)
     if not _SHA256.match(str(body.get("secret_sha256", ""))):
         raise Invalid("malformed", "secret_sha256 is the SHA-256 of the credential, in hex.", path="body.secret_sha256")
 
 
+def _require_id(body: Json, name: str) -> None:
+    if not _ID.match(text_in(body, name, chars_max=32)):
+        raise Invalid("malformed", f"{name} is an id of 32 hex digits.", path=f"body.{name}")
+
+
 def _check_order(body: Json) -> None:
-    text_in(body, "settlement", chars_max=32)
+    _require_id(body, "settlement")
     whole_in(body, "until", default=0)
 
 
