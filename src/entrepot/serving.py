@@ -16,7 +16,6 @@ from entrepot.rails.anvil import PARTS
 from entrepot.settings import read_settings
 from entrepot.wire import facts_of, open_store
 
-
 PARENT_S = 0.5  # how often the server process looks whether the one that started it is still there
 
 

@@ -87,7 +87,7 @@ class Ground:
             seller=self.stated[seller],
             buyer=self.stated[buyer],
             on_board_date=today - timedelta(days=5),
-            **({"lines": QUINOA} if seller == "carol" else {}),
+            lines=QUINOA if seller == "carol" else facts.lines,
         )
         made = self.parties[seller].propose(samples.ubl_invoice(facts), self.parties[buyer].participant, **options)
         self.facts[made], self.sides[made] = facts, (seller, buyer)
@@ -186,6 +186,14 @@ class Ground:
     def events(self, settlement: str) -> list[str]:
         """Kinds of all events, as staff see them."""
         return [entry["event"] for entry in self.operator.get(f"/settlements/{settlement}/events")["events"]]
+
+    def until_happened(self, settlement: str, kind: str, times: int) -> None:
+        """Waits until an event happened so many times."""
+        self.operator.until(lambda: self.events(settlement).count(kind), lambda count: count == times, 20)
+
+    def until_paused(self, settlement: str, code: str) -> None:
+        """Waits until a check was put off for this reason."""
+        self.operator.until(lambda: str(self.view(settlement)["pause"]), lambda said: code in said, 20)
 
     def terms(self, settlement: str) -> Terms:
         """The signed terms."""

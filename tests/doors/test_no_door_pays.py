@@ -169,7 +169,7 @@ def test_two_officers_who_lift_a_block_do_not_lift_a_listing(ground: Ground, lat
     for name in ("silent", "buyer"):
         settlement = late.all[name]
         ground.by_two(ground.officer, ground.officer2, "unblock", settlement=settlement)
-        ground.operator.until(lambda one=settlement: ground.events(one).count("blocked"), lambda count: count == 2)
+        ground.until_happened(settlement, "blocked", 2)
         assert ground.view(settlement)["state"] == "blocked"
     ground.rest(1.5)
     assert ground.money(*late.all.values(), late.paid_before) == late.money
@@ -226,7 +226,7 @@ def test_nothing_settles_while_lists_are_stale_or_missing(ground: Ground) -> Non
         refused = code_of(lambda: ground.buyer(cleared).fund(cleared))
         assert refused, f"funded while {code}"
         for one in (first, fresh):
-            ground.operator.until(lambda one=one, code=code: code in str(ground.view(one)["pause"]), bool, 10)
+            ground.until_paused(one, code)
         ground.rest(1.5)
         assert [ground.view(one)["state"] for one in (first, cleared, fresh)] == ["presented", "cleared", "agreed"]
         assert ground.money(first, cleared) == money

@@ -89,7 +89,8 @@ def test_the_same_transfer_twice_is_posted_once(store: Store) -> None:
     "other",
     [
         {"amount_minor": 101}, {"amount_minor": 0}, {"credit": FEE.id}, {"debit": UNOPENED.id},
-        {"phase": Phase.PENDING}, {"event": "refunded"}, {"settlement": "a" * 32}, {"phase": Phase.POST, "pending_id": "a" * 32},
+        {"phase": Phase.PENDING}, {"event": "refunded"}, {"settlement": "a" * 32},
+        {"phase": Phase.POST, "pending_id": "a" * 32},
     ],
 )  # fmt: skip
 def test_the_same_id_with_other_content_is_told(store: Store, other: dict[str, object]) -> None:

@@ -37,7 +37,7 @@ from entrepot.settings import Settings, read_settings
 
 pytestmark = pytest.mark.slow
 
-PAID, GONE = 3, 2  # settlements of each kind, all at once
+PAID, GONE = 3, 1  # settlements of each kind, all at once
 PATIENCE_S = 240.0
 HIT_S = 90.0
 RETRY_S = 0.2

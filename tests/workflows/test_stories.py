@@ -114,7 +114,7 @@ STORIES = {
     clock | moves: 10 min | cleared | - | - | -
     clock | moves: 6 min  | lapsed  | - | - | -
     """,
-    "the buyer is listed after it paid: no timer pays anybody, two officers lift it when it is delisted": PRESENTED + """
+    "the buyer is listed after it paid: no timer pays, two officers lift it once delisted": PRESENTED + """
     list     | adds: buyer     | presented | all | -     | -
     examiner | complies        | blocked   | all | -     | -
     clock    | moves: 300 min  | blocked   | all | -     | -

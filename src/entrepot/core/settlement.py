@@ -273,6 +273,12 @@ def _sent(settlement: Settlement, event: Event) -> Change:
     return {"in_flight": {**event.facts, "kind": event.kind, "step": settlement.step + 1, "seq": settlement.seq + 1}}
 
 
+def _presenting(settlement: Settlement, event: Event) -> Change:
+    if settlement.round >= ROUNDS_MAX:
+        raise Refused("not_in_this_state", f"{ROUNDS_MAX} presentations were made; no other is taken.")
+    return _sent(settlement, event)
+
+
 def _blocked(_: Settlement, __: Event) -> Change:
     return {"in_flight": {}}
 
@@ -343,7 +349,7 @@ _CHANGES: dict[str, Apply] = {
     "funding_dropped": _dropped,
     "fund_expired": _due,
     "funded": _funded,
-    "presentation_received": _sent,
+    "presentation_received": _presenting,
     "presented": _presented,
     "examined": _examined,
     "found_discrepant": _examined,
