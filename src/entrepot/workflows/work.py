@@ -26,6 +26,7 @@ from .context import Context, ListsChanged
 
 BATCH_MAX = 100
 LEASE_S = 30
+OUT_MAX = 10  # what a killed worker may hold back for a lease
 ATTEMPTS_MAX = 5
 RAIL_ATTEMPTS_MAX = 8
 NOT_READY_ATTEMPTS_MAX = 60
@@ -190,7 +191,7 @@ def _act(batch: Batch, settlement: Settlement) -> None:
 def send_out(ctx: Context) -> int:
     """Does a few things outside, each once; returns how many it took."""
     with ctx.store.work() as tx:
-        items = tx.outbox.claim(now=ctx.now(), limit=BATCH_MAX, lease_s=LEASE_S)
+        items = tx.outbox.claim(now=ctx.now(), limit=OUT_MAX, lease_s=LEASE_S)
     for item in items:
         try:
             _send(ctx, item)
