@@ -198,8 +198,8 @@ def open_store(role: str, settings: Settings | None = None) -> Iterator[Postgres
 @contextmanager
 def _embedded(settings: Settings, role: str) -> Iterator[str]:
     """The embedded server of this home, found running or started, and left as it was found."""
-    if not settings.house_path.exists():
-        raise Unavailable("not_set_up", "Nothing is set up in this home yet; run `entrepot init` first.")
+    if not settings.database_dir.exists():
+        raise Unavailable("not_set_up", "This home has no database yet; run `entrepot migrate`, then `entrepot init`.")
     was_running = (settings.database_dir / "postmaster.pid").exists()
     server = embedded.start(settings.database_dir)
     try:
@@ -224,6 +224,8 @@ def open_rail(store: Store, settings: Settings | None = None) -> EvmRail:
     """The EVM rail of this deployment, checked against its node. Raises: Unavailable, Invalid(deployment_differs)."""
     settings = settings or read_settings()
     house = House(settings)
+    if not settings.rpc_url:
+        raise Unavailable("not_set_up", "ENTREPOT_RPC_URL does not say where the chain's node is.")
     return connect(settings.rpc_url, house.deployment, house.keys.account(Purpose.RAIL), StoreJournal(store))
 
 

@@ -22,7 +22,7 @@ VALUES = st.recursive(
 # RFC 8785, section 3.2.2 and 3.2.3: the example's input and its canonical bytes.
 RFC_8785 = {
     "numbers": [333333333.33333329, 1e30, 4.50, 2e-3, 0.000000000000000000000000001],
-    "string": '\u20ac$\u000f\u000aA\'\u0042\u0022\u005c\\"/',
+    "string": "\u20ac$\u000f\u000aA'\u0042\u0022\u005c\\\"/",
     "literals": [None, True, False],
 }
 RFC_8785_BYTES = (

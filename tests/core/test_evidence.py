@@ -34,7 +34,9 @@ def test_a_sealed_bundle_is_signed_over_the_hash_of_each_part() -> None:
 
 
 def test_a_part_hashes_by_its_content_and_not_by_its_spacing() -> None:
-    assert part_sha256({"b": 1, "a": 2}) == part_sha256(json.loads('{ "a": 2, "b": 1 }')) != part_sha256({"a": 1, "b": 2})
+    assert (
+        part_sha256({"b": 1, "a": 2}) == part_sha256(json.loads('{ "a": 2, "b": 1 }')) != part_sha256({"a": 1, "b": 2})
+    )
     # printf '[]' | sha256sum
     assert part_sha256([]) == "0x4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
 

@@ -40,7 +40,9 @@ def test_time_or_entropy_out_of_range_is_our_defect(at_ms: int, entropy: bytes) 
 
 
 @given(PLACES, PLACES)
-def test_two_transfers_share_an_id_only_if_they_are_one(first: tuple[int, int, int], second: tuple[int, int, int]) -> None:
+def test_two_transfers_share_an_id_only_if_they_are_one(
+    first: tuple[int, int, int], second: tuple[int, int, int]
+) -> None:
     ids = [transfer_id(SETTLEMENT, step=step, leg=leg, attempt=attempt) for step, leg, attempt in (first, second)]
     assert (ids[0] == ids[1]) == (first == second)
     assert all(one[:26] == SETTLEMENT[:26] and one != SETTLEMENT for one in ids)

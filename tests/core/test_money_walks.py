@@ -18,15 +18,17 @@ from entrepot.core.bookkeeping import accounts_of, book_accounts, transfers_for
 from entrepot.core.ids import new_settlement_id
 from entrepot.core.ledger import LIMITED, AccountClass, Phase, Transfer, account
 from entrepot.core.lifecycle import CONFIDENTIAL, LIFECYCLE, STATES, Role, State
-from entrepot.core.settlement import Event, Settlement, apply, event_of, leaf, replay
+from entrepot.core.settlement import ROUNDS_MAX, Event, Settlement, apply, event_of, leaf, replay
 
 T0 = 1_790_000_000
 STEPS_MAX = 60
 TOKEN, OTHER = "eip155:31337/erc20:0x" + "11" * 20, "eip155:31337/erc20:0x" + "22" * 20
 DATES = sorted({facts.deadline for facts in STATES.values() if facts.deadline})
-DOCUMENTS = {"documents_sha256": "0xdd", "round": 1}
-PLAIN: dict[str, dict[str, Any]] = {"presentation_received": DOCUMENTS, "presented": DOCUMENTS, "examined": DOCUMENTS,
-                                    "found_discrepant": DOCUMENTS, "waived": DOCUMENTS}  # fmt: skip
+DOCUMENTS = {"documents_sha256": "0xdd"}
+BEGINNING = (("quote_given", Role.OPERATOR), ("signed", Role.BUYER), ("countersigned", Role.SELLER),
+             ("cleared", Role.RULES), ("funded", Role.RAIL))  # fmt: skip
+RARE = {"withdrawn": 0.1, "refused": 0.1, "reject_ordered": 0.3, "mispaid": 0.1, "return_cleared": 0.05,
+        "fee_cleared": 0.05, "blocked": 0.3, "frozen": 0.5, "refund_cleared": 0.5}  # fmt: skip
 PAYOUTS = {"release": "released", "refund": "refunded", "reject": "rejected"}
 
 
@@ -87,6 +89,12 @@ class Walk:
         self.told: list[tuple[Settlement, Event]] = []
         self.leaves: list[bytes] = []
         self.allowed: dict[str, dict[str, str]] = {}
+        if random.random() < 0.85:  # most walks begin with money in escrow, where there is more to go wrong
+            for kind, by in BEGINNING:
+                self.happen(Event(kind, self.now, by, "", self.facts(kind, by) or {}, self.dates()))
+
+    def dates(self) -> dict[str, int]:
+        return {name: self.now + 100 for name in DATES}
 
     def go(self) -> None:
         """One event that may happen now, if there is any."""
@@ -94,18 +102,19 @@ class Walk:
         able = [one for one in able if one[0] not in PAYOUTS.values()]
         able += [(PAYOUTS[act], Role.RAIL) for act in self.allowed for _ in range(3)]
         kind, by = self.random.choice(able)
+        if self.random.random() > RARE.get(kind, 1):
+            return
         facts = self.facts(kind, by)
         if facts is None:
             return
         self.now += self.random.randrange(50)
         due = self.at.next_act()
         if by is Role.CLOCK:
-            if due is None or due[0] not in (kind, "check"):
+            if due is None or due[0] != kind or self.random.random() > 0.1:
                 return
             self.now = max(self.now, due[1])
-        dates = {name: self.now + 100 for name in DATES}
         actor = f"person-{len(self.told)}" if by in (Role.OFFICER, Role.AUTHORITY) else ""
-        self.happen(Event(kind, self.now, by, actor, facts, dates))
+        self.happen(Event(kind, self.now, by, actor, facts, self.dates()))
 
     def happen(self, event: Event) -> None:
         after = apply(self.at, event)
@@ -130,11 +139,17 @@ class Walk:
         act, _, what = kind.partition("_")
         if what == "dropped" and act in PAYOUTS:
             return {} if act in self.allowed else None
-        return PLAIN.get(kind, {})
+        return {}
 
     def _quote_given(self, _: Role) -> dict[str, Any]:
         price, fee = self.random.randrange(1, 1000), self.random.choice([0, self.random.randrange(50)])
-        return {"asset": TOKEN, "price_minor": str(price), "fee_minor": str(fee), "terms_hash": "0xaa", "escrow": "0xee"}
+        return {
+            "asset": TOKEN,
+            "price_minor": str(price),
+            "fee_minor": str(fee),
+            "terms_hash": "0xaa",
+            "escrow": "0xee",
+        }
 
     def _signed(self, by: Role) -> dict[str, Any] | None:
         return None if self.at.signed_by else {"terms_hash": "0xaa"}
@@ -142,10 +157,8 @@ class Walk:
     def _countersigned(self, by: Role) -> dict[str, Any] | None:
         return {"terms_hash": "0xaa"} if self.at.signed_by and by.value not in self.at.signed_by else None
 
-    def _withdrawn(self, _: Role) -> dict[str, Any] | None:
-        return {} if self.random.random() < 0.1 else None
-
-    _refused = _reject_ordered = _blocked = _withdrawn
+    def _refused(self, _: Role) -> dict[str, Any] | None:
+        return None if self.at.funded_minor else {}
 
     def _review_cleared(self, _: Role) -> dict[str, Any] | None:
         return {} if self.at.disposed_by else None
@@ -155,6 +168,16 @@ class Walk:
 
     def _review_expired(self, _: Role) -> dict[str, Any] | None:
         return {} if self.at.funded_minor else None
+
+    def _presented(self, _: Role) -> dict[str, Any] | None:
+        return DOCUMENTS | {"round": self.at.round + 1} if self.at.round < ROUNDS_MAX else None
+
+    _presentation_received = _presented
+
+    def _examined(self, _: Role) -> dict[str, Any]:
+        return {"documents_sha256": self.at.documents_sha256}
+
+    _found_discrepant = _waived = _examined
 
     def _funded(self, _: Role) -> dict[str, Any]:
         return {"amount_minor": str(self.at.total_minor)}
@@ -191,10 +214,9 @@ class Walk:
             return None
         return {"to_seller_minor": str(self.random.randint(self.at.released_minor, self.at.price_minor))}
 
-    def _mispaid(self, _: Role) -> dict[str, Any] | None:
+    def _mispaid(self, _: Role) -> dict[str, Any]:
         asset = self.random.choice([TOKEN, OTHER])
-        is_rare = self.random.random() < 0.3
-        return {"asset": asset, "amount_minor": str(self.random.randrange(1, 100))} if is_rare else None
+        return {"asset": asset, "amount_minor": str(self.random.randrange(1, 100))}
 
     def _returned(self, _: Role) -> dict[str, Any] | None:
         asset = self.random.choice([TOKEN, OTHER])
@@ -239,7 +261,9 @@ def test_without_confidential_events_it_is_still_a_way_through_the_table_with_th
 
 
 @given(SEEDS)
-def test_leaves_of_hidden_events_do_not_name_the_settlement_and_the_others_are_numbered_without_a_gap(seed: int) -> None:
+def test_leaves_of_hidden_events_do_not_name_the_settlement_and_the_others_are_numbered_without_a_gap(
+    seed: int,
+) -> None:
     walk = walked(seed)
     bodies = [json.loads(raw) for raw in walk.leaves]
     open_ones = [body for body in bodies if body["schema"] == "entrepot/event/1"]
@@ -251,7 +275,7 @@ def test_leaves_of_hidden_events_do_not_name_the_settlement_and_the_others_are_n
 
 def test_the_walks_go_everywhere() -> None:
     lines, ends = set(), set()
-    for seed in range(1500):
+    for seed in range(500):
         walk = walked(seed)
         lines |= {(before.state, event.kind) for before, event in walk.told}
         ends.add(walk.at.state)

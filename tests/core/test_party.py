@@ -40,7 +40,9 @@ def test_each_fact_is_in_its_form(field: str, fine: str, not_fine: str) -> None:
     assert refused.value.code == "malformed"
 
 
-@pytest.mark.parametrize("value", [None, [], "party", {}, BUYER.to_json() | {"more": ""}, BUYER.to_json() | {"lei": None}])
+@pytest.mark.parametrize(
+    "value", [None, [], "party", {}, BUYER.to_json() | {"more": ""}, BUYER.to_json() | {"lei": None}]
+)
 def test_another_shape_is_refused(value: Any) -> None:
     with pytest.raises(Invalid) as refused:
         Party.from_json(value, path="buyer")

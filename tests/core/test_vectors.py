@@ -23,7 +23,7 @@ from entrepot.core.terms import Terms
 VECTORS = Path(__file__).parent / "vectors" / "core.json"
 BODIES: list[dict[str, Any]] = [
     {"schema": "entrepot/example/1"},
-    {"schema": "entrepot/example/1", "z": None, "a": [True, False, -1, 0, 9007199254740991], "é": "é", "😀": "\\\"\n"},
+    {"schema": "entrepot/example/1", "z": None, "a": [True, False, -1, 0, 9007199254740991], "é": "é", "😀": '\\"\n'},
     {"schema": "entrepot/example/1", "amount_minor": "170141183460469231731687303715884105727", "nested": {"b": {}}},
 ]
 

@@ -73,17 +73,21 @@ def check(*, json: bool = False) -> int:
     with open_store("work") as store, store.work() as tx:
         rows = _accounts(tx)
         found = tx.ledger.balances([row["id"] for row in rows])
+        differences = [asdict(entry) for entry in tx.ledger.check()]
     sums: dict[str, int] = {}
     for row in rows:
         if row["id"] in found:
             sums[row["asset"]] = sums.get(row["asset"], 0) + found[row["id"]].posted_minor
-    ok = not any(sums.values())
+    ok = not any(sums.values()) and not differences
     body = {
         "schema": "entrepot/ledger-check/1",
         "ok": ok,
         "sums_minor": {asset: str(total) for asset, total in sums.items()},
+        "differences": differences,
     }
-    show(body, [f"{asset}: sum {total}" for asset, total in sums.items()] or ["No accounts."], as_json=json)
+    lines = [f"{asset}: sum {total}" for asset, total in sums.items()] or ["No accounts."]
+    lines += [f"{row['about']} {row['subject']}: kept {row['kept']}, computed {row['computed']}" for row in differences]
+    show(body, lines, as_json=json)
     return 0 if ok else 1
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from entrepot.core.errors import Refused, Unknown
+from entrepot.core.errors import Invalid, Refused, Unknown
 
 from .line import app, decision_app, lists_app, regime_app, screening_app, show
 
@@ -18,8 +18,12 @@ def load(directory: Path, *, json: bool = False) -> None:
     from entrepot.wire import open_store
     from entrepot.workflows.screen import load_lists
 
+    if not directory.is_dir():
+        raise Invalid("malformed", f"There is no folder {directory}.", path=str(directory))
     with open_store("work") as store:
-        rows = load_lists(store, directory, now=int(time.time()))
+        with store.work() as tx:
+            now = int(time.time()) + tx.checks.clock_offset_s()
+        rows = load_lists(store, directory, now=now)
     body = {"schema": "entrepot/lists/1", "loaded": rows}
     show(
         body,

@@ -49,11 +49,13 @@ def migrate(*, json: bool = False) -> None:
     else:
         from entrepot.store import embedded
 
+        was_running = (settings.database_dir / "postmaster.pid").exists()
         server = embedded.start(settings.database_dir)
         try:
             applied = migration.migrate(server.owner_dsn)
         finally:
-            server.stop()
+            if not was_running:
+                server.stop()
     show({"schema": "entrepot/migration/1", "applied": applied}, applied or ["Nothing to do."], as_json=json)
 
 

@@ -123,11 +123,12 @@ def _write(
 
 def _held(settlement: Settlement) -> tuple[int, Event, Moves] | None:
     """The hold in flight: (its step, an event with its facts, its moves)."""
-    kind = settlement.in_flight.get("kind")
+    held = settlement.in_flight.get("held", settlement.in_flight)
+    kind = held.get("kind")
     if kind not in _HOLDS:
         return None
-    facts = Event(kind=str(kind), at=0, by=Role.RAIL, facts=settlement.in_flight)
-    return int(settlement.in_flight["step"]), facts, _HOLDS[str(kind)]
+    facts = Event(kind=str(kind), at=0, by=Role.RAIL, facts=held)
+    return int(held["step"]), facts, _HOLDS[str(kind)]
 
 
 def _void(settlement: Settlement, event: Event) -> list[Transfer]:

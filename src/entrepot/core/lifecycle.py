@@ -175,9 +175,9 @@ LIFECYCLE: tuple[Line, ...] = (
     *_each((S.REJECTING,), "reject_dropped", R.RAIL, B.SAME),
     *_each((S.RELEASING,), "released_in_part", R.RAIL, S.PRESENTED),
     # What the chain has done is true, whatever we had decided meanwhile
-    *_each((S.PRESENTED, S.RELEASING, *_SUSPENDED), "released", R.RAIL, S.RELEASED),
-    *_each((*_RESTING, S.REFUNDING, *_SUSPENDED), "refunded", R.RAIL, S.REFUNDED),
-    *_each((*_RESTING, S.REJECTING, *_SUSPENDED), "rejected", R.RAIL, S.REJECTED),
+    *_each((S.PRESENTED, S.RELEASING, S.REJECTING, *_SUSPENDED), "released", R.RAIL, S.RELEASED),
+    *_each((*_RESTING, S.REFUNDING, S.REJECTING, *_SUSPENDED), "refunded", R.RAIL, S.REFUNDED),
+    *_each((*_RESTING, *_PAYING, *_SUSPENDED), "rejected", R.RAIL, S.REJECTED),
     # Dispute
     *_each(_RESTING, "disputed", _PARTIES, S.DISPUTED, suspends=True),
     *_each((S.DISPUTED,), "awarded", R.ARBITER, S.PRESENTED),

@@ -279,8 +279,18 @@ def _presenting(settlement: Settlement, event: Event) -> Change:
     return _sent(settlement, event)
 
 
-def _blocked(_: Settlement, __: Event) -> Change:
-    return {"in_flight": {}}
+def _reject_sent(settlement: Settlement, event: Event) -> Change:
+    return {"in_flight": {**_sent(settlement, event)["in_flight"], **_still_held(settlement)}}
+
+
+def _no_longer_awaited(settlement: Settlement, _: Event) -> Change:
+    return {"in_flight": _still_held(settlement)}
+
+
+def _still_held(settlement: Settlement) -> Change:
+    """What the books hold for a payout: a confidential event may end the wait for it, but never moves the books."""
+    held = settlement.in_flight.get("held", settlement.in_flight)
+    return {"held": held} if held.get("kind") in ("release_cleared", "refund_cleared") else {}
 
 
 def _dropped(_: Settlement, __: Event) -> Change:
@@ -341,7 +351,7 @@ _CHANGES: dict[str, Apply] = {
     "referred": _referred,
     "disposed": _disposed,
     "review_cleared": _review_cleared,
-    "blocked": _blocked,
+    "blocked": _no_longer_awaited,
     "review_lapsed": _review_timed_out,
     "review_expired": _review_timed_out,
     "funding_sent": _sent,
@@ -356,10 +366,10 @@ _CHANGES: dict[str, Apply] = {
     "waived": _examined,
     "release_cleared": _sent,
     "refund_cleared": _sent,
-    "reject_cleared": _sent,
+    "reject_cleared": _reject_sent,
     "release_dropped": _dropped,
     "refund_dropped": _dropped,
-    "reject_dropped": _dropped,
+    "reject_dropped": _no_longer_awaited,
     "released": _released,
     "released_in_part": _released,
     "refunded": _refunded,

@@ -24,12 +24,15 @@ from .own_invoice import settle_invoice
 from .report import SCHEMA, bundle_of, settlement_report, tampered, verified
 from .stories import Teller, Told
 
-DUPLICATE_EXIT = 3
+REFUSED_EXIT, UNREADABLE_EXIT = 3, 2
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the demo; exit 0 if every story ended as told, 3 for an invoice that was settled before."""
+    """Runs the demo; exit 0 if every story ended as told, 3 for an invoice that is refused."""
     options = _options(argv)
+    if options.invoice and not options.invoice.is_file():
+        print(f"There is no file {options.invoice}.", file=sys.stderr)
+        return UNREADABLE_EXIT
 
     def say(text: str) -> None:
         print(text, file=sys.stderr if options.json else sys.stdout, flush=True)
@@ -83,15 +86,14 @@ def _play(house: House, options: argparse.Namespace, seed: str, say: Any) -> tup
         try:
             told.append(settle_invoice(teller, casting, options.invoice.read_bytes()))
         except (Problem, EntrepotError) as refused:
-            code = refused.code
             say(f"{options.invoice.name}: {refused}")
             failed = {
                 "schema": SCHEMA,
                 "verification_key": str(settings.verification_key_path),
                 "settlements": [],
-                "refused": {"code": code, "message": str(refused)},
+                "refused": {"code": refused.code, "message": str(refused)},
             }
-            return failed, DUPLICATE_EXIT if code == "duplicate_invoice" else 3
+            return failed, REFUSED_EXIT
     else:
         told = [story() for story in (teller.clean, teller.review, teller.refused, teller.gone)]
     return _report(house, cast.operators[0], told, say)

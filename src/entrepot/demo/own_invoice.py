@@ -28,10 +28,20 @@ def settle_invoice(teller: Teller, casting: Casting, raw: bytes) -> Told:
     cast.parties |= {side: cast.parties[short] for side, short in shorts.items()}
     teller.cast = dataclasses.replace(cast, stated={"seller": seller, "buyer": buyer})
     supplied = supplied_for(invoice)
-    teller.say(
-        f"The demo operator supplies ({SIMULATED}, marked simulated): {supplied or 'nothing'}; both parties' admission."
-    )
+    teller.say(f"The demo operator supplies ({SIMULATED}, marked simulated): {_in_words(invoice, buyer, supplied)}.")
+    teller.say(f"Due dates count from today, the day of admission; the invoice is of {invoice.issue_date}.")
     return teller.invoice(raw, {"supplied": supplied} if supplied else {})
+
+
+def _in_words(invoice: Invoice, buyer: StatedParty, supplied: dict[str, Any]) -> str:
+    facts = ["both parties' admission"]
+    if buyer.country != invoice.buyer.country:
+        facts.append(f"the buyer's country {buyer.country}, so that a border is crossed")
+    if "hs" in supplied:
+        facts.append(f"HS code {supplied['hs']}")
+    if "incoterm" in supplied:
+        facts.append(f"Incoterm {supplied['incoterm']} {supplied['incoterm_place']}")
+    return "; ".join(facts)
 
 
 def supplied_for(invoice: Invoice) -> dict[str, Any]:

@@ -120,6 +120,7 @@ class Teller:
         from entrepot.documents.stated import DeliveryTerms
 
         told = self._agree("invoice", raw, "seller", "buyer", **options)
+        self._require_cleared(told)
         supplied = options.get("supplied", {})
         delivery = DeliveryTerms(supplied.get("incoterm", "FOB"), supplied.get("incoterm_place", ""))
         today = datetime.fromtimestamp(self.cast.operators[0].get("/clock")["now"], UTC).date()
@@ -132,6 +133,22 @@ class Teller:
             told, self.cast.parties["buyer"], [raw, samples.packing_list(facts), samples.transport_document(facts)]
         )
         return told
+
+    def _require_cleared(self, told: Told) -> None:
+        """Waits for the checks. Raises: Problem with the code of the rule that refuses or sends it into review."""
+        view = self.cast.operators[0].wait(told.settlement, "cleared", "in_review", "refused")
+        if view["state"] == "cleared":
+            return
+        verdict, reason = next(
+            (decision["verdict"], entry)
+            for decision in reversed(view["decisions"])
+            if decision
+            for entry in decision["reasons"]
+            if entry["verdict"] == decision["verdict"]
+        )
+        raise Problem(
+            {"code": reason["rule"], "verdict": verdict, "detail": reason["message"]} | {"settlement": told.settlement}
+        )
 
     def _agree(self, story: str, invoice: TradeFacts | bytes, seller: str, buyer: str, **options: Any) -> Told:
         raw = invoice if isinstance(invoice, bytes) else samples.ubl_invoice(invoice)

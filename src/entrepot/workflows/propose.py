@@ -182,6 +182,8 @@ def _register(batch: Batch, settlement: Settlement, invoice: Invoice) -> None:
     printed = fingerprint(invoice)
     for key in duplicate_keys(invoice):
         holder = batch.tx.checks.register_invoice(key=key, fingerprint=printed, settlement=settlement.id)
+        if holder and _is_other_issuer(batch, settlement, invoice, holder[0]):
+            continue
         if holder and holder[1] == printed and holder[0] != settlement.id:
             first = batch.tx.settlements.get(holder[0])
             is_yours = first is not None and settlement.seller in (first.seller, first.buyer)
@@ -196,6 +198,19 @@ def _register(batch: Batch, settlement: Settlement, invoice: Invoice) -> None:
                 visible_to=(),
             )
             return
+
+
+def _is_other_issuer(batch: Batch, settlement: Settlement, invoice: Invoice, holder: str) -> bool:
+    """A namesake: another seller, and both invoices state identifiers, none of them the same."""
+    first = batch.tx.settlements.get(holder)
+    papers = batch.tx.papers.of(holder, kind="invoice")
+    if first is None or first.seller == settlement.seller or not papers or not papers[-1].body:
+        return False
+    ours, theirs = (
+        {key for key in duplicate_keys(one) if not key.startswith("name:")}
+        for one in (invoice, read_invoice(papers[-1].body))
+    )
+    return bool(ours and theirs) and not ours & theirs
 
 
 def _give_quote(
@@ -255,6 +270,7 @@ def _terms(
     ctx, policy = batch.ctx, batch.ctx.policy
     supplied = asked.get("supplied", {})
     lines, incoterm, place, names = _goods(invoice, supplied)
+    names += _invented(invoice, parties)
     fund_by = settlement.created_at + whole_in(asked, "fund_s", default=policy.fund_s, low=60, high=90 * 86400)
     present_by = settlement.created_at + whole_in(
         asked, "present_s", default=policy.present_s, low=120, high=400 * 86400
@@ -310,6 +326,15 @@ def _goods(invoice: Invoice, supplied: dict[str, Any]) -> tuple[tuple[Line, ...]
         if missing
     ]
     return lines, incoterm, place, tuple(names)
+
+
+def _invented(invoice: Invoice, parties: tuple[Participant, Participant]) -> tuple[str, ...]:
+    """What a demo operator made up about the parties: their admission, and a country other than the invoice's."""
+    names: list[str] = []
+    for side, stated, participant in zip(("seller", "buyer"), (invoice.seller, invoice.buyer), parties, strict=True):
+        if participant.profile.get("simulated"):
+            names += [f"{side}_admission", *([f"{side}_country"] if stated.country != participant.country else [])]
+    return tuple(names)
 
 
 def _party(batch: Batch, participant: Participant) -> Party:
