@@ -27,13 +27,13 @@ def test_every_currency_stands_for_itself() -> None:
 
 def test_currencies_in_use_are_there_and_those_gone_are_not() -> None:
     assert {"EUR", "USD", "GBP", "CNY", "INR", "NGN", "SLE", "VED", "ZWG", "XCG"} <= set(CURRENCIES)
-    assert not {"DEM", "HRK", "SLL", "ZWL", "ANG", "BGN", "XAU", "XTS", "XXX", "CLF"} & set(CURRENCIES)
+    assert not {"DEM", "HRK", "SLL", "ZWL", "ANG", "BGN", "XAU", "XTS", "XUA", "CLF"} & set(CURRENCIES)
 
 
 def test_the_registry_knows_its_tokens_and_every_currency_and_nothing_else() -> None:
     assert ASSETS.get(TOKEN.id) is TOKEN and ASSETS.tokens == (TOKEN,)
     assert ASSETS.get("JPY").decimals == 0
-    for other in ("jpy", "", TOKEN.id.upper(), "XXX"):
+    for other in ("jpy", "", TOKEN.id.upper(), "XTS"):
         with pytest.raises(Invalid) as refused:
             ASSETS.get(other)
         assert refused.value.code == "asset_unknown"

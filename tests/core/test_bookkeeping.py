@@ -15,9 +15,17 @@ from entrepot.core.settlement import Event, Settlement
 
 T0 = 1_790_000_000
 ONE = Settlement(
-    id=new_settlement_id(T0 * 1000, b"\x01" * 10), seller="s" * 32, buyer="b" * 32, state=State.FUNDED, created_at=T0,
-    step=7, asset="USD", price_minor=1000, fee_minor=10, funded_minor=1010,
-)  # fmt: skip
+    id=new_settlement_id(T0 * 1000, b"\x01" * 10),
+    seller="s" * 32,
+    buyer="b" * 32,
+    state=State.FUNDED,
+    created_at=T0,
+    step=7,
+    asset="USD",
+    price_minor=1000,
+    fee_minor=10,
+    funded_minor=1010,
+)
 RELEASE = {"amount_minor": "1000", "fee_minor": "10"}
 IN_PART = {"amount_minor": "500", "fee_minor": "5"}
 BACK = {"amount_minor": "1010"}
@@ -28,13 +36,16 @@ HELD_FUNDING = {"in_flight": {"kind": "funding_sent", "step": 5}}
 NAMES = {
     account(kind, owner, asset).id: name
     for name, kind, owner in (
-        ("escrow", AccountClass.ESCROW, ONE.id), ("fee", AccountClass.FEE_DUE, ONE.id),
-        ("buyer", AccountClass.OUTSIDE, ONE.buyer), ("seller", AccountClass.OUTSIDE, ONE.seller),
-        ("operator", AccountClass.OUTSIDE, OPERATOR), ("mispaid", AccountClass.MISPAID, ONE.id),
+        ("escrow", AccountClass.ESCROW, ONE.id),
+        ("fee", AccountClass.FEE_DUE, ONE.id),
+        ("buyer", AccountClass.OUTSIDE, ONE.buyer),
+        ("seller", AccountClass.OUTSIDE, ONE.seller),
+        ("operator", AccountClass.OUTSIDE, OPERATOR),
+        ("mispaid", AccountClass.MISPAID, ONE.id),
         ("unknown", AccountClass.OUTSIDE, "unknown"),
     )
     for asset in ("USD", "EUR")
-}  # fmt: skip
+}
 
 # what is in flight | event | its facts | what the books do, and which hold of step 5 it ends by leg
 STORIES: list[tuple[dict[str, Any], str, dict[str, Any], str]] = [
@@ -47,13 +58,27 @@ STORIES: list[tuple[dict[str, Any], str, dict[str, Any], str]] = [
     ({}, "release_cleared", RELEASE, "pending escrow seller 1000 leg 0, pending escrow fee 10 leg 1"),
     ({}, "release_cleared", RELEASE | {"fee_minor": "0"}, "pending escrow seller 1000 leg 0"),
     ({}, "release_cleared", RELEASE | {"amount_minor": "0"}, "pending escrow fee 10 leg 0"),
-    ({}, "release_cleared", {"amount_minor": "1", "fee_minor": "1"},
-     "pending escrow seller 1 leg 0, pending escrow fee 1 leg 1"),
-    (HELD_RELEASE, "release_cleared", IN_PART, "void escrow seller 1000 leg 2 ends 0, void escrow fee 10 leg 3 ends 1, "
-     "pending escrow seller 500 leg 0, pending escrow fee 5 leg 1"),
+    (
+        {},
+        "release_cleared",
+        {"amount_minor": "1", "fee_minor": "1"},
+        "pending escrow seller 1 leg 0, pending escrow fee 1 leg 1",
+    ),
+    (
+        HELD_RELEASE,
+        "release_cleared",
+        IN_PART,
+        "void escrow seller 1000 leg 2 ends 0, void escrow fee 10 leg 3 ends 1, "
+        "pending escrow seller 500 leg 0, pending escrow fee 5 leg 1",
+    ),
     (HELD_RELEASE, "released", RELEASE, "post escrow seller 1000 leg 0 ends 0, post escrow fee 10 leg 1 ends 1"),
-    (HELD_RELEASE, "released_in_part", IN_PART, "void escrow seller 1000 leg 2 ends 0, void escrow fee 10 leg 3 ends 1, "
-     "posted escrow seller 500 leg 0, posted escrow fee 5 leg 1"),
+    (
+        HELD_RELEASE,
+        "released_in_part",
+        IN_PART,
+        "void escrow seller 1000 leg 2 ends 0, void escrow fee 10 leg 3 ends 1, "
+        "posted escrow seller 500 leg 0, posted escrow fee 5 leg 1",
+    ),
     ({}, "released", RELEASE, "posted escrow seller 1000 leg 0, posted escrow fee 10 leg 1"),
     (HELD_RELEASE, "release_dropped", {}, "void escrow seller 1000 leg 2 ends 0, void escrow fee 10 leg 3 ends 1"),
     ({}, "refund_cleared", BACK, "pending escrow buyer 1010 leg 0"),
@@ -61,15 +86,23 @@ STORIES: list[tuple[dict[str, Any], str, dict[str, Any], str]] = [
     (HELD_REFUND, "rejected", BACK, "post escrow buyer 1010 leg 0 ends 0"),
     (HELD_REFUND, "refund_dropped", {}, "void escrow buyer 1010 leg 1 ends 0"),
     ({}, "rejected", BACK, "posted escrow buyer 1010 leg 0"),
-    ({"in_flight": {**BACK, "kind": "reject_cleared", "step": 7, "held": HELD_RELEASE["in_flight"]}}, "rejected", BACK,
-     "void escrow seller 1000 leg 2 ends 0, void escrow fee 10 leg 3 ends 1, posted escrow buyer 1010 leg 0"),
-    ({"in_flight": {"held": HELD_REFUND["in_flight"]}}, "refund_cleared", BACK,
-     "void escrow buyer 1010 leg 1 ends 0, pending escrow buyer 1010 leg 0"),
+    (
+        {"in_flight": {**BACK, "kind": "reject_cleared", "step": 7, "held": HELD_RELEASE["in_flight"]}},
+        "rejected",
+        BACK,
+        "void escrow seller 1000 leg 2 ends 0, void escrow fee 10 leg 3 ends 1, posted escrow buyer 1010 leg 0",
+    ),
+    (
+        {"in_flight": {"held": HELD_REFUND["in_flight"]}},
+        "refund_cleared",
+        BACK,
+        "void escrow buyer 1010 leg 1 ends 0, pending escrow buyer 1010 leg 0",
+    ),
     ({"in_flight": {**BACK, "kind": "reject_cleared", "step": 5}}, "rejected", BACK, "posted escrow buyer 1010 leg 0"),
     ({}, "mispaid", BESIDE, "posted unknown mispaid 40 leg 0"),
     ({}, "returned", BESIDE, "posted mispaid unknown 40 leg 0"),
     ({}, "fee_claimed", {"amount_minor": "10"}, "posted fee operator 10 leg 0"),
-]  # fmt: skip
+]
 
 
 def told(before: Settlement, event: Event) -> str:
@@ -115,6 +148,7 @@ def test_the_accounts_of_a_settlement_are_in_its_asset_and_its_own() -> None:
 def test_money_beside_the_trade_is_in_the_asset_it_came_in() -> None:
     opened = book_accounts(ONE, Event("mispaid", T0, Role.RAIL, facts=BESIDE))
     assert [(one.account_class, one.owner, one.asset) for one in opened] == [
-        ("mispaid", ONE.id, "EUR"), ("outside", "unknown", "EUR"),
-    ]  # fmt: skip
+        ("mispaid", ONE.id, "EUR"),
+        ("outside", "unknown", "EUR"),
+    ]
     assert book_accounts(ONE, Event("returned", T0, Role.RAIL, facts=BESIDE)) == opened

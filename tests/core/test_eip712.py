@@ -28,8 +28,15 @@ from entrepot.core.eip712 import Domain, Struct, address_bytes
 from entrepot.core.errors import Invalid
 
 STRUCTS = (
-    terms.STRUCT, passport.STRUCT, acts.PRESENTATION, acts.EXAMINATION, acts.WAIVER, acts.DISPUTE, acts.AWARD, acts.HOLD,
-)  # fmt: skip
+    terms.STRUCT,
+    passport.STRUCT,
+    acts.PRESENTATION,
+    acts.EXAMINATION,
+    acts.WAIVER,
+    acts.DISPUTE,
+    acts.AWARD,
+    acts.HOLD,
+)
 DOMAIN = Domain(chain_id=CHAIN, contract=address(0x55))
 N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 ADDRESSES = st.binary(min_size=20, max_size=20).map(lambda raw: "0x" + raw.hex())

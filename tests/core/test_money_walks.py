@@ -83,7 +83,7 @@ class Walk:
         self.random, self.now = random, T0
         self.opened = self.at = Settlement(
             id=new_settlement_id(T0 * 1000, b"\x01" * 10), seller="s" * 32, buyer="b" * 32, state=State.PROPOSED,
-            created_at=T0, case_salt="0x01", dates={name: T0 + 100 for name in DATES},
+            created_at=T0, case_salt="0x01", dates=dict.fromkeys(DATES, T0 + 100),
         )  # fmt: skip
         self.books = Books()
         self.told: list[tuple[Settlement, Event]] = []
@@ -94,7 +94,7 @@ class Walk:
                 self.happen(Event(kind, self.now, by, "", self.facts(kind, by) or {}, self.dates()))
 
     def dates(self) -> dict[str, int]:
-        return {name: self.now + 100 for name in DATES}
+        return dict.fromkeys(DATES, self.now + 100)
 
     def go(self) -> None:
         """One event that may happen now, if there is any."""

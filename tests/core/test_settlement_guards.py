@@ -24,10 +24,21 @@ from entrepot.core.settlement import (
 T0 = 1_790_000_000
 DATES = {facts.deadline: T0 + 100 for facts in STATES.values() if facts.deadline}
 ONE = Settlement(
-    id=new_settlement_id(T0 * 1000, b"\x01" * 10), seller="s" * 32, buyer="b" * 32, state=State.FUNDED, created_at=T0,
-    case_salt="0x01", asset="USD", price_minor=1000, fee_minor=10, terms_hash="0xaa", escrow="0xee", dates=DATES,
-    funded_minor=1010, documents_sha256="0xdd",
-)  # fmt: skip
+    id=new_settlement_id(T0 * 1000, b"\x01" * 10),
+    seller="s" * 32,
+    buyer="b" * 32,
+    state=State.FUNDED,
+    created_at=T0,
+    case_salt="0x01",
+    asset="USD",
+    price_minor=1000,
+    fee_minor=10,
+    terms_hash="0xaa",
+    escrow="0xee",
+    dates=DATES,
+    funded_minor=1010,
+    documents_sha256="0xdd",
+)
 QUOTED = replace(ONE, state=State.QUOTED, funded_minor=0)
 IN_REVIEW = replace(ONE, state=State.IN_REVIEW, suspended=((State.FUNDED, T0),))
 DOCS = {"documents_sha256": "0xdd", "round": 1}
@@ -95,8 +106,9 @@ def test_what_was_disposed_of_once_is_disposed_of_anew() -> None:
     assert code_of(referred, event("review_cleared", Role.OFFICER, actor="anna")) == "same_person"
 
 
-@pytest.mark.parametrize(("funded", "kind", "other"), [(0, "review_lapsed", "review_expired"),
-                                                      (1010, "review_expired", "review_lapsed")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("funded", "kind", "other"), [(0, "review_lapsed", "review_expired"), (1010, "review_expired", "review_lapsed")]
+)
 def test_a_review_in_which_nobody_acts_refuses_before_money_and_rejects_after(
     funded: int, kind: str, other: str
 ) -> None:
@@ -182,10 +194,17 @@ def test_a_payout_of_another_amount_than_is_held_stops_us(state: State, kind: st
         apply(replace(ONE, state=state), event(kind, Role.RAIL, **facts))
 
 
-@pytest.mark.parametrize("line", [line for line in LIFECYCLE if line.becomes is Becomes.RESUME], ids=lambda l: l.event)
+@pytest.mark.parametrize(
+    "line", [line for line in LIFECYCLE if line.becomes is Becomes.RESUME], ids=lambda line: line.event
+)
 def test_what_was_left_is_resumed_and_holds_are_counted(line: Any) -> None:
-    left = replace(ONE, state=line.when, suspended=((State.DISCREPANT, T0), (State.IN_REVIEW, T0 + 5)), holds=3,
-                   disposed_by=("anna",))  # fmt: skip
+    left = replace(
+        ONE,
+        state=line.when,
+        suspended=((State.DISCREPANT, T0), (State.IN_REVIEW, T0 + 5)),
+        holds=3,
+        disposed_by=("anna",),
+    )
     after = apply(left, event(line.event, line.by[0], at=T0 + 200, actor="ben"))
     assert after.state is State.IN_REVIEW and after.suspended == ((State.DISCREPANT, T0),)
     is_stopped = line.when is not State.IN_REVIEW

@@ -20,6 +20,7 @@ import pytest
 
 from entrepot.demo.__main__ import _play, main
 from entrepot.demo.house import House
+from entrepot.demo.report import verified
 from entrepot.documents import samples
 from entrepot.documents.samples import TradeFacts
 from entrepot.documents.stated import DeliveryTerms, StatedParty
@@ -143,6 +144,19 @@ def test_each_no_exits_3_with_its_code(playing: Playing, code: str, raw: bytes) 
     told, exit_code = playing.play(raw)
     assert (told["refused"]["code"], exit_code, told["settlements"]) == (code, 3, [])
     assert any(code in line for line in playing.printed)
+
+
+@pytest.mark.usefixtures("settled")
+def test_the_ten_lines_of_the_readme_work(playing: Playing, capsys: pytest.CaptureFixture[str]) -> None:
+    """Just as they stand there, but for URL and home; the bundle they write verifies."""
+    code = (ROOT / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    here = code.replace("http://127.0.0.1:8080", playing.house.base_url).replace('"var"', repr(str(playing.folder)))
+    assert here.count(playing.house.base_url) == here.count(str(playing.folder)) == 1
+    exec(compile(here, "README.md", "exec"), {})
+    assert "released" in capsys.readouterr().out
+    key = playing.house.settings.verification_key_path
+    exit_code, found = verified(playing.folder / "bundle.json", key)
+    assert exit_code == 0, found
 
 
 def test_a_file_that_is_not_there_exits_2_and_starts_nothing(

@@ -36,9 +36,19 @@ BUYER = PartyFacts("buyer", "b" * 32, "admitted", "DE", True)
 LISTED = ListFacts("INVENTED", "1", "0x" + "11" * 32, T0)
 HIT = HitFacts("buyer", "INVENTED", "Q1", "name", True, 9_100, "INVENTED:Q1:buyer", "The name is 91% alike.")
 FACTS = PaymentFacts(
-    act=Act.FUND, at=T0, chain_id=31337, parties=(SELLER, BUYER), asset_id="eip155:31337/erc20:0x11",
-    asset_symbol="USDM", asset_kind="stablecoin", amount_minor=12_500_00, used_minor=0, hits=(), lists=(LISTED,), stops=(),
-)  # fmt: skip
+    act=Act.FUND,
+    at=T0,
+    chain_id=31337,
+    parties=(SELLER, BUYER),
+    asset_id="eip155:31337/erc20:0x11",
+    asset_symbol="USDM",
+    asset_kind="stablecoin",
+    amount_minor=12_500_00,
+    used_minor=0,
+    hits=(),
+    lists=(LISTED,),
+    stops=(),
+)
 
 
 def reasons(cleared: dict[str, tuple[str, ...]] | None = None, **changes: Any) -> tuple[Reason, ...]:
@@ -114,9 +124,15 @@ def test_a_corridor_has_a_direction(corridors: tuple[str, ...], is_served: bool)
 
 @pytest.mark.parametrize(
     ("basis", "has_name_hit", "verdict"),
-    [("wallet", False, REFUSE), ("wallet", True, REFUSE), ("identifier", True, REFUSE), ("identifier", False, REVIEW),
-     ("name", True, REVIEW), ("name", False, REVIEW)],
-)  # fmt: skip
+    [
+        ("wallet", False, REFUSE),
+        ("wallet", True, REFUSE),
+        ("identifier", True, REFUSE),
+        ("identifier", False, REVIEW),
+        ("name", True, REVIEW),
+        ("name", False, REVIEW),
+    ],
+)
 def test_a_hit_refuses_when_it_is_certain_and_is_reviewed_otherwise(
     basis: str, has_name_hit: bool, verdict: Verdict
 ) -> None:
@@ -154,30 +170,52 @@ STRICTER: list[Callable[[PaymentFacts], PaymentFacts]] = [
     lambda facts: replace(facts, hits=tuple(replace(one, has_name_hit=True) for one in facts.hits)),
     lambda facts: replace(facts, parties=tuple(replace(one, status="suspended") for one in facts.parties)),
     lambda facts: replace(facts, parties=tuple(replace(one, is_wallet_admitted=False) for one in facts.parties)),
-    lambda facts: replace(facts, parties=(replace(facts.parties[0], country="MM"), *facts.parties[1:]))
-    if facts.parties[0].country == "ET" else facts,
-    lambda facts: replace(facts, parties=(replace(facts.parties[0], country="KP"), *facts.parties[1:]))
-    if facts.parties[1].country != "KP" else facts,
+    lambda facts: (
+        replace(facts, parties=(replace(facts.parties[0], country="MM"), *facts.parties[1:]))
+        if facts.parties[0].country == "ET"
+        else facts
+    ),
+    lambda facts: (
+        replace(facts, parties=(replace(facts.parties[0], country="KP"), *facts.parties[1:]))
+        if facts.parties[1].country != "KP"
+        else facts
+    ),
     lambda facts: replace(facts, amount_minor=facts.amount_minor + CAP),
     lambda facts: replace(facts, used_minor=facts.used_minor + WINDOW),
     lambda facts: replace(facts, asset_symbol="A7A5"),
     lambda facts: replace(facts, asset_kind="bitcoin"),
     lambda facts: replace(facts, invoice_conflict="0a" * 16),
-]  # fmt: skip
+]
 HITS = st.builds(
-    replace, st.just(HIT), basis=st.sampled_from(["name", "identifier", "wallet"]), has_name_hit=st.booleans(),
+    replace,
+    st.just(HIT),
+    basis=st.sampled_from(["name", "identifier", "wallet"]),
+    has_name_hit=st.booleans(),
     hit=st.sampled_from("abc"),
-)  # fmt: skip
+)
 PARTIES = st.tuples(
-    *(st.builds(replace, st.just(one), status=st.sampled_from(["admitted", "suspended"]),
-                country=st.sampled_from(["ET", "DE", "MM", "KP"]), is_wallet_admitted=st.booleans())
-      for one in (SELLER, BUYER))
-)  # fmt: skip
+    *(
+        st.builds(
+            replace,
+            st.just(one),
+            status=st.sampled_from(["admitted", "suspended"]),
+            country=st.sampled_from(["ET", "DE", "MM", "KP"]),
+            is_wallet_admitted=st.booleans(),
+        )
+        for one in (SELLER, BUYER)
+    )
+)
 PAYMENTS = st.builds(
-    replace, st.just(FACTS), act=st.sampled_from(Act), parties=PARTIES, hits=st.lists(HITS, max_size=3).map(tuple),
-    amount_minor=st.sampled_from([1, CAP, CAP + 1]), used_minor=st.sampled_from([0, WINDOW]),
-    asset_kind=st.sampled_from(["stablecoin", "bitcoin"]), invoice_conflict=st.sampled_from(["", "0b" * 16]),
-)  # fmt: skip
+    replace,
+    st.just(FACTS),
+    act=st.sampled_from(Act),
+    parties=PARTIES,
+    hits=st.lists(HITS, max_size=3).map(tuple),
+    amount_minor=st.sampled_from([1, CAP, CAP + 1]),
+    used_minor=st.sampled_from([0, WINDOW]),
+    asset_kind=st.sampled_from(["stablecoin", "bitcoin"]),
+    invoice_conflict=st.sampled_from(["", "0b" * 16]),
+)
 CLEARED = st.dictionaries(st.sampled_from("abc"), st.sampled_from([(), ("anna",), ("anna", "ben")]))
 
 
@@ -243,9 +281,17 @@ def test_outside_development_chains_all_four_lists_are_the_floor() -> None:
 
 @pytest.mark.parametrize(
     ("grade", "act", "is_stopped"),
-    [("new", Act.FUND, True), ("fund", Act.FUND, True), ("all", Act.FUND, True), ("new", Act.RELEASE, False),
-     ("fund", Act.RELEASE, False), ("all", Act.RELEASE, True), ("fund", Act.REFUND, False), ("all", Act.REFUND, True)],
-)  # fmt: skip
+    [
+        ("new", Act.FUND, True),
+        ("fund", Act.FUND, True),
+        ("all", Act.FUND, True),
+        ("new", Act.RELEASE, False),
+        ("fund", Act.RELEASE, False),
+        ("all", Act.RELEASE, True),
+        ("fund", Act.REFUND, False),
+        ("all", Act.REFUND, True),
+    ],
+)
 def test_a_stop_works_in_grades_and_until_its_time(grade: str, act: Act, is_stopped: bool) -> None:
     stopped = replace(FACTS, act=act, stops=(Stop(grade, T0 + 1, "A drill."),))
     assert [one.code for one in pauses(HARBOUR_1, stopped)] == (["stopped"] if is_stopped else [])

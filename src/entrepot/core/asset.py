@@ -33,8 +33,8 @@ class Asset:
         assert self.id and self.symbol, self
 
 
-# ISO 4217 active codes and minor units. Source: SIX list one; the test compares this table with the iso4217
-# package. Fund codes, metals and test codes are left out: nobody pays an invoice in them.
+# ISO 4217 active codes and minor units. Source: SIX list one; the test holds its exceptions to two decimals and
+# who came and went. Fund codes, metals and test codes are left out: nobody pays an invoice in them.
 _TWO = (
     "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP "
     "CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS "

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from .ids import SettlementId, transfer_id
 from .ledger import Account, AccountClass, Phase, Transfer, account
@@ -139,26 +140,22 @@ def _void(settlement: Settlement, event: Event) -> list[Transfer]:
     return _write(settlement, event, moves(settlement, facts), Phase.VOID, hold_step=step)
 
 
-def _hold(moves: Moves) -> Posts:
+def _hold(moves: Moves, before: Settlement, event: Event) -> list[Transfer]:
     """Voids what is held already (a renewed attempt) and holds anew."""
-    return lambda before, event: _void(before, event) + _write(before, event, moves(before, event), Phase.PENDING)
+    return _void(before, event) + _write(before, event, moves(before, event), Phase.PENDING)
 
 
-def _finish(moves: Moves) -> Posts:
+def _finish(moves: Moves, before: Settlement, event: Event) -> list[Transfer]:
     """Posts the hold if it is this payment, else voids it and moves what the rail says was paid."""
-
-    def posts(before: Settlement, event: Event) -> list[Transfer]:
-        wanted = list(moves(before, event))
-        held = _held(before)
-        if held is not None and list(held[2](before, held[1])) == wanted:
-            return _write(before, event, wanted, Phase.POST, hold_step=held[0])
-        return _void(before, event) + _write(before, event, wanted, Phase.POSTED)
-
-    return posts
+    wanted = list(moves(before, event))
+    held = _held(before)
+    if held is not None and list(held[2](before, held[1])) == wanted:
+        return _write(before, event, wanted, Phase.POST, hold_step=held[0])
+    return _void(before, event) + _write(before, event, wanted, Phase.POSTED)
 
 
-def _at_once(moves: Moves) -> Posts:
-    return lambda before, event: _write(before, event, moves(before, event), Phase.POSTED)
+def _at_once(moves: Moves, before: Settlement, event: Event) -> list[Transfer]:
+    return _write(before, event, moves(before, event), Phase.POSTED)
 
 
 _HOLDS: dict[str, Moves] = {
@@ -168,16 +165,16 @@ _HOLDS: dict[str, Moves] = {
     "refund_cleared": _payback,
 }
 _POSTS: dict[str, Posts] = {
-    **{kind: _hold(moves) for kind, moves in _HOLDS.items()},
-    "funded": _finish(_funding),
-    "released": _finish(_release),
-    "released_in_part": _finish(_release),
-    "refunded": _finish(_payback),
-    "rejected": _finish(_payback),
+    **{kind: partial(_hold, moves) for kind, moves in _HOLDS.items()},
+    "funded": partial(_finish, _funding),
+    "released": partial(_finish, _release),
+    "released_in_part": partial(_finish, _release),
+    "refunded": partial(_finish, _payback),
+    "rejected": partial(_finish, _payback),
     "funding_dropped": _void,
     "release_dropped": _void,
     "refund_dropped": _void,
-    "mispaid": _at_once(_mispaid),
-    "returned": _at_once(_returned),
-    "fee_claimed": _at_once(_fee_claimed),
+    "mispaid": partial(_at_once, _mispaid),
+    "returned": partial(_at_once, _returned),
+    "fee_claimed": partial(_at_once, _fee_claimed),
 }

@@ -86,12 +86,13 @@ def _play(house: House, options: argparse.Namespace, seed: str, say: Any) -> tup
         try:
             told.append(settle_invoice(teller, casting, options.invoice.read_bytes()))
         except (Problem, EntrepotError) as refused:
-            say(f"{options.invoice.name}: {refused}")
+            why = str(refused) if isinstance(refused, Problem) else f"{refused.code}: {refused}"
+            say(f"{options.invoice.name}: {why}")
             failed = {
                 "schema": SCHEMA,
                 "verification_key": str(settings.verification_key_path),
                 "settlements": [],
-                "refused": {"code": refused.code, "message": str(refused)},
+                "refused": {"code": refused.code, "message": why},
             }
             return failed, REFUSED_EXIT
     else:

@@ -64,6 +64,6 @@ def _parties(invoice: Invoice) -> tuple[StatedParty, StatedParty]:
 
 
 def _short(party: StatedParty) -> str:
-    """A stable short name for credentials: the same party of the next invoice is the same participant."""
-    identity = party.registration or party.tax_id or f"{party.name}|{party.country}"
-    return "x" + hashlib.sha256(identity.encode()).hexdigest()[:10]
+    """A stable short name for credentials: the same party of the next invoice, in the same country, is the same one."""
+    identity = party.registration or party.tax_id or party.name
+    return "x" + hashlib.sha256(f"{identity}|{party.country}".encode()).hexdigest()[:10]
