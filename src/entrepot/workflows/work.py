@@ -154,18 +154,14 @@ def _take(batch: Batch, item: InboxItem) -> None:
     try:
         with batch.attempt():
             answer = HANDLERS[item.kind](batch, item)
-    except Unavailable as error:
-        if item.source == observe.SOURCE:
-            raise
-        answer = problem(error)
+    except (ListsChanged, Unavailable):
+        raise  # no answer at all: the batch is undone and taken again
     except EntrepotError as error:
         if item.source == observe.SOURCE:
             log.error("rail event refused", item=item.id, code=error.code)
             batch.tx.inbox.set_aside(item.id, f"{error.code}: {error.message}"[:POISON_LOG_CHARS], at=batch.now)
             return
         answer = problem(error)
-    except ListsChanged:
-        raise
     except Exception as error:
         log.exception("defect", item=item.id, kind=item.kind, settlement=item.settlement)
         batch.tx.inbox.set_aside(item.id, repr(error)[:POISON_LOG_CHARS], at=batch.now)
