@@ -20,7 +20,7 @@ from entrepot.core.canonical import Json, hex0x, parse_canonical, sha256_of, unh
 from entrepot.core.chainproof import Receipt, header_hash, read_header, verify_receipt
 from entrepot.core.crypto import ed25519_verify, sha256
 from entrepot.core.decision import DISPOSERS_REQUIRED
-from entrepot.core.errors import EntrepotError, Invalid, declare
+from entrepot.core.errors import EntrepotError, Invalid, Unavailable, declare
 from entrepot.core.escrow import decode, escrow_address
 from entrepot.core.evidence import KEY_SCHEMA, PARTS, SCHEMA, manifest_message, part_sha256
 from entrepot.core.lifecycle import State
@@ -126,6 +126,8 @@ def _guarded(check: Callable[[Bundle], Iterator[Check]], bundle: Bundle) -> list
     found: list[Check] = []
     try:
         found.extend(check(bundle))
+    except Unavailable:  # the reader's node gives no answer: that says nothing about the bundle
+        raise
     except (EntrepotError, AssertionError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         found.append(
             Check(getattr(check, "__name__", "receipts").lstrip("_"), "well formed", "failed", repr(error)[:200])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from entrepot.core.settlement import (
     Settlement,
     apply,
     case_of,
+    leaf,
 )
 
 T0 = 1_790_000_000
@@ -283,3 +285,50 @@ def test_a_case_is_found_with_its_salt_only() -> None:
     assert len({case_of(ONE), case_of(replace(ONE, case_salt="0x02")), case_of(replace(ONE, id="0" * 32))}) == 3
     # printf '{"salt":"0x01","schema":"entrepot/case-id/1","settlement":"01a0c4506c0001010101010101000000"}' | sha256sum
     assert case_of(ONE) == "0x7cf5948bef244adea75f0574b7daec39aba35e7142a6cfae269fb6e1b4fe7317"
+
+
+@pytest.mark.parametrize("kind", ["release_cleared", "refund_cleared"])
+def test_a_hidden_event_ends_the_wait_for_a_payout_but_not_what_the_books_hold_for_it(kind: str) -> None:
+    held = {"kind": kind, "step": 4, "seq": 5, "amount_minor": "1010"}
+    rejecting = replace(ONE, state=State.REJECTING, in_flight=held, step=6, seq=8)
+    sent = apply(rejecting, event("reject_cleared", Role.RULES, amount_minor="1010"))
+    assert sent.in_flight == {"kind": "reject_cleared", "step": 7, "seq": 9, "amount_minor": "1010", "held": held}
+    for kept in (
+        apply(sent, event("reject_dropped", Role.RAIL)),
+        apply(rejecting, event("blocked", Role.OFFICER, actor="anna")),
+        apply(sent, event("blocked", Role.OFFICER, actor="anna")),
+    ):
+        assert kept.in_flight == {"held": held}
+    assert apply(replace(rejecting, state=State.RELEASING), event("release_dropped", Role.RAIL)).in_flight == {}
+    nothing = replace(rejecting, in_flight={"kind": "presentation_received", "step": 4, "seq": 5})
+    assert apply(nothing, event("blocked", Role.OFFICER, actor="anna")).in_flight == {}
+
+
+def test_a_leaf_says_whose_event_it_is_or_hides_it() -> None:
+    told = {
+        "event": "disputed",
+        "by": "buyer",
+        "actor": "anna",
+        "at": T0,
+        "facts": {"a": 1},
+        "dates": {"dispute_by": 9},
+    }
+    open_event = Event("disputed", T0, Role.BUYER, "anna", {"a": 1}, {"dispute_by": 9})
+    after = replace(ONE, step=3, seq=5)
+    assert json.loads(leaf(ONE, open_event, after)) == told | {
+        "schema": "entrepot/event/1", "settlement": ONE.id, "seq": 3,
+    }  # fmt: skip
+    assert json.loads(leaf(ONE, replace(open_event, kind="frozen"), after)) == told | {
+        "event": "frozen", "schema": "entrepot/case-event/1", "case": case_of(ONE), "seq": 5,
+    }  # fmt: skip
+
+
+def test_a_resumed_state_is_taken_off_what_was_left_and_nothing_else() -> None:
+    left = ((State.FUNDED, T0), (State.DISPUTED, T0 + 1), (State.IN_REVIEW, T0 + 2))
+    after = apply(replace(ONE, state=State.FROZEN, suspended=left), event("unfrozen", Role.AUTHORITY, at=T0 + 5))
+    assert (after.state, after.suspended) == (State.IN_REVIEW, left[:2])
+
+
+def test_more_than_is_held_is_not_released_by_a_fee_either() -> None:
+    with pytest.raises(AssertionError, match="released more than was held"):
+        apply(replace(ONE, state=State.RELEASING), event("released", Role.RAIL, amount_minor="1000", fee_minor="11"))
