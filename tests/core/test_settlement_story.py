@@ -148,9 +148,19 @@ def test_every_state_that_may_hold_money_has_a_dated_next_act() -> None:
     assert all(facts.deadline and facts.next_act for facts in STATES.values() if facts.holds_money)
 
 
-def test_nothing_leaves_an_ended_state_but_what_lies_beside_the_trade() -> None:
+def test_nothing_leaves_an_ended_state_but_what_lies_beside_the_trade_and_money_that_lands_late() -> None:
     beside = {"mispaid", "return_cleared", "returned", "fee_cleared", "fee_claimed"}
-    assert {line.event for line in LIFECYCLE if not STATES[line.when].deadline} == beside
+    left = {
+        (line.event, line.becomes) for line in LIFECYCLE if not STATES[line.when].deadline and line.event not in beside
+    }
+    assert left == {("funded", State.REJECTING)}
+
+
+def test_money_that_lands_after_the_end_is_on_its_way_back_at_once() -> None:
+    told, _ = tell("clean")
+    lapsed = apply(told[4], Event("withdrawn", T0, Role.BUYER, "anna"))
+    late = apply(lapsed, Event("funded", T0, Role.RAIL, facts=FACTS["funded"], dates={"ask_rail_at": T0}))
+    assert late.state is State.REJECTING and late.held_minor == 1010 and late.next_act() == ("reject_check", T0)
 
 
 def test_an_act_by_another_role_is_refused_and_changes_nothing() -> None:

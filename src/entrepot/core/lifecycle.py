@@ -156,6 +156,9 @@ LIFECYCLE: tuple[Line, ...] = (
     *_each((S.CLEARED,), "funding_sent", R.BUYER, S.FUNDING),
     *_each((S.CLEARED,), "funding_seen", R.RAIL, S.FUNDING),
     *_each((S.CLEARED, S.FUNDING), "funded", R.RAIL, S.FUNDED),
+    # A payment that had failed may still land while its passport lasts: checked before any payout, or paid back
+    *_each((S.IN_REVIEW,), "funded", R.RAIL, S.FUNDED),
+    *_each((S.LAPSED, S.REFUSED), "funded", R.RAIL, S.REJECTING),
     *_each((S.FUNDING,), "funding_dropped", R.RAIL, S.CLEARED),
     *_each((S.CLEARED,), "fund_expired", R.CLOCK, S.LAPSED),
     # Present and examine

@@ -28,7 +28,10 @@ CAP_DECIMALS = 2  # the regime's reference amounts are in hundredths
 
 
 def check_funding(batch: Batch, settlement: Settlement) -> Settlement:
-    """The check before funding: cleared with a passport and the cap reserved, in review, refused, or paused."""
+    """The check before funding: cleared with the cap reserved, in review, refused, or paused.
+
+    The passport is given when the buyer pays, so that none is about that a later check would not give.
+    """
     terms = read_terms(batch, settlement)
     amount = reference_minor(batch, terms.total)
     decided = decide(batch, settlement, terms, Act.FUND)
@@ -43,7 +46,6 @@ def check_funding(batch: Batch, settlement: Settlement) -> Settlement:
     outcome = decided.outcome(holds_money=False)
     if outcome == "clear":
         settlement = batch.happen(settlement, "cleared", Role.RULES, facts)
-        give_passport(batch, settlement, terms, decided, payee=settlement.escrow, amount_minor=terms.total.amount_minor)
         batch.send(
             f"{settlement.id}:open",
             "rail",

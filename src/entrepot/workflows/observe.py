@@ -108,7 +108,7 @@ _OPERATIONS = {
 
 
 def _funded(batch: Batch, settlement: Settlement, facts: dict[str, Any]) -> None:
-    batch.happen(settlement, "funded", Role.RAIL, _moved(facts, "amount_minor"))
+    batch.happen(settlement, "funded", Role.RAIL, _moved(facts, "amount_minor"), dates={"ask_rail_at": batch.now})
 
 
 def _presented(batch: Batch, settlement: Settlement, facts: dict[str, Any]) -> None:

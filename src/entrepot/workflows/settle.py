@@ -50,34 +50,33 @@ def fund(batch: Batch, item: InboxItem) -> Json:
         raise Refused("not_your_act", "The buyer funds the escrow.")
     if settlement.state is not State.CLEARED:
         raise Refused("not_in_this_state", f"Funding does not happen while {settlement.state}.")
-    passport = batch.json_of(settlement, "passport_fund")
-    is_spent = passport["valid_until"] < batch.now + batch.ctx.policy.ask_rail_s
-    is_spent = is_spent or passport["sequence"] != settlement.spent
-    fresh = decide(batch, settlement, read_terms(batch, settlement), Act.FUND)
-    if not isinstance(fresh, Decision):  # stale lists or a stop: the passport given before does not help
+    terms = read_terms(batch, settlement)
+    decided = decide(batch, settlement, terms, Act.FUND)
+    if not isinstance(decided, Decision):  # stale lists or a stop: having been cleared before does not help
         raise Refused("not_cleared", "The checks do not clear this payment now; try again later.")
-    if is_spent or fresh.outcome(holds_money=False) != "clear":
-        settlement = check_funding(batch, settlement)
-        if settlement.state is not State.CLEARED:
-            return answered(200, {"settlement": settlement.id, "state": settlement.state.value})
-        passport = batch.json_of(settlement, "passport_fund")
+    if decided.outcome(holds_money=False) != "clear":
+        return _answer(check_funding(batch, settlement))
     attempt = whole_in(item.body, "attempt", high=2**32)
-    arguments: Json = {
-        "passport": passport,
+    authorised: Json = {
         "attempt": attempt,
         "valid_after": whole_in(item.body, "valid_after", default=0),
         "valid_before": whole_in(item.body, "valid_before"),
         "buyer_signature": signature_in(item.body),
     }
+    facts = keep_decision(batch, settlement, decided)
+    passport, signature = give_passport(
+        batch, settlement, terms, decided, payee=settlement.escrow, amount_minor=settlement.total_minor
+    )
     settlement = batch.happen(
         settlement,
         "funding_sent",
         Role.BUYER,
-        {"amount_minor": str(settlement.total_minor), "attempt": attempt},
+        facts | {"amount_minor": str(settlement.total_minor), "attempt": attempt},
         actor=item.person,
         dates=batch.ask_rail_at(),
     )
-    batch.operate(settlement, "fund_with_authorization", arguments)
+    signed = passport.to_json() | {"signature": signature}
+    batch.operate(settlement, "fund_with_authorization", authorised | {"passport": signed})
     return answered(202, {"settlement": settlement.id, "state": settlement.state.value})
 
 
