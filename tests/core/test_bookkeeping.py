@@ -53,7 +53,7 @@ STORIES: list[tuple[dict[str, Any], str, dict[str, Any], str]] = [
     ({}, "funding_seen", {}, "pending buyer escrow 1010 leg 0"),
     ({}, "funded", BACK, "posted buyer escrow 1010 leg 0"),
     (HELD_FUNDING, "funded", BACK, "post buyer escrow 1010 leg 0 ends 0"),
-    (HELD_FUNDING, "funding_dropped", {}, "void buyer escrow 1010 leg 1 ends 0"),
+    (HELD_FUNDING, "funding_dropped", {}, "void buyer escrow 1010 leg 2 ends 0"),
     ({}, "funding_dropped", {}, ""),
     ({}, "release_cleared", RELEASE, "pending escrow seller 1000 leg 0, pending escrow fee 10 leg 1"),
     ({}, "release_cleared", RELEASE | {"fee_minor": "0"}, "pending escrow seller 1000 leg 0"),
@@ -84,7 +84,7 @@ STORIES: list[tuple[dict[str, Any], str, dict[str, Any], str]] = [
     ({}, "refund_cleared", BACK, "pending escrow buyer 1010 leg 0"),
     (HELD_REFUND, "refunded", BACK, "post escrow buyer 1010 leg 0 ends 0"),
     (HELD_REFUND, "rejected", BACK, "post escrow buyer 1010 leg 0 ends 0"),
-    (HELD_REFUND, "refund_dropped", {}, "void escrow buyer 1010 leg 1 ends 0"),
+    (HELD_REFUND, "refund_dropped", {}, "void escrow buyer 1010 leg 2 ends 0"),
     ({}, "rejected", BACK, "posted escrow buyer 1010 leg 0"),
     (
         {"in_flight": {**BACK, "kind": "reject_cleared", "step": 7, "held": HELD_RELEASE["in_flight"]}},
@@ -96,7 +96,7 @@ STORIES: list[tuple[dict[str, Any], str, dict[str, Any], str]] = [
         {"in_flight": {"held": HELD_REFUND["in_flight"]}},
         "refund_cleared",
         BACK,
-        "void escrow buyer 1010 leg 1 ends 0, pending escrow buyer 1010 leg 0",
+        "void escrow buyer 1010 leg 2 ends 0, pending escrow buyer 1010 leg 0",
     ),
     ({"in_flight": {**BACK, "kind": "reject_cleared", "step": 5}}, "rejected", BACK, "posted escrow buyer 1010 leg 0"),
     ({}, "mispaid", BESIDE, "posted unknown mispaid 40 leg 0"),
@@ -152,3 +152,12 @@ def test_money_beside_the_trade_is_in_the_asset_it_came_in() -> None:
         ("outside", "unknown", "EUR"),
     ]
     assert book_accounts(ONE, Event("returned", T0, Role.RAIL, facts=BESIDE)) == opened
+
+
+def test_a_renewed_payout_never_shares_an_id_with_the_hold_it_ends() -> None:
+    """A hold of one move (no fee yet) is voided and a hold of two moves is made in the same event."""
+    held = {"kind": "release_cleared", "step": 5, "seq": 5, "amount_minor": "100", "fee_minor": "0"}
+    before = replace(ONE, state=State.RELEASING, in_flight=held, funded_minor=1010)
+    again = Event("release_cleared", T0 + 5, Role.RULES, facts={"amount_minor": "1000", "fee_minor": "10"})
+    ids = [transfer.id for transfer in transfers_for(before, again)]
+    assert len(ids) == len(set(ids)) == 3

@@ -25,6 +25,7 @@ from .lifecycle import Role
 from .settlement import Event, Settlement
 
 OPERATOR = "operator"
+MOVES_MAX = 2  # of one event
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,8 @@ def _write(
     settlement: Settlement, event: Event, moves: Sequence[Move], phase: Phase, *, hold_step: int = 0
 ) -> list[Transfer]:
     """Gives moves their ids: this event's step, one leg each; `hold_step` is the step of the hold they end."""
-    first_leg = 0 if phase is not Phase.VOID else len(moves)  # a voided hold and a new one may share an event
+    assert len(moves) <= MOVES_MAX
+    first_leg = 0 if phase is not Phase.VOID else MOVES_MAX  # a voided hold and a new one may share an event
     owner = SettlementId(settlement.id)
     return [
         Transfer(
