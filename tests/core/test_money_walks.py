@@ -125,7 +125,7 @@ class Walk:
         act, _, what = event.kind.partition("_")
         if what == "cleared" and act in PAYOUTS and not (act in self.allowed and self.random.random() < 0.3):
             self.allowed[act] = dict(event.facts)
-        elif what == "dropped":
+        elif what == "dropped" and self.random.random() < 0.8:  # else its passport lasts, and somebody may still use it
             self.allowed.pop(act, None)
         elif event.kind in (*PAYOUTS.values(), "released_in_part"):
             self.allowed.clear()  # they all carry the number of the passport that is now spent
@@ -186,7 +186,7 @@ class Walk:
 
     def _release_cleared(self, _: Role) -> dict[str, Any]:
         fee = self.random.randint(0, self.at.fee_minor - self.at.fee_accrued_minor)
-        whole = self.at.held_minor - fee
+        whole = self.at.price_minor - self.at.released_minor
         amount = self.random.choice([whole, self.random.randint(0, whole)])
         return {"amount_minor": str(amount), "fee_minor": str(fee)}
 

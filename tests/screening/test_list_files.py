@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from samples import ADD, ALT, NOW, SDN, UN, loaded, own_list, write_ofac
 
 from entrepot.core.errors import Invalid
 from entrepot.screening.entity import Entity, Identifier, ListedName, Wallet
-from entrepot.screening.lists import LoadedList, invented, load_folder, shrinks_too_much, stale
+from entrepot.screening.lists import INVENTED_FILE, LoadedList, invented, load_folder, shrinks_too_much, stale
 
 
 def only(folder: Path) -> LoadedList:
@@ -246,3 +247,33 @@ def test_a_list_is_stale_after_its_age_and_never_fresh_in_advance(verified_at: i
     versions = [loaded(source="A", verified_at=verified_at).version]
     assert stale(versions, ["A"], now=NOW, max_age_s=86_400) == expected
     assert stale(versions, ["A", "B"], now=NOW, max_age_s=86_400) == (*expected, "B")
+
+
+INVENTED_LIST = INVENTED_FILE.read_text(encoding="utf-8")
+MISNAMED = {
+    "a stranger's list under the invented one's name": own_list(GOOD, source="INVENTED"),
+    "nearly its name": own_list(GOOD, source="Invented"),
+    "its name in letters that look like Latin ones": own_list(GOOD, source="INV\u0415NTED"),
+    "a publisher's name in other letters": own_list(GOOD, source="Ofac"),
+    "the invented list with a byte more": INVENTED_LIST + " ",
+    "the invented list without an entry": json.dumps(
+        {**json.loads(INVENTED_LIST), "entities": json.loads(INVENTED_LIST)["entities"][1:]}
+    ),
+    "the invented list under a name of our own": json.dumps({**json.loads(INVENTED_LIST), "source": "SANCTIONS"}),
+    "one entry of it among others": own_list(GOOD, json.loads(INVENTED_LIST)["entities"][0]),
+}
+
+
+@pytest.mark.parametrize("case", MISNAMED)
+def test_a_list_that_passes_for_another_is_refused(case: str, tmp_path: Path) -> None:
+    (tmp_path / "own.json").write_text(MISNAMED[case], encoding="utf-8")
+    with pytest.raises(Invalid) as refused:
+        load_folder(tmp_path, now=NOW)
+    assert (refused.value.code, refused.value.path) == ("list_misnamed", "own.json")
+
+
+def test_the_invented_list_itself_is_taken_from_a_folder_too(tmp_path: Path) -> None:
+    (tmp_path / "any name.json").write_bytes(INVENTED_FILE.read_bytes())
+    assert only(tmp_path) == invented(now=NOW)
+    (tmp_path / "own.json").write_text(own_list({**GOOD, "id": "INV-0001"}))  # an id alone makes no copy
+    assert [found.version.source for found in load_folder(tmp_path, now=NOW)] == ["INVENTED", "OURS"]

@@ -181,6 +181,30 @@ def test_frozen_here_is_frozen_on_the_rail_until_the_same_second(house: House) -
     assert house.rail.escrow_state(trade.one.escrow).frozen_until == until
 
 
+@pytest.mark.parametrize("hold", ["freeze", "block"])
+def test_an_award_that_is_paid_while_a_hold_is_ordered_is_in_the_books_and_the_rest_follows(
+    house: House, hold: str
+) -> None:
+    trade = sale(house).propose().agree().fund().present().dispute("buyer", "Half of the sacks are wet.")
+    half = trade.one.price_minor // 2
+    house.ask("award", "arbiter-1", trade.awarding(half), trade.id)
+    while trade.one.state is not State.RELEASING:
+        step(house.ctx)
+    if hold == "freeze":
+        house.four_eyes("freeze", {"settlement": trade.id, "until": house.now() + 1800}, by=SUPERVISORS)
+    else:
+        house.ask("block", "officer-1", {"reason": "A partner's report."}, trade.id)
+    house.run()  # award, release and hold reach the escrow in the order in which they were decided
+    trade.is_sound(State.FROZEN if hold == "freeze" else State.BLOCKED)
+    assert (trade.one.released_minor, trade.one.shown_state) == (half, State.PRESENTED)
+    house.four_eyes("unfreeze" if hold == "freeze" else "unblock", {"settlement": trade.id},
+                    by=SUPERVISORS if hold == "freeze" else OFFICERS)  # fmt: skip
+    house.run()
+    house.pass_time(10)
+    trade.is_sound(State.REFUNDED)
+    assert (trade.one.released_minor, trade.one.held_minor) == (half, 0)
+
+
 def forged(trade: Trade, kind: str, act: Act, payee: str) -> Operation:
     """An operation with a passport that is signed well but given without any decision."""
     house, one, terms = trade.house, trade.one, trade.house.terms(trade.id)

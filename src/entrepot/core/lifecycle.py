@@ -92,6 +92,8 @@ _PAYING = (State.RELEASING, State.REFUNDING, State.REJECTING)
 HIDDEN = (State.IN_REVIEW, State.FROZEN, State.BLOCKED)  # parties are shown the state that was left for these
 AS_BEFORE = "(as before)"
 _SUSPENDED = (State.IN_REVIEW, State.DISPUTED, State.FROZEN, State.BLOCKED)
+_HOLDING = (*_RESTING, *_PAYING, *_SUSPENDED)
+_HOLDING_ELSEWHERE = tuple(state for state in _HOLDING if state is not State.RELEASING)
 
 STATES: dict[State, Facts] = {
     State.PROPOSED: Facts(
@@ -176,11 +178,12 @@ LIFECYCLE: tuple[Line, ...] = (
     *_each((S.RELEASING,), "release_dropped", R.RAIL, S.PRESENTED),
     *_each((S.REFUNDING,), "refund_dropped", R.RAIL, B.SAME),
     *_each((S.REJECTING,), "reject_dropped", R.RAIL, B.SAME),
-    *_each((S.RELEASING,), "released_in_part", R.RAIL, S.PRESENTED),
     # What the chain has done is true, whatever we had decided meanwhile
-    *_each((S.PRESENTED, S.RELEASING, S.REJECTING, *_SUSPENDED), "released", R.RAIL, S.RELEASED),
-    *_each((*_RESTING, S.REFUNDING, S.REJECTING, *_SUSPENDED), "refunded", R.RAIL, S.REFUNDED),
-    *_each((*_RESTING, *_PAYING, *_SUSPENDED), "rejected", R.RAIL, S.REJECTED),
+    *_each(_HOLDING, "released", R.RAIL, S.RELEASED),
+    *_each((S.RELEASING,), "released_in_part", R.RAIL, S.PRESENTED),
+    *_each(_HOLDING_ELSEWHERE, "released_in_part", R.RAIL, B.SAME),
+    *_each(_HOLDING, "refunded", R.RAIL, S.REFUNDED),
+    *_each(_HOLDING, "rejected", R.RAIL, S.REJECTED),
     # Dispute
     *_each(_RESTING, "disputed", _PARTIES, S.DISPUTED, suspends=True),
     *_each((S.DISPUTED,), "awarded", R.ARBITER, S.PRESENTED),

@@ -139,6 +139,7 @@ def apply(settlement: Settlement, event: Event) -> Settlement:
             dates = _extended(dates, state, event.at - since)
     elif state is Becomes.SAME:
         state = settlement.state
+        suspended = _paid_meanwhile(suspended) if event.kind == "released_in_part" else suspended
     elif not line.suspends:
         suspended = ()
     after = replace(
@@ -203,6 +204,11 @@ def _extended(dates: dict[str, int], state: State, by_s: int) -> dict[str, int]:
     """Time on hold or in dispute counts against nobody: the resumed state's deadline moves by it."""
     name = STATES[state].deadline
     return {**dates, name: dates[name] + by_s} if name in dates else dates
+
+
+def _paid_meanwhile(suspended: tuple[tuple[State, int], ...]) -> tuple[tuple[State, int], ...]:
+    """A release that was awaited when it was suspended has come: what is resumed is the state that follows it."""
+    return tuple((State.PRESENTED if left is State.RELEASING else left, since) for left, since in suspended)
 
 
 def _assert_invariants(settlement: Settlement) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from entrepot.core.errors import Invalid
+from entrepot.core.errors import Invalid, declare
 
 from .content import Content, malformed
 from .entity import Entity
 from .ofac_csv import OFAC_FILES, read_ofac
 from .ofac_wallets import WALLET_FILE_PREFIX, read_wallets
-from .own_json import OWN_SCHEMA, read_own
+from .own_json import OWN_SCHEMA, RESERVED, read_own
 from .un_xml import UN_HEAD_BYTES, UN_ROOT, read_un
 
 FILE_BYTES_MAX = 256 * 1024 * 1024
@@ -21,6 +21,12 @@ FILES_MAX = 200
 ENTITIES_MAX = 2_000_000
 CLOCK_SKEW_S = 60
 READ_SUFFIXES = (".csv", ".xml", ".txt", ".json")
+INVENTED_FILE = Path(__file__).parent / "invented" / "list.json"
+
+declare(
+    "Invalid",
+    list_misnamed="A list calls itself what it is not: the invented list or a publisher's, or the invented list renamed.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +58,19 @@ class LoadedList:
 def load_folder(path: Path, *, now: int) -> list[LoadedList]:
     """Every list in a folder and its subfolders, by source. All of them, or an error.
 
+    The invented list is read here as the very file that comes with the program, and under no other name.
+
     Raises: Invalid(list_malformed) with file and line; Invalid(list_unrecognised) for a .csv, .xml, .txt or .json
-    that no loader takes, because a list that was meant to be followed must not be missing in silence.
+    that no loader takes, because a list that was meant to be followed must not be missing in silence;
+    Invalid(list_misnamed) for one that passes for another.
     """
     if not path.is_dir():
         raise Invalid("list_unrecognised", f"{path.name} is not a folder.", path=path.name)
     files = sorted(file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in READ_SUFFIXES)
     if len(files) > FILES_MAX:
         raise Invalid("list_malformed", f"{path.name} holds {len(files)} files; at most {FILES_MAX} are read.")
-    loaded = [_load(group, now=now) for group in _groups(files)]
+    bundled = invented(now=now)
+    loaded = [_under_its_own_name(_load(group, now=now), group[0].name, bundled) for group in _groups(files)]
     sources = [entry.version.source for entry in loaded]
     twice = sorted({source for source in sources if sources.count(source) > 1})
     if twice:
@@ -70,7 +80,7 @@ def load_folder(path: Path, *, now: int) -> list[LoadedList]:
 
 def invented(*, now: int) -> LoadedList:
     """The list that comes with the program: every name in it is invented for the demo."""
-    return _load([Path(__file__).parent / "invented" / "list.json"], now=now)
+    return _load([INVENTED_FILE], now=now)
 
 
 def shrinks_too_much(previous: ListVersion, new: ListVersion, *, share: float) -> bool:
@@ -87,6 +97,25 @@ def stale(versions: Iterable[ListVersion], required: Iterable[str], *, now: int,
         for source in required
         if source not in verified or not -CLOCK_SKEW_S <= now - verified[source] <= max_age_s
     )
+
+
+def _under_its_own_name(found: LoadedList, name: str, bundled: LoadedList) -> LoadedList:
+    """`found`, unless it passes for the invented list or a publisher's, or is the invented list renamed.
+
+    Raises: Invalid(list_misnamed).
+    """
+    source, version = found.version.source, bundled.version
+    if source == version.source and found.version.sha256 == version.sha256:
+        return found
+    is_like_another = source.upper() in (*RESERVED, version.source) and source not in RESERVED
+    if is_like_another or not source.isascii():
+        raise Invalid("list_misnamed", f"{name} calls itself {source} and is not that list.", path=name)
+    copied = {replace(entity, source=source) for entity in bundled.entities}.intersection(found.entities)
+    if copied:
+        raise Invalid(
+            "list_misnamed", f"{name} gives {len(copied)} entries of the invented list out as {source}.", path=name
+        )
+    return found
 
 
 def _groups(files: list[Path]) -> list[list[Path]]:

@@ -63,9 +63,13 @@ def _versions(rows: Sequence[ListRow]) -> tuple[tuple[str, str], ...]:
 def load_lists(store: Store, folder: Path, *, now: int) -> list[dict[str, Any]]:
     """Loads the invented list and every list in `folder` (if there is one), all of them or none.
 
-    Raises: Invalid(list_malformed, list_unrecognised), Refused(list_shrinks).
+    A copy of the invented list in `folder` is not loaded a second time.
+
+    Raises: Invalid(list_malformed, list_misnamed, list_unrecognised), Refused(list_shrinks).
     """
-    loaded = [invented(now=now), *(load_folder(folder, now=now) if folder.is_dir() else [])]
+    bundled = invented(now=now)
+    followed = load_folder(folder, now=now) if folder.is_dir() else []
+    loaded = [bundled, *(entry for entry in followed if entry.version.source != bundled.version.source)]
     with store.work() as tx:
         kept = {row.source: row for row in tx.checks.lists(with_entities=False)}
         for entry in loaded:
