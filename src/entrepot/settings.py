@@ -12,7 +12,10 @@ DEFAULT_HOME = "var"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`home` holds every file. The DSNs are for three database roles: owner (migrations), serve and work."""
+    """`home` holds every file. `owner_dsn` is for migrations only; "" means the embedded server.
+
+    `serve_dsn` and `work_dsn` are given only where somebody else keeps the two roles' passwords.
+    """
 
     home: Path
     owner_dsn: str
@@ -41,6 +44,11 @@ class Settings:
     def database_dir(self) -> Path:
         """The embedded PostgreSQL's files."""
         return self.home / "postgres"
+
+    @property
+    def sign_ins_path(self) -> Path:
+        """How the two roles sign in to a database of one's own; `migrate` writes it, readable by the owner only."""
+        return self.home / "database.json"
 
     @property
     def verification_key_path(self) -> Path:

@@ -29,6 +29,7 @@ from entrepot.regimes.regime import Regime
 from entrepot.settings import Settings, read_settings
 from entrepot.signers.keystore import Keystore, MessageKey, Purpose
 from entrepot.store import embedded
+from entrepot.store.database import read_sign_ins
 from entrepot.store.postgres import PostgresStore
 from entrepot.store.records import SentTransaction
 from entrepot.store.store import Store
@@ -184,6 +185,9 @@ def open_store(role: str, settings: Settings | None = None) -> Iterator[Postgres
     """The store as `serve` or `work`; refuses a superuser, an owner, or another schema version."""
     settings = settings or read_settings()
     dsn = settings.serve_dsn if role == "serve" else settings.work_dsn
+    kept = None if dsn else read_sign_ins(settings.sign_ins_path)
+    if kept is not None:
+        dsn = kept.serve if role == "serve" else kept.work
     with _embedded(settings, role) if not dsn else nullcontext(dsn) as found:
         is_work = role == "work"
         store = PostgresStore(
@@ -198,14 +202,13 @@ def open_store(role: str, settings: Settings | None = None) -> Iterator[Postgres
 @contextmanager
 def _embedded(settings: Settings, role: str) -> Iterator[str]:
     """The embedded server of this home, found running or started, and left as it was found."""
-    if not settings.database_dir.exists():
+    if settings.owner_dsn or not settings.database_dir.exists():
         raise Unavailable("not_set_up", "This home has no database yet; run `entrepot migrate`, then `entrepot init`.")
-    was_running = (settings.database_dir / "postmaster.pid").exists()
     server = embedded.start(settings.database_dir)
     try:
         yield server.serve_dsn if role == "serve" else server.work_dsn
     finally:
-        if not was_running:
+        if not server.was_running:
             server.stop()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,22 @@ from hypothesis import strategies as st
 from samples import NOW, entity, loaded
 
 from entrepot.core.errors import Invalid
-from entrepot.screening.entity import Entity, Identifier, ListedName, Schema, Subject, Wallet
+from entrepot.core.party import NAME_CHARS_MAX as PARTY_CHARS_MAX
+from entrepot.documents.stated import SCREENED_CHARS_MAX
+from entrepot.screening.entity import (
+    BIRTH_DATE_CHARS_MAX,
+    IDENTIFIER_CHARS_MAX,
+    IDENTIFIER_KIND_CHARS_MAX,
+    IDENTIFIERS_MAX,
+    NAME_CHARS_MAX,
+    WALLET_CHARS_MAX,
+    Entity,
+    Identifier,
+    ListedName,
+    Schema,
+    Subject,
+    Wallet,
+)
 from entrepot.screening.lists import invented
 from entrepot.screening.matching import CERTAIN_SCORE, REVIEW_SCORE, Hit, Index, compare_names, screen
 
@@ -21,6 +38,47 @@ LISTED_WALLET = "0xE17E907000000000000000000000000000000001"
 @pytest.fixture(scope="module")
 def index() -> Index:
     return Index([invented(now=NOW)])
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"name": "x" * (NAME_CHARS_MAX + 1)}, "name"),
+        ({"name": "Meridian Trading FZE \ud800"}, "name"),  # what a command line makes of a byte that is no UTF-8
+        ({"kind": "ghost"}, "kind"),
+        ({"country": "Cyprus"}, "country"),
+        ({"birth_date": "1" * (BIRTH_DATE_CHARS_MAX + 1)}, "birth_date"),
+        ({"wallet": "0x" + "a" * WALLET_CHARS_MAX}, "wallet"),
+        ({"identifiers": (("lei", "0" * (IDENTIFIER_CHARS_MAX + 1)),)}, "identifiers.lei"),
+        ({"identifiers": (("l" * (IDENTIFIER_KIND_CHARS_MAX + 1), "123"),)}, "identifiers"),
+        ({"identifiers": (("lei", "123"),) * (IDENTIFIERS_MAX + 1)}, "identifiers"),
+    ],
+)
+def test_what_is_too_long_is_refused_with_its_path_and_never_clear(
+    index: Index, changes: dict[str, Any], path: str
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        screen(replace(Subject("organization", "Meridian Trading FZE"), **changes), index)
+    assert (refused.value.code, refused.value.path) == ("malformed", path)
+
+
+def test_the_longest_of_everything_is_screened_to_its_end(index: Index) -> None:
+    name = "Meridian Trading FZE"
+    longest = Subject(
+        kind="organization",
+        name=name.rjust(NAME_CHARS_MAX, "."),
+        country="AE",
+        identifiers=(("registration", "FZE-990017".rjust(IDENTIFIER_CHARS_MAX)),)
+        + tuple((f"{number}".rjust(IDENTIFIER_KIND_CHARS_MAX), "") for number in range(1, IDENTIFIERS_MAX)),
+        wallet=LISTED_WALLET.rjust(WALLET_CHARS_MAX),
+    )
+    found = {hit.entity: hit.basis for hit in screen(longest, index)}
+    assert found == {"INV-0002": "identifier", "INV-0001": "wallet"}
+    assert any(hit.has_name_hit for hit in screen(longest, index))
+
+
+def test_documents_let_no_name_in_that_is_too_long_to_be_screened() -> None:
+    assert NAME_CHARS_MAX >= SCREENED_CHARS_MAX and min(NAME_CHARS_MAX, IDENTIFIER_CHARS_MAX) >= PARTY_CHARS_MAX
 
 
 def hits(subject: Subject, *entities: Entity) -> tuple[Hit, ...]:

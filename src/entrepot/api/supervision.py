@@ -11,6 +11,7 @@ from pydantic import Field
 
 from entrepot.core.errors import Unknown
 from entrepot.regimes.harbour import describe, in_force
+from entrepot.screening.entity import IDENTIFIER_CHARS_MAX, IDENTIFIERS_MAX, NAME_CHARS_MAX, WALLET_CHARS_MAX
 
 from .ask import ask, wait_for
 from .trades import Id, Key, Signed, Strict, given
@@ -36,11 +37,13 @@ class Advance(Strict):
 class Screened(Strict):
     """Somebody to screen against the current lists."""
 
-    name: str = Field(min_length=1, max_length=300)
+    name: str = Field(min_length=1, max_length=NAME_CHARS_MAX)
     kind: Literal["person", "organization", "vessel"] = "organization"
     country: str = Field(default="", pattern=r"^([A-Z]{2})?$")
-    identifiers: dict[str, str] = {}
-    wallet: str = Field(default="", max_length=100)
+    identifiers: dict[str, Annotated[str, Field(max_length=IDENTIFIER_CHARS_MAX)]] = Field(
+        default={}, max_length=IDENTIFIERS_MAX
+    )
+    wallet: str = Field(default="", max_length=WALLET_CHARS_MAX)
 
 
 @router.get("/regime")

@@ -41,21 +41,13 @@ def quiet_logs() -> None:
 @app.command
 def migrate(*, json: bool = False) -> None:
     """Brings the database to this version's schema, with the owner's DSN or on the embedded server."""
-    from entrepot.store import migrate as migration
+    from entrepot.store.database import bring_up
 
     settings = read_settings()
-    if settings.owner_dsn:
-        applied = migration.migrate(settings.owner_dsn)
-    else:
-        from entrepot.store import embedded
-
-        was_running = (settings.database_dir / "postmaster.pid").exists()
-        server = embedded.start(settings.database_dir)
-        try:
-            applied = migration.migrate(server.owner_dsn)
-        finally:
-            if not was_running:
-                server.stop()
+    database = bring_up(settings.owner_dsn, directory=settings.database_dir, kept=settings.sign_ins_path)
+    if not database.was_running:
+        database.stop()
+    applied = list(database.applied)
     show({"schema": "entrepot/migration/1", "applied": applied}, applied or ["Nothing to do."], as_json=json)
 
 

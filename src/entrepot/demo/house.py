@@ -20,7 +20,7 @@ from entrepot.rails.evm import read_deployment
 from entrepot.rails.node import Node
 from entrepot.settings import Settings, read_settings
 from entrepot.signers.keystore import Keystore, Purpose
-from entrepot.store import embedded, migrate
+from entrepot.store.database import bring_up
 from entrepot.wire import open_store
 from entrepot.workflows.screen import load_lists
 
@@ -56,8 +56,8 @@ class House:
         self.base_url = f"http://127.0.0.1:{port}"
         env = {
             "ENTREPOT_HOME": str(home),
-            "ENTREPOT_DATABASE_SERVE_URL": self.database.serve_dsn,
-            "ENTREPOT_DATABASE_WORK_URL": self.database.work_dsn,
+            "ENTREPOT_DATABASE_SERVE_URL": self.database.sign_ins.serve,
+            "ENTREPOT_DATABASE_WORK_URL": self.database.sign_ins.work,
             "ENTREPOT_RPC_URL": self.chain.url,
             "ENTREPOT_PORT": str(port),
         }
@@ -134,8 +134,8 @@ class House:
         self.say(f"Started {what} ({time.monotonic() - began:.1f} s).")
 
     def _start_database(self) -> None:
-        self.database = embedded.start(self.settings.database_dir)
-        migrate.migrate(self.database.owner_dsn)
+        settings = self.settings
+        self.database = bring_up(settings.owner_dsn, directory=settings.database_dir, kept=settings.sign_ins_path)
 
     def _start_chain(self) -> None:
         self.chain = anvil.start_anvil(self.settings.home / "chain", block_time_s=BLOCK_TIME_S)

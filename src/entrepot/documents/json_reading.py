@@ -16,6 +16,7 @@ from .stated import (
     INCOTERMS,
     LINES_MAX,
     NUMBER_CHARS_MAX,
+    SCREENED_CHARS_MAX,
     DeliveryTerms,
     Noun,
     StatedParty,
@@ -115,6 +116,12 @@ class Fields:
             raise self._missing(name)
         if name in ("number", "id") and len(text) > NUMBER_CHARS_MAX:
             raise self.malformed(name, f"at most {NUMBER_CHARS_MAX} characters")
+        return text
+
+    def optional_screened(self, name: str) -> str:
+        """A name that will be screened, or empty: no longer than screening reads, because nothing is cut off."""
+        if len(text := self.optional(name)) > SCREENED_CHARS_MAX:
+            raise self.malformed(name, f"at most {SCREENED_CHARS_MAX} characters")
         return text
 
     def decimal(self, name: str) -> Decimal:

@@ -19,6 +19,7 @@ from ..core.money import Money
 DOCUMENT_BYTES_MAX = 5_000_000
 TEXT_CHARS_MAX = 5_000
 NUMBER_CHARS_MAX = 200
+SCREENED_CHARS_MAX = 300  # of a name that lists are searched for: screening reads no longer one
 LINES_MAX = 10_000
 EXACT = Context(prec=200)  # wide enough for every number that DECIMAL accepts, so that no sum is ever rounded
 

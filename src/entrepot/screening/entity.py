@@ -5,10 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
+from entrepot.core.errors import Invalid
+
 Schema = Literal["person", "organization", "vessel", "wallet"]  # a vessel is a ship or an aircraft
 NameKind = Literal["primary", "alias"]
 NameQuality = Literal["strong", "weak"]
 SCHEMAS: tuple[str, ...] = get_args(Schema)
+
+# What is screened of a subject: rather refused than cut, because what is cut off is not screened.
+NAME_CHARS_MAX = 300
+IDENTIFIER_KIND_CHARS_MAX, IDENTIFIER_CHARS_MAX, IDENTIFIERS_MAX = 40, 200, 20
+WALLET_CHARS_MAX = 200
+COUNTRY_CHARS = 2  # ISO 3166-1 alpha-2
+BIRTH_DATE_CHARS_MAX = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +102,25 @@ class Subject:
     birth_date: str = ""
     wallet: str = ""
     role: str = ""
+
+    def require_screenable(self) -> None:
+        """Raises: Invalid(malformed) for a kind that is not screened, or a text that is too long or none; with path."""
+        if self.kind not in SCHEMAS:
+            raise Invalid("malformed", f"{self.kind!r:.40} is none of {', '.join(SCHEMAS)}.", path="kind")
+        if self.country and len(self.country) != COUNTRY_CHARS:
+            raise Invalid("malformed", f"{self.country!r:.40} is not an ISO 3166-1 alpha-2 country.", path="country")
+        if len(self.identifiers) > IDENTIFIERS_MAX:
+            raise Invalid("malformed", f"At most {IDENTIFIERS_MAX} identifiers are read.", path="identifiers")
+        _require_text(self.name, "name", NAME_CHARS_MAX)
+        _require_text(self.birth_date, "birth_date", BIRTH_DATE_CHARS_MAX)
+        _require_text(self.wallet, "wallet", WALLET_CHARS_MAX)
+        for kind, value in self.identifiers:
+            _require_text(kind, "identifiers", IDENTIFIER_KIND_CHARS_MAX)
+            _require_text(value, f"identifiers.{kind}", IDENTIFIER_CHARS_MAX)
+
+
+def _require_text(text: str, path: str, chars_max: int) -> None:
+    if len(text) > chars_max:
+        raise Invalid("malformed", f"{path} has {len(text)} characters; at most {chars_max} are read.", path=path)
+    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+        raise Invalid("malformed", f"{path} holds half a character (a lone surrogate).", path=path)

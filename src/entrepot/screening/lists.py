@@ -25,7 +25,7 @@ INVENTED_FILE = Path(__file__).parent / "invented" / "list.json"
 
 declare(
     "Invalid",
-    list_misnamed="A list calls itself what it is not: the invented list or a publisher's, or the invented list renamed.",
+    list_misnamed="A list calls itself what it is not: the invented list, a publisher's, or the invented one renamed.",
 )
 
 

@@ -14,10 +14,8 @@ from typing import Literal
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
-from entrepot.core.errors import Invalid
-
 from .birth import agreement, from_iso
-from .entity import SCHEMAS, Entity, Identifier, ListedName, Subject
+from .entity import Entity, Identifier, ListedName, Subject
 from .identifiers import comparison_key, is_same_issue, normalise_identifier, normalise_wallet
 from .likeness import CONSONANTS_MIN, CONSONANTS_MIN_UNSURE, NONE, Likeness, bound, likeness, may_be_contained
 from .lists import ListVersion, LoadedList
@@ -30,7 +28,6 @@ OTHER_KIND_SCORE = 0.90  # a company that bears a listed person's name, or the o
 WEAK_ALIAS = 0.94  # what the likeness to an alias counts that its list itself calls weak
 NAME_SHARE, EVIDENCE_SHARE = 0.7, 0.3  # of the score between REVIEW_SCORE and CERTAIN_SCORE
 EVIDENCE_NEUTRAL, COUNTRY_WEIGHT, BIRTH_WEIGHT, NUMBER_WEIGHT = 0.5, 0.15, 0.25, 0.08
-NAME_CHARS_MAX = 300  # rather refused than cut: what is cut off is not screened
 NEAR_WORD = 0.6  # candidates: words at least this alike, letter by letter
 NEAR_WORDS_KEPT = 20_000
 
@@ -203,14 +200,9 @@ class Index:
 def screen(subject: Subject, index: Index) -> tuple[Hit, ...]:
     """All hits of one subject, the strongest first; a total order: score, then source and entry.
 
-    Raises: Invalid(malformed) for a kind that is not screened or a name that is too long to be one.
+    Raises: Invalid(malformed) with the path, see `Subject.require_screenable`.
     """
-    if subject.kind not in SCHEMAS:
-        raise Invalid("malformed", f"{subject.kind!r:.40} is none of {', '.join(SCHEMAS)}.", path="kind")
-    if len(subject.name) > NAME_CHARS_MAX:
-        raise Invalid(
-            "malformed", f"The name has {len(subject.name)} characters; {NAME_CHARS_MAX} are read.", path="name"
-        )
+    subject.require_screenable()
     subject = replace(subject, country=subject.country.upper())
     hits: list[Hit] = []
     by_name = _name_hits(subject, index)

@@ -34,6 +34,7 @@ class Embedded:
     serve_dsn: str
     work_dsn: str
     server: PostgresServer
+    was_running: bool
 
     def stop(self) -> None:
         """Stops the server and waits for it; what was committed is on disk."""
@@ -52,13 +53,25 @@ def start(directory: Path, *, version: int | None = None) -> Embedded:
     server = get_server(
         directory, cleanup_mode=None, start=False, postgres_version=pgdata_version(directory) or wanted
     )  # fmt: skip
+    was_running = _is_running(directory)
     server.start()
     socket_dir = server.get_postmaster_info().socket_dir
     assert socket_dir is not None, "the embedded server listens on a unix socket"
     _keep_others_out(socket_dir, directory)
     dsns = {role: _dsn(socket_dir, role) for role in ("postgres", SERVE_ROLE, WORK_ROLE)}
     _create_database(_dsn(socket_dir, "postgres", database="postgres"))
-    return Embedded(dsns["postgres"], dsns[SERVE_ROLE], dsns[WORK_ROLE], server)
+    return Embedded(dsns["postgres"], dsns[SERVE_ROLE], dsns[WORK_ROLE], server, was_running)
+
+
+def _is_running(directory: Path) -> bool:
+    """Whether the process that holds these files lives; a machine that went down leaves its number behind."""
+    try:
+        os.kill(int((directory / "postmaster.pid").read_text().split()[0]), 0)
+    except (FileNotFoundError, ProcessLookupError, IndexError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _dsn(socket_dir: Path, user: str, *, database: str = DATABASE) -> str:

@@ -137,4 +137,5 @@ def _make_roles(connection: psycopg.Connection[Any], passwords: Mapping[str, str
         if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone():
             connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
         if role in passwords:
-            connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(passwords[role])))
+            scrambled = connection.pgconn.encrypt_password(passwords[role].encode(), role.encode()).decode()
+            connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(scrambled)))

@@ -7,7 +7,7 @@ from entrepot.core.decision import Decision
 from entrepot.core.errors import Invalid
 from entrepot.core.money import Money
 from entrepot.core.passport import Act
-from entrepot.screening.entity import Subject
+from entrepot.screening.entity import NAME_CHARS_MAX, Subject
 from entrepot.store.records import InboxItem
 
 from .answers import answered, require_role, text_in
@@ -68,7 +68,7 @@ def screen(batch: Batch, item: InboxItem) -> Json:
         raise Invalid("malformed", "kind is person, organization or vessel.", path="kind")
     subject = Subject(
         kind=body.get("kind", "organization"),
-        name=text_in(body, "name", chars_max=300),
+        name=text_in(body, "name", chars_max=NAME_CHARS_MAX),
         country=body.get("country", ""),
         identifiers=tuple(sorted(body.get("identifiers", {}).items())),
         wallet=body.get("wallet", ""),

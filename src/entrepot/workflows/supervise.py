@@ -10,7 +10,7 @@ from entrepot.core.canonical import Json, unhex
 from entrepot.core.crypto import secp256k1_recover
 from entrepot.core.eip712 import Domain, Struct
 from entrepot.core.errors import Invalid, Refused, Unknown, declare
-from entrepot.core.party import is_lei, wallet_address
+from entrepot.core.party import NAME_CHARS_MAX, is_lei, wallet_address
 from entrepot.regimes.regime import DEVELOPMENT_CHAINS
 from entrepot.store.records import Change, Credential, InboxItem, Membership, Participant, Person, Wallet
 
@@ -47,8 +47,8 @@ def admit(batch: Batch, item: InboxItem) -> Json:
         raise Invalid("malformed", f"kind is one of {', '.join(KINDS)}.", path="kind")
     if not _COUNTRY.match(country):
         raise Invalid("malformed", "country is ISO 3166-1 alpha-2.", path="country")
-    profile = {name: str(body[name])[:140] for name in PROFILE_FIELDS if body.get(name)}
-    profile["name"] = text_in(body, "name", chars_max=140)
+    profile = {name: text_in(body, name, chars_max=NAME_CHARS_MAX) for name in PROFILE_FIELDS if body.get(name)}
+    profile["name"] = text_in(body, "name", chars_max=NAME_CHARS_MAX)
     if profile.get("lei") and not is_lei(profile["lei"]):
         raise Invalid("malformed", f"{profile['lei']} is not an LEI (ISO 17442).", path="lei")
     known = batch.tx.people.participant(str(body.get("id", "")))
