@@ -269,6 +269,19 @@ def test_a_review_looks_like_an_ordinary_slow_check(ground: Ground) -> None:
     assert _steps(_told(ground, "namesake", made)) == _steps(slow)
 
 
+def test_after_a_review_a_partys_events_are_numbered_without_a_gap(ground: Ground) -> None:
+    made = ground.agree("TIP-NUMBERS", "seller", "namesake")
+    ground.until(made, "in_review")
+    for officer in (ground.officer, ground.officer2):
+        officer.post(f"/cases/{made}/dispositions", {"verdict": "clear", "reason": "another company"})
+    ground.until(made, "cleared")
+    for who in ("seller", "namesake"):
+        events = ground.parties[who].get(f"/settlements/{made}/events")["events"]
+        assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    seen = ground.officer.get(f"/settlements/{made}/events")["events"]
+    assert [event["seq"] for event in seen] == list(range(1, len(seen) + 1)) and len(seen) > len(events)
+
+
 def test_a_block_looks_like_an_ordinary_slow_release(ground: Ground) -> None:
     blocked, ordinary = ground.side_by_side(
         lambda: ground.brought_to("presented", "TIP-BLOCK", "carol", "dave"),
