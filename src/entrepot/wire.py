@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,10 @@ from entrepot.api.health import Facts
 from entrepot.core import note
 from entrepot.core.asset import Asset, AssetRegistry
 from entrepot.core.errors import Refused, Unavailable, declare
+from entrepot.core.sent_transaction import SentState, SentTransaction
 from entrepot.core.settlement import Settlement
 from entrepot.core.terms import Terms, Venue
 from entrepot.messages.schemas import message_types
-from entrepot.rails import rail as rails
 from entrepot.rails.anvil import move_clock
 from entrepot.rails.authorization import authorization_of
 from entrepot.rails.evm import Deployment, EvmRail, connect, read_deployment
@@ -31,7 +31,6 @@ from entrepot.signers.keystore import Keystore, MessageKey, Purpose
 from entrepot.store import embedded
 from entrepot.store.database import read_sign_ins
 from entrepot.store.postgres import PostgresStore
-from entrepot.store.records import SentTransaction
 from entrepot.store.store import Store
 from entrepot.workflows.context import Context, Policy
 from entrepot.workflows.screen import ListScreener, load_lists
@@ -238,48 +237,43 @@ class StoreJournal:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def sent(self, once: str) -> rails.SentTransaction | None:
+    def sent(self, once: str) -> SentTransaction | None:
         """See rails.rail.Journal."""
         with self._store.work() as tx:
-            return _for_rail(tx.rails.sent(once))
+            return tx.rails.sent(once)
 
     def prepare(
-        self, once: str, *, chain: str, sender: str, nonce_min: int, sign: Callable[[int], rails.SentTransaction]
-    ) -> rails.SentTransaction:
+        self, once: str, *, chain: str, sender: str, nonce_min: int, sign: Callable[[int], SentTransaction]
+    ) -> SentTransaction:
         """See rails.rail.Journal."""
         with self._store.work() as tx:
             nonce = tx.rails.next_nonce(chain, sender, at_least=nonce_min)
             kept = tx.rails.sent(once)
             if kept is None:
-                kept = SentTransaction(**asdict(sign(nonce)))
+                kept = sign(nonce)
                 tx.rails.put_sent(kept)
-        return rails.SentTransaction(**asdict(kept))
+        return kept
 
-    def replace(self, old: rails.SentTransaction, new: rails.SentTransaction) -> rails.SentTransaction:
+    def replace(self, old: SentTransaction, new: SentTransaction) -> SentTransaction:
         """See rails.rail.Journal."""
         with self._store.work() as tx:
             tx.rails.next_nonce(old.chain, old.sender, at_least=0)  # the sender's lock
             kept = tx.rails.sent(old.once)
             assert kept is not None
             if kept.hash != old.hash:
-                return rails.SentTransaction(**asdict(kept))
-            tx.rails.put_sent(SentTransaction(**asdict(new)))
-            aside = replace(old, once=f"{old.once}#{old.attempt}", state="replaced")
-            tx.rails.put_sent(SentTransaction(**asdict(aside)))
+                return kept
+            tx.rails.put_sent(new)
+            tx.rails.put_sent(replace(old, once=f"{old.once}#{old.attempt}", state="replaced"))
         return new
 
-    def update(self, once: str, state: rails.SentState) -> None:
+    def update(self, once: str, state: SentState) -> None:
         """See rails.rail.Journal."""
         with self._store.work() as tx:
             kept = tx.rails.sent(once)
             assert kept is not None
             tx.rails.put_sent(replace(kept, state=state))
 
-    def unfinished(self, chain: str, *, limit: int) -> list[rails.SentTransaction]:
+    def unfinished(self, chain: str, *, limit: int) -> list[SentTransaction]:
         """See rails.rail.Journal."""
         with self._store.work() as tx:
-            return [rails.SentTransaction(**asdict(kept)) for kept in tx.rails.unfinished(chain, limit=limit)]
-
-
-def _for_rail(kept: SentTransaction | None) -> rails.SentTransaction | None:
-    return rails.SentTransaction(**asdict(kept)) if kept else None
+            return tx.rails.unfinished(chain, limit=limit)

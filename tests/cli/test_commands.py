@@ -35,6 +35,8 @@ from entrepot.demo.house import House
 from entrepot.demo.report import bundle_of, tampered
 from entrepot.demo.stories import Teller
 from entrepot.documents import samples
+from entrepot.screening.entity import NAME_CHARS_MAX
+from entrepot.screening.lists import INVENTED_FILE
 from entrepot.settings import read_settings
 from entrepot.store import embedded
 
@@ -191,6 +193,13 @@ def test_lists(left: Left, tmp_path: Path) -> None:
     assert code == OK and [row["source"] for row in body["loaded"]] == ["INVENTED"]
     code, body = left.run("lists", "status")
     assert code == OK and body["lists"][0]["source"] == "INVENTED" and 0 <= body["lists"][0]["age_s"] < TIMEOUT_S
+    (tmp_path / "copy.json").write_bytes(INVENTED_FILE.read_bytes())
+    code, again = left.run("lists", "load", str(tmp_path))
+    assert code == OK and [row["source"] for row in again["loaded"]] == ["INVENTED"]
+    (tmp_path / "copy.json").write_bytes(INVENTED_FILE.read_bytes() + b"\n")
+    code, refused = left.run("lists", "load", str(tmp_path))
+    assert (code, refused["code"], refused["path"]) == (INVALID, "list_misnamed", "copy.json")
+    assert left.run("lists", "status")[1]["lists"][0]["sha256"] == body["lists"][0]["sha256"]
     code, body = left.run("lists", "load", str(tmp_path / "none"))
     assert (code, body["code"]) == (INVALID, "malformed")
 
@@ -200,6 +209,15 @@ def test_screen(left: Left) -> None:
     code, body = left.run("screen", "Meridian Trading FZE")
     assert code == OK and body["hits"][0]["entity"] == "INV-0002" and body["hits"][0]["why"]
     assert left.run("screen", "Nordkontor Kaffee") == (OK, {"schema": "entrepot/screening/1", "hits": []})
+    for words, path in (
+        (["Meridian Trading FZE".ljust(NAME_CHARS_MAX + 1, ".")], "name"),
+        (["Meridian Trading FZE \udcff"], "name"),  # a byte of the command line that is no UTF-8
+        (["Meridian Trading FZE", "--country", "Emirates"], "country"),
+    ):
+        code, body = left.run("screen", *words)
+        assert (code, body["code"], body["path"]) == (INVALID, "malformed", path) and "hits" not in body
+    code, body = left.run("screen", "Meridian Trading FZE".ljust(NAME_CHARS_MAX, "."))
+    assert code == OK and body["hits"][0]["entity"] == "INV-0002"
 
 
 def test_screening_evaluate(left: Left, tmp_path: Path) -> None:

@@ -119,6 +119,8 @@ def mutated(kind: str, change: Callable[[dict[str, Any]], Any]) -> bytes:
             "document_field_malformed",
             "$.containers",
         ),
+        ("transport_document", lambda b: b.update(vessel="x" * 301), "document_field_malformed", "$.vessel"),
+        ("transport_document", lambda b: b.update(carrier="x" * 301), "document_field_malformed", "$.carrier"),
         ("transport_document", lambda b: b.update(signed_as="cook"), "document_field_malformed", "$.signed_as"),
         (
             "transport_document",

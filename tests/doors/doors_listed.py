@@ -7,9 +7,10 @@ from typing import Any
 
 from doors_ground import Ground
 
-from entrepot.core.canonical import hex0x
+from entrepot.core.canonical import hex0x, unhex
 from entrepot.core.crypto import sha256
 from entrepot.demo.client import Client, Problem
+from entrepot.rails.abi import revert_reason
 from entrepot.rails.evm_calls import ESCROW
 from entrepot.rails.node import NodeError
 from entrepot.signers.keystore import Purpose
@@ -179,10 +180,12 @@ def escrow_calls(ground: Ground, settlement: str) -> dict[str, tuple[Any, ...]]:
 
 
 def escrow_refuses(ground: Ground, settlement: str, name: str, args: tuple[Any, ...], sender: str) -> str:
-    """Why the escrow refuses a call; "" if it would have gone through."""
+    """The reason that the escrow reverts a call with; "" if it would have gone through."""
     call = {"from": sender, "to": ground.view(settlement)["escrow"], "data": hex0x(ESCROW.call(name, *args))}
     try:
         ground.node.call("eth_call", call, "latest")
     except NodeError as refused:
-        return f"{refused} {refused.data}"
+        reason = revert_reason(unhex(refused.data))
+        assert reason, f"{name}: {refused} {refused.data}"
+        return reason
     return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import httpx
@@ -32,6 +33,9 @@ GETS: dict[str, tuple[str, dict[str, str]]] = {
     "/v1/cases": (STAFF, {}),
     "/v1/cases/{settlement}": (STAFF, {}),
     "/v1/me": (OWN, {}),
+    "/v1/activity": (OWN, {}),
+    "/v1/credentials": (OWN, {}),
+    "/v1/stops": (PUBLIC, {}),
     "/v1/participants": (OWN, {}),
     "/v1/participants/{participant}": (ABSENT, {}),
     "/v1/memberships": (OWN, {}),
@@ -79,7 +83,10 @@ POSTS: dict[str, tuple[str, Any]] = {
     ),
     "/v1/changes/{change}/confirmations": (STAFF, None),
     "/v1/clock": (PUBLIC, {"advance_s": 1}),
+    "/v1/sessions": (ABSENT, {"secret_sha256": "22" * 32, "participant": "{participant}", "role": "treasurer"}),
+    "/v1/credentials": (OWN, {"secret_sha256": "33" * 32, "label": "an ERP"}),
 }
+DELETES: dict[str, tuple[str, dict[str, str]]] = {"/v1/credentials/{credential}": (ABSENT, {})}
 SAME_WORDS = ("state", "says", "next_act", "event", "kind", "is_ended", "phase", "act")
 # What only officers know. `decision_sha256` is salted and stands in every passport, so it is not among them.
 OFFICERS_ONLY = (
@@ -115,6 +122,7 @@ def theirs(ground: Ground) -> Iterator[Theirs]:
         "address": buyer.address,
         "change": ground.supervisor.post("/changes", body)["change"],
         "key": key,
+        "credential": sha256(buyer.http.headers["authorization"].partition(" ")[2].encode()).hexdigest()[:16],
     }
     stated = [ground.stated["seller"], ground.stated["buyer"]]
     texts = [made, ids["paper"], seller.participant, buyer.participant, seller.address[2:], buyer.address[2:]]
@@ -130,6 +138,7 @@ def _nobodys(ids: dict[str, str]) -> dict[str, str]:
         "settlement": new_settlement_id(1, bytes([7]) * ENTROPY_BYTES),
         "address": "0x" + "77" * 20,
         "key": "a-key-of-nobody",
+        "credential": "7" * 16,
     }
 
 
@@ -144,8 +153,8 @@ def _knock(ground: Ground, who: str, method: str, path: str, given: Any, ids: di
     client = ground.parties[who]
     if method == "GET":
         return client.http.get(_filled(path, ids), params=_filled(given, ids))
-    return client.http.post(
-        _filled(path, ids), json=_filled(given, ids), headers={"Idempotency-Key": new_id(2, _noise())}
+    return client.http.request(
+        method, _filled(path, ids), json=_filled(given, ids), headers={"Idempotency-Key": new_id(2, _noise())}
     )
 
 
@@ -159,6 +168,7 @@ def test_every_endpoint_stands_in_the_tables(ground: Ground) -> None:
     paths = ground.operator.http.get("/v1/openapi.json").json()["paths"]
     found = {(method.upper(), path) for path, methods in paths.items() for method in methods}
     told = {("GET", path) for path in GETS} | {("POST", path) for path in POSTS}
+    told |= {("DELETE", path) for path in DELETES}
     assert found == told, "an endpoint came or went: say here what another tenant gets from it"
 
 
@@ -170,6 +180,12 @@ def test_reading_with_anothers_ids(ground: Ground, theirs: Theirs, path: str) ->
 @pytest.mark.parametrize("path", [path for path, (_, body) in POSTS.items() if body or "{" in path])
 def test_acting_with_anothers_ids(ground: Ground, theirs: Theirs, path: str) -> None:
     _try(ground, theirs, "POST", path, *POSTS[path])
+
+
+@pytest.mark.parametrize("path", DELETES)
+def test_ending_what_is_anothers(ground: Ground, theirs: Theirs, path: str) -> None:
+    _try(ground, theirs, "DELETE", path, *DELETES[path])
+    assert ground.parties["buyer"].http.get("/v1/me").status_code == 200
 
 
 def _try(ground: Ground, theirs: Theirs, method: str, path: str, kind: str, given: Any) -> None:

@@ -44,12 +44,6 @@ class NewWallet(Signature):
     account: str = Field(max_length=100)
 
 
-@router.get("/me")
-def me(caller: Signed) -> dict[str, str]:
-    """Who you are here."""
-    return {"person": caller.person, "participant": caller.participant, "role": caller.role}
-
-
 @router.get("/participants")
 def participants(request: Request, caller: Signed) -> dict[str, Any]:
     """Admitted participants: staff see all, a company itself and those it trades with."""

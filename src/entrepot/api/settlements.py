@@ -31,6 +31,7 @@ from .views import event_view, find, is_staff, may_see, paper_view, settlement_v
 router = APIRouter(prefix="/v1", tags=["settlements"])
 
 EVENTS_PAGE = 200
+FROM_NOW = -2  # a cursor that begins with what comes next
 POLL_S = 0.5
 STREAM_S_MAX = 3600
 MESSAGES = ("pacs.008", "camt.054.credit", "camt.054.debit")
@@ -232,6 +233,20 @@ async def events(request: Request, settlement: Id, caller: Signed, after: int = 
             await anyio.sleep(POLL_S)
 
     return EventSourceResponse(stream())
+
+
+@router.get("/activity")
+def activity(request: Request, caller: Signed, after: int = -1, limit: int = EVENTS_PAGE) -> dict[str, Any]:
+    """Events of all settlements that this reader may know of, in log order after leaf index `after`; -2 for none.
+
+    `next` is where to go on: the one cursor of live pages, webhooks and reports.
+    """
+    with request.app.state.store.read(caller.reader) as tx:
+        if after == FROM_NOW:
+            return {"events": [], "next": tx.log.size() - 1}
+        logged = tx.log.leaves(after=after, limit=max(1, min(limit, EVENTS_PAGE)))
+    views = [view for entry in logged if (view := event_view(entry, caller)) is not None]
+    return {"events": views, "next": logged[-1].index if logged else after}
 
 
 def _events(store: Store, settlement: str, caller: Caller, after: int) -> list[dict[str, Any]]:

@@ -113,6 +113,21 @@ def changes(request: Request, caller: Signed) -> dict[str, Any]:
         }
 
 
+@router.get("/stops")
+def stops(request: Request, caller: Signed) -> dict[str, Any]:
+    """The stops in force, for everybody: their grade and end (Unix seconds); the reason is for staff."""
+    with request.app.state.store.read(caller.reader) as tx:
+        now = int(time.time()) + tx.checks.clock_offset_s()
+        found = [one for one in tx.checks.changes(subject="stop", confirmed=True) if one.body["until"] > now]
+    return {
+        "stops": [
+            {"grade": one.body["grade"], "until": one.body["until"], "since": one.confirmed_at}
+            | ({"reason": one.reason} if is_staff(caller) else {})
+            for one in found
+        ]
+    }
+
+
 @router.post("/changes", status_code=202)
 def propose_change(request: Request, body: Change, caller: Signed, key: Key) -> JSONResponse:
     """The first person proposes."""

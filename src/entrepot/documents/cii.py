@@ -5,24 +5,12 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal
-from itertools import chain
 
 from lxml import etree
 
-from ..core.errors import Invalid
-from .stated import (
-    DeliveryTerms,
-    Draft,
-    InvoiceLine,
-    Remark,
-    StatedParty,
-    Totals,
-    country_code,
-    currency_of,
-    exact_decimal,
-    iso_date,
-)
-from .stated_codes import CREDIT_NOTE_TYPES, LEI_SCHEME, Party, delivery_of, hs_of, party_of, unit_of
+from .stated import DeliveryTerms, Draft, InvoiceLine, Remark, StatedParty, Totals, currency_of, iso_date
+from .stated_codes import CREDIT_NOTE_TYPES, delivery_of, hs_of, unit_of
+from .ubl_and_cii import read_party, require_same_currency
 from .xml_reading import Node
 
 _CII = "urn:un:unece:uncefact:data:standard:"
@@ -46,12 +34,7 @@ def read_cii(root: etree._Element) -> Draft:
     code = settlement.needed("ram:InvoiceCurrencyCode")
     currency = currency_of(code.text, code.path)
     payable = settlement.needed("ram:SpecifiedTradeSettlementHeaderMonetarySummation/ram:DuePayableAmount")
-    if payable.attribute("currencyID") not in ("", currency.id):
-        raise Invalid(
-            "invoice_currency_conflict",
-            f"The invoice is in {currency.id}, its payable amount in {payable.attribute('currencyID')}.",
-            path=payable.path,
-        )
+    require_same_currency(payable, currency)
     type_code = document.text_of("ram:TypeCode") or "380"
     due = settlement.first("ram:SpecifiedTradePaymentTerms/ram:DueDateDateTime")
     lines = trade.every("ram:IncludedSupplyChainTradeLineItem")
@@ -66,7 +49,7 @@ def read_cii(root: etree._Element) -> Draft:
         buyer=_party(agreement.only("ram:BuyerTradeParty"), remarks),
         lines=tuple(_line(line, remarks) for line in lines),
         currency=currency,
-        payable=exact_decimal(payable.text, "invoice", payable.path),
+        payable=payable.number,
         payable_path=payable.path,
         totals=_totals(settlement, currency.id),
         delivery=_delivery(agreement, remarks),
@@ -83,26 +66,20 @@ def _date(node: Node) -> date:
 
 
 def _party(node: Node, remarks: list[Remark]) -> StatedParty:
-    legal = list(node.every("ram:SpecifiedLegalOrganization/ram:ID"))
-    leis = [found for found in chain(node.every("ram:GlobalID"), legal) if found.attribute("schemeID") == LEI_SCHEME]
-    taxes = [
+    taxes = (
         (found.attribute("schemeID").upper() not in ("VA", "VAT"), found.text)
         for found in node.every("ram:SpecifiedTaxRegistration/ram:ID")
-    ]
-    country = node.first("ram:PostalTradeAddress/ram:CountryID")
+    )
     parts = ("LineOne", "LineTwo", "LineThree", "PostcodeCode", "CityName", "CountrySubDivisionName")
-    address = [f"ram:PostalTradeAddress/ram:{part}" for part in parts]
-    return party_of(
-        Party(
-            path=node.path,
-            name=node.text_of("ram:Name", "ram:SpecifiedLegalOrganization/ram:TradingBusinessName"),
-            country=country_code(country.text, "invoice", country.path) if country and country.text else "",
-            registration=next((found.text for found in legal if found.attribute("schemeID") != LEI_SCHEME), ""),
-            tax_id=min((tax for tax in taxes if tax[1]), default=(False, ""))[1],
-            lei=leis[0].text if leis else "",
-            address=node.texts_of(*address),
-        ),
+    return read_party(
+        node,
         remarks,
+        names=("ram:Name", "ram:SpecifiedLegalOrganization/ram:TradingBusinessName"),
+        ids="ram:GlobalID",
+        legal_ids="ram:SpecifiedLegalOrganization/ram:ID",
+        taxes=taxes,
+        country="ram:PostalTradeAddress/ram:CountryID",
+        address=[f"ram:PostalTradeAddress/ram:{part}" for part in parts],
     )
 
 
@@ -115,9 +92,9 @@ def _line(node: Node, remarks: list[Remark]) -> InvoiceLine:
         id=node.text_of("ram:AssociatedDocumentLineDocument/ram:LineID"),
         description=node.text_of("ram:SpecifiedTradeProduct/ram:Name", "ram:SpecifiedTradeProduct/ram:Description"),
         hs=hs_of([(code.attribute("listID"), code.text, code.path) for code in codes], remarks),
-        quantity=exact_decimal(quantity.text, "invoice", quantity.path),
+        quantity=quantity.number,
         unit=unit_of(quantity.attribute("unitCode"), quantity.path, remarks),
-        net_amount=exact_decimal(net.text, "invoice", net.path),
+        net_amount=net.number,
     )
 
 
@@ -128,7 +105,7 @@ def _totals(settlement: Node, currency: str) -> Totals:
         # TaxTotalAmount may stand twice, the second time in the accounting currency (BT-111).
         for found in total.every(f"ram:{steps}"):
             if found.text and found.attribute("currencyID") in ("", currency):
-                return exact_decimal(found.text, "invoice", found.path)
+                return found.number
         return None
 
     return Totals(

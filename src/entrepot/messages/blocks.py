@@ -94,6 +94,31 @@ def wallet_short_id(account: str) -> str:
     return base64.b32encode(unhex(wallet_address(account), size=20)).decode()
 
 
+def add_debtor(parent: etree._Element, path: str, payment: SettledPayment) -> None:
+    """Who paid, at `path`, and `DbtrAcct`: the buyer, or the escrow's holder for a refund (the seller never had it)."""
+    if payment.direction == "release":
+        add_party(parent, path, payment.terms.buyer)
+        add_wallet(parent, "DbtrAcct", payment.terms.buyer.wallet)
+    else:
+        add(parent, f"{path}/Nm", payment.holder_name)
+        add_escrow(parent, "DbtrAcct", payment)
+
+
+def add_references(parent: etree._Element, payment: SettledPayment) -> None:
+    """The three ids by which every bank of the chain knows the payment."""
+    add(parent, "InstrId", payment.uetr.replace("-", ""))
+    add(parent, "EndToEndId", payment.end_to_end_id)
+    add(parent, "UETR", payment.uetr)
+
+
+def add_purpose(parent: etree._Element, payment: SettledPayment) -> None:
+    """Why it was paid."""
+    if payment.direction == "release":
+        add(parent, "Purp/Cd", "GDDS")  # ExternalPurpose1Code: purchase and sale of goods
+    else:
+        add(parent, "Purp/Prtry", "ESCROW REFUND")
+
+
 def _account(parent: etree._Element, path: str, short: str, scheme: str, kind: str, proxy: str) -> etree._Element:
     place = add(parent, path)
     other = add(place, "Id/Othr")

@@ -14,9 +14,12 @@ from .blocks import (
     add,
     add_agent,
     add_amount,
+    add_debtor,
     add_escrow,
     add_exchange_rate,
     add_party,
+    add_purpose,
+    add_references,
     add_remittance,
     add_supplement,
     add_wallet,
@@ -106,21 +109,19 @@ def _transaction_code(parent: etree._Element, payment: SettledPayment, side: Sid
 def _transaction(details: etree._Element, payment: SettledPayment, side: Side, paid: Money) -> None:
     refs = add(details, "Refs")
     add(refs, "MsgId", payment.message_id(pacs008.TYPE))
-    add(refs, "InstrId", payment.uetr.replace("-", ""))
-    add(refs, "EndToEndId", payment.end_to_end_id)
-    add(refs, "UETR", payment.uetr)
+    add_references(refs, payment)
     add_amount(details, "Amt", paid)
     add(details, "CdtDbtInd", INDICATORS[side])
     _exchange(details, payment)
-    _parties(details, payment)
+    parties = add(details, "RltdPties")
+    add_debtor(parties, "Dbtr/Pty", payment)
+    add_party(parties, "Cdtr/Pty", payment.creditor)
+    add_wallet(parties, "CdtrAcct", payment.creditor.wallet)
     agents = add(details, "RltdAgts")
     add_agent(agents, "DbtrAgt", payment.operator)
     add_agent(agents, "CdtrAgt", payment.operator)
     add(details, "LclInstrm/Prtry", token_code(payment))
-    if payment.direction == "release":
-        add(details, "Purp/Cd", "GDDS")
-    else:
-        add(details, "Purp/Prtry", "ESCROW REFUND")
+    add_purpose(details, payment)
     add_remittance(details, payment)
     dates = add(details, "RltdDts")
     add(dates, "IntrBkSttlmDt", iso_date(payment.settled_at))
@@ -139,15 +140,3 @@ def _exchange(details: etree._Element, payment: SettledPayment) -> None:
     add(exchange, "TrgtCcy", payment.currency.id)
     add(exchange, "UnitCcy", instructed.asset.id)
     add_exchange_rate(exchange, payment)
-
-
-def _parties(details: etree._Element, payment: SettledPayment) -> None:
-    parties = add(details, "RltdPties")
-    if payment.direction == "release":
-        add_party(parties, "Dbtr/Pty", payment.terms.buyer)
-        add_wallet(parties, "DbtrAcct", payment.terms.buyer.wallet)
-    else:
-        add(parties, "Dbtr/Pty/Nm", payment.holder_name)
-        add_escrow(parties, "DbtrAcct", payment)
-    add_party(parties, "Cdtr/Pty", payment.creditor)
-    add_wallet(parties, "CdtrAcct", payment.creditor.wallet)

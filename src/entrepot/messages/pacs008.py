@@ -8,9 +8,11 @@ from .blocks import (
     add,
     add_agent,
     add_amount,
-    add_escrow,
+    add_debtor,
     add_exchange_rate,
     add_party,
+    add_purpose,
+    add_references,
     add_remittance,
     add_supplement,
     add_wallet,
@@ -39,11 +41,12 @@ def pacs_008(payment: SettledPayment) -> bytes:
     transfer = add(message, "CdtTrfTxInf")
     _references(transfer, payment)
     _amounts(transfer, payment)
-    _parties(transfer, payment)
-    if payment.direction == "release":
-        add(transfer, "Purp/Cd", "GDDS")  # ExternalPurpose1Code: purchase and sale of goods
-    else:
-        add(transfer, "Purp/Prtry", "ESCROW REFUND")
+    add_debtor(transfer, "Dbtr", payment)
+    add_agent(transfer, "DbtrAgt", payment.operator)
+    add_agent(transfer, "CdtrAgt", payment.operator)
+    add_party(transfer, "Cdtr", payment.creditor)
+    add_wallet(transfer, "CdtrAcct", payment.creditor.wallet)
+    add_purpose(transfer, payment)
     add_remittance(transfer, payment)
     add_supplement(transfer, payment, place=PLACE)
     return sealed(root)
@@ -61,10 +64,7 @@ def _header(header: etree._Element, payment: SettledPayment) -> None:
 
 
 def _references(transfer: etree._Element, payment: SettledPayment) -> None:
-    ids = add(transfer, "PmtId")
-    add(ids, "InstrId", payment.uetr.replace("-", ""))
-    add(ids, "EndToEndId", payment.end_to_end_id)
-    add(ids, "UETR", payment.uetr)
+    add_references(add(transfer, "PmtId"), payment)
     kind = add(transfer, "PmtTpInf")
     add(kind, "LclInstrm/Prtry", token_code(payment))
     add(kind, "CtgyPurp/Cd", "TRAD")
@@ -79,16 +79,3 @@ def _amounts(transfer: etree._Element, payment: SettledPayment) -> None:
         add_amount(transfer, "InstdAmt", instructed)
         add_exchange_rate(transfer, payment)
     add(transfer, "ChrgBr", "DEBT")  # the buyer bears the fee; the receiver gets the whole amount
-
-
-def _parties(transfer: etree._Element, payment: SettledPayment) -> None:
-    if payment.direction == "release":
-        add_party(transfer, "Dbtr", payment.terms.buyer)
-        add_wallet(transfer, "DbtrAcct", payment.terms.buyer.wallet)
-    else:
-        add(transfer, "Dbtr/Nm", payment.holder_name)
-        add_escrow(transfer, "DbtrAcct", payment)
-    add_agent(transfer, "DbtrAgt", payment.operator)
-    add_agent(transfer, "CdtrAgt", payment.operator)
-    add_party(transfer, "Cdtr", payment.creditor)
-    add_wallet(transfer, "CdtrAcct", payment.creditor.wallet)

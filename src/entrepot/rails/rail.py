@@ -12,6 +12,8 @@ from typing import Any, Literal, Protocol
 from entrepot.core.canonical import Json
 from entrepot.core.eip712 import Domain
 from entrepot.core.errors import declare
+from entrepot.core.sent_transaction import SentState as SentState
+from entrepot.core.sent_transaction import SentTransaction as SentTransaction
 from entrepot.core.terms import Terms
 
 OPERATIONS = (
@@ -60,7 +62,6 @@ declare(
     rail_unfunded="The account that sponsors transactions cannot pay for them.",
 )
 
-SentState = Literal["prepared", "sent", "mined", "final", "replaced"]
 OperationStateName = Literal["unknown", "prepared", "sent", "mined", "final", "failed", "dropped"]
 
 
@@ -201,23 +202,6 @@ class EscrowState:
     frozen_until: int
     blocked: bool
     hold_number: int
-
-
-@dataclass(frozen=True, slots=True)
-class SentTransaction:
-    """A signed transaction as the Journal keeps it. A replaced one is kept under `once#attempt`."""
-
-    once: str
-    chain: str
-    sender: str
-    nonce: int
-    hash: str
-    raw: bytes
-    state: SentState
-    at: int
-    attempt: int = 0
-    settlement: str = ""
-    kind: str = ""
 
 
 class Journal(Protocol):

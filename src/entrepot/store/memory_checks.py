@@ -149,7 +149,8 @@ class MemoryChecks:
         """In the order in which they were proposed."""
         return [
             replace(row, body=plain(row.body)) for row in self._tables.changes
-            if self._access.sees_all and subject in ("", row.subject) and confirmed in (None, bool(row.confirmed_by))
+            if (self._access.sees_all or (row.subject == "stop" and row.confirmed_by and not self._access.is_door))
+            and subject in ("", row.subject) and confirmed in (None, bool(row.confirmed_by))
         ]  # fmt: skip
 
     def clock_offset_s(self) -> int:

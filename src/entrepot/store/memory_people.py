@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from entrepot.core.errors import Refused
-
-from . import postgres_people  # noqa: F401  (declares wallet_taken)
 from .memory_inbox import InboxTables
 from .memory_settlements import SettlementTables
 from .memory_tables import Access, Journal, Lists, Table, known_id, plain
 from .records import Credential, Membership, Paper, Participant, Person, Wallet
+from .store import require_wallet_free
 
 STATUSES = ("admitted", "suspended", "left")
 
@@ -59,6 +57,12 @@ class MemoryPeople:
         assert known_id(person.id), "a person has an id"
         self._tables.persons.put(person.id, replace(person, profile=plain(person.profile)))
 
+    def person(self, person_id: str) -> Person | None:
+        """The person; the profile is empty once it was erased."""
+        row = self._tables.persons.get(person_id)
+        is_seen = any(one.person == person_id for one in self.memberships(person=person_id))
+        return replace(row, profile=plain(row.profile)) if row and (is_seen or self._access.sees_all) else None
+
     def put_membership(self, membership: Membership) -> None:
         """Keeps it once."""
         self._access.require_worker()
@@ -85,13 +89,20 @@ class MemoryPeople:
         row = self._tables.credentials.get(secret_sha256)
         return row if row and (self._access.is_door or self._access.sees_own(row.participant)) else None
 
+    def credentials(self, person: str) -> list[Credential]:
+        """Those of a person, oldest first."""
+        rows = [
+            row for row in self._tables.credentials
+            if row.person == person and (self._access.is_door or self._access.sees_own(row.participant))
+        ]  # fmt: skip
+        return sorted(rows, key=lambda row: (row.opened_at, row.secret_sha256))
+
     def put_wallet(self, wallet: Wallet) -> None:
         """Admits a wallet once. Raises: Refused(wallet_taken) if another participant has it."""
         self._access.require_worker()
         assert known_id(wallet.participant), "a wallet is somebody's"
         known = self._tables.wallets.get(wallet.account)
-        if known is not None and known.participant != wallet.participant:
-            raise Refused("wallet_taken", f"{wallet.account} belongs to another participant.")
+        require_wallet_free(wallet, known=known)
         if known is None:
             self._tables.wallets.put(wallet.account, wallet)
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 
 from entrepot.core.canonical import Json
-from entrepot.core.errors import Refused, declare
 
 from .named_sql import load_sql
 from .postgres_keys import Keyring
 from .postgres_rows import Connection, Row, Rows, find_uuid, from_uuid, to_bytes, to_uuid
 from .records import Credential, Membership, Paper, Participant, Person, Wallet
+from .store import require_wallet_free
 
 _PAPERS, _PEOPLE = load_sql("papers"), load_sql("people")
-
-declare("Refused", wallet_taken="The wallet belongs to another participant.")
 
 
 class PostgresPapers:
@@ -110,6 +108,14 @@ class PostgresPeople:
         profile = self._sealed(person.id, person.profile, "persons.profile")
         self._rows.run("put_person", id=to_uuid(person.id), profile=profile)
 
+    def person(self, person_id: str) -> Person | None:
+        """The person; the profile is empty once it was erased."""
+        row = self._rows.one("person", id=find_uuid(person_id))
+        if row is None:
+            return None
+        profile = self._keyring.unseal(row["profile"], table="persons.profile", row=row["id"].hex)
+        return Person(row["id"].hex, json.loads(profile) if profile else {})
+
     def put_membership(self, membership: Membership) -> None:
         """Keeps it once."""
         self._rows.run(
@@ -139,16 +145,19 @@ class PostgresPeople:
             participant=to_uuid(credential.participant),
             role=credential.role,
             expires_at=credential.expires_at,
+            kind=credential.kind,
+            label=credential.label,
+            opened_at=credential.opened_at,
         )
 
     def credential(self, secret_sha256: str) -> Credential | None:
         """The credential of a secret."""
         row = self._rows.one("credential", secret_sha256=secret_sha256)
-        if row is None:
-            return None
-        return Credential(
-            row["secret_sha256"], row["person"].hex, row["participant"].hex, row["role"], row["expires_at"]
-        )  # fmt: skip
+        return _credential(row) if row else None
+
+    def credentials(self, person: str) -> list[Credential]:
+        """Those of a person, oldest first."""
+        return [_credential(row) for row in self._rows.all("credentials", person=find_uuid(person))]
 
     def put_wallet(self, wallet: Wallet) -> None:
         """Admits a wallet once. Raises: Refused(wallet_taken) if another participant has it."""
@@ -158,9 +167,7 @@ class PostgresPeople:
             participant=to_uuid(wallet.participant),
             admitted_at=wallet.admitted_at,
         )
-        known = None if added else self.wallet(wallet.account)
-        if known is not None and known.participant != wallet.participant:
-            raise Refused("wallet_taken", f"{wallet.account} belongs to another participant.")
+        require_wallet_free(wallet, known=None if added else self.wallet(wallet.account))
 
     def wallet(self, account: str) -> Wallet | None:
         """The wallet at a CAIP-10 account."""
@@ -189,3 +196,16 @@ class PostgresPeople:
 
 def _wallet(row: Row) -> Wallet:
     return Wallet(row["account"], row["participant"].hex, row["admitted_at"])
+
+
+def _credential(row: Row) -> Credential:
+    return Credential(
+        row["secret_sha256"],
+        row["person"].hex,
+        row["participant"].hex,
+        row["role"],
+        row["expires_at"],
+        row["kind"],
+        row["label"],
+        row["opened_at"],
+    )

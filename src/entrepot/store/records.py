@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from entrepot.core.canonical import Json
+from entrepot.core.sent_transaction import SentTransaction as SentTransaction
 from entrepot.core.settlement import Event
 
 Verdict = Literal["clear", "refuse"]
@@ -59,13 +60,20 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A bearer secret, kept as its SHA-256 (hex), for one membership."""
+    """A bearer secret, kept as its SHA-256 (hex), for one membership.
+
+    `kind` says who holds it: a program (key) or a person's browser (session). `opened_at` is when the person proved
+    who they are; renewing a session does not move it.
+    """
 
     secret_sha256: str
     person: str
     participant: str
     role: str
     expires_at: int
+    kind: Literal["key", "session"] = "key"
+    label: str = ""
+    opened_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,23 +179,6 @@ class OutboxItem:
     attempts: int = 0
     done_at: int | None = None
     error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SentTransaction:
-    """A signed rail transaction, kept before it is broadcast. `state` is prepared, sent, mined, final or replaced."""
-
-    once: str
-    chain: str
-    sender: str
-    nonce: int
-    hash: str
-    raw: bytes
-    state: str
-    at: int
-    attempt: int = 0
-    settlement: str = ""
-    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

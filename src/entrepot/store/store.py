@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from entrepot.core.canonical import Json
+from entrepot.core.errors import Refused, declare
 from entrepot.core.ledger import Ledger
 from entrepot.core.settlement import Settlement
 
@@ -34,6 +35,14 @@ from .records import (
 )
 
 PAGE_MAX = 200
+
+declare("Refused", wallet_taken="The wallet belongs to another participant.")
+
+
+def require_wallet_free(wallet: Wallet, *, known: Wallet | None) -> None:
+    """Raises: Refused(wallet_taken) if what is `known` at the account is another participant's."""
+    if known is not None and known.participant != wallet.participant:
+        raise Refused("wallet_taken", f"{wallet.account} belongs to another participant.")
 
 
 class Inbox(Protocol):
@@ -131,6 +140,8 @@ class People(Protocol):
 
     def put_person(self, person: Person) -> None: ...
 
+    def person(self, person_id: str) -> Person | None: ...
+
     def put_membership(self, membership: Membership) -> None: ...
 
     def memberships(self, *, person: str = "", participant: str = "") -> list[Membership]: ...
@@ -138,6 +149,9 @@ class People(Protocol):
     def put_credential(self, credential: Credential) -> None: ...
 
     def credential(self, secret_sha256: str) -> Credential | None: ...
+
+    def credentials(self, person: str) -> list[Credential]:
+        """Those of a person, oldest first."""
 
     def put_wallet(self, wallet: Wallet) -> None:
         """Raises: Refused(wallet_taken) if another participant has it."""

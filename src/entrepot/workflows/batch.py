@@ -82,6 +82,11 @@ class Batch:
         """When the rail is asked what became of an operation, if it has not said so itself."""
         return {"ask_rail_at": self.now + self.ctx.policy.ask_rail_s}
 
+    @property
+    def machine_now(self) -> int:
+        """The machine's own clock (Unix s), which no sandbox moves: sign-ins last by it."""
+        return self.now - self.ctx.offset_s
+
     def final_time(self) -> int:
         """Unix seconds of the rail's last final block: deadlines on the rail follow it, not our clock."""
         cursor = self.tx.rails.cursor(self.ctx.rail.name)

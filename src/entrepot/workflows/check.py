@@ -15,6 +15,8 @@ from entrepot.core.money import EXACT, Money
 from entrepot.core.passport import Act, Passport
 from entrepot.core.settlement import Settlement
 from entrepot.core.terms import Terms
+from entrepot.documents.invoice import read_invoice
+from entrepot.documents.stated import StatedParty
 from entrepot.documents.trade_documents import TransportDocument, read_document
 from entrepot.regimes.regime import ListFacts, PartyFacts, Pause, PaymentFacts, Stop, evaluate, pauses
 from entrepot.regimes.rules import RULES
@@ -265,13 +267,37 @@ def _subjects(
                     kind="organization", name=str(profile.get("bank_name", "")), identifiers=bic, role=f"{role}_bank"
                 )
             )
-    for paper in batch.tx.papers.of(settlement.id, kind="transport_document")[-1:]:
+    subjects += _named_in_documents(batch, settlement, subjects)
+    return tuple(subject for subject in subjects if subject.name or subject.identifiers or subject.wallet)
+
+
+def _named_in_documents(batch: Batch, settlement: Settlement, known: list[Subject]) -> list[Subject]:
+    """Whoever an invoice or a transport document names, and its ship, whichever round it came in.
+
+    A trading party that is named again as it was named before is not screened twice.
+    """
+    found: dict[Subject, None] = {}
+    stated: list[tuple[str, StatedParty | None]] = []
+    for paper in batch.tx.papers.of(settlement.id, kind="transport_document"):
         shipment = read_document(paper.body)
         assert isinstance(shipment, TransportDocument)
         imo = (("imo", shipment.vessel_imo),) if shipment.vessel_imo else ()
-        subjects.append(Subject(kind="vessel", name=shipment.vessel, identifiers=imo, role="vessel"))
-        subjects.append(Subject(kind="organization", name=shipment.carrier, role="carrier"))
-    return tuple(subject for subject in subjects if subject.name or subject.identifiers or subject.wallet)
+        found[Subject(kind="vessel", name=shipment.vessel, identifiers=imo, role="vessel")] = None
+        for name in (shipment.carrier, shipment.signed_by):
+            found[Subject(kind="organization", name=name, role="carrier")] = None
+        stated += [("shipper", shipment.shipper), ("consignee", shipment.consignee), ("notify", shipment.notify)]
+    for paper in batch.tx.papers.of(settlement.id, kind="invoice"):
+        invoice = read_invoice(paper.body)
+        stated += [("invoice_seller", invoice.seller), ("invoice_buyer", invoice.buyer)]
+    named = {(one.name, one.country): set(one.identifiers) for one in known}
+    for role, party in stated:
+        if party is None:
+            continue
+        ids = tuple((kind, getattr(party, kind)) for kind in ("lei", "registration", "tax_id") if getattr(party, kind))
+        said_before = named.get((party.name, party.country))
+        if said_before is None or not set(ids) <= said_before:
+            found[Subject("organization", party.name, party.country, ids, role=role)] = None
+    return list(found)
 
 
 def _cleared(batch: Batch, settlement: Settlement) -> dict[str, tuple[str, ...]]:

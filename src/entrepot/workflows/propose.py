@@ -31,6 +31,8 @@ declare(
     "Refused",
     duplicate_invoice="This invoice is being settled, or was; the message names the settlement if it is yours.",
     invoice_not_yours="The invoice's seller is not the participant that presents it.",
+    buyer_differs="The invoice names another buyer than the participant who is to pay it.",
+    buyer_is_seller="Nobody sells to itself: the buyer is another participant.",
     goods_incomplete="Lines without a Harmonized System code, or no Incoterm: they must be supplied.",
     participant_not_admitted="The participant is not admitted, or has no admitted wallet on this rail.",
     new_trades_stopped="The supervisor stopped new trades for now.",
@@ -51,7 +53,10 @@ def open_trade(batch: Batch, item: InboxItem) -> Settlement:
     invoice = read_invoice(_invoice_bytes(item.body))
     seller = _admitted(batch, item.participant)
     buyer = _admitted(batch, text_in(item.body, "buyer", chars_max=32))
-    _require_same(invoice.seller, seller)
+    if buyer.id == seller.id:
+        raise Refused("buyer_is_seller", "Nobody sells to itself: the buyer is another participant.", path="buyer")
+    _require_same(invoice.seller, seller, code="invoice_not_yours", side="seller")
+    _require_same(invoice.buyer, buyer, code="buyer_differs", side="buyer")
     ids = batch.ctx.new_settlement_id()
     settlement = Settlement(
         id=ids,
@@ -164,17 +169,17 @@ def _admitted(batch: Batch, participant_id: str) -> Participant:
     return participant
 
 
-def _require_same(stated: StatedParty, seller: Participant) -> None:
-    """The invoice's seller is this participant: by LEI or registration where both have one, else by name."""
-    profile = seller.profile
+def _require_same(stated: StatedParty, participant: Participant, *, code: str, side: str) -> None:
+    """The invoice's party is this participant: by LEI or registration where both have one, else by name."""
+    profile = participant.profile
     for name in ("lei", "registration"):
         ours, theirs = str(profile.get(name, "")), str(getattr(stated, name))
         if ours and theirs:
             if ours.replace(" ", "").upper() != theirs.replace(" ", "").upper():
-                raise Refused("invoice_not_yours", f"The invoice's seller has another {name} than you.", path=name)
+                raise Refused(code, f"The invoice's {side} has another {name}.", path=f"{side}.{name}")
             return
     if stated.name.casefold() != str(profile["name"]).casefold():
-        raise Refused("invoice_not_yours", "The invoice's seller has another name than you.", path="seller.name")
+        raise Refused(code, f"The invoice's {side} has another name.", path=f"{side}.name")
 
 
 def _register(batch: Batch, settlement: Settlement, invoice: Invoice) -> None:

@@ -17,6 +17,7 @@ from entrepot.store.records import Change, Credential, InboxItem, Membership, Pa
 from . import unwind
 from .answers import answered, require_role, signature_in, text_in, whole_in
 from .batch import Batch
+from .sessions import keep_new
 
 GRADES = ("new", "fund", "all")
 ROLES = ("treasurer", "operator", "officer", "examiner", "arbiter", "supervisor", "authority")
@@ -171,8 +172,9 @@ def _joined(batch: Batch, _: InboxItem, change: Change) -> Json:
     batch.tx.people.put_person(Person(id=person, profile={"name": body["person_name"]}))
     membership = Membership(person=person, participant=body["participant"], role=body["role"])
     batch.tx.people.put_membership(membership)
-    batch.tx.people.put_credential(
-        Credential(body["secret_sha256"], person, body["participant"], body["role"], batch.now + CREDENTIAL_S)
+    keep_new(
+        batch,
+        Credential(body["secret_sha256"], person, body["participant"], body["role"], batch.machine_now + CREDENTIAL_S),
     )
     return answered(200, {"change": change.id, "person": person, "role": body["role"]})
 

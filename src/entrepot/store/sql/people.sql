@@ -23,13 +23,19 @@ SELECT * FROM memberships
  ORDER BY arrival;
 
 -- name: put_credential
-INSERT INTO credentials (secret_sha256, person, participant, role, expires_at)
-VALUES (%(secret_sha256)s, %(person)s, %(participant)s, %(role)s, %(expires_at)s)
+INSERT INTO credentials (secret_sha256, person, participant, role, expires_at, kind, label, opened_at)
+VALUES (%(secret_sha256)s, %(person)s, %(participant)s, %(role)s, %(expires_at)s, %(kind)s, %(label)s, %(opened_at)s)
 ON CONFLICT (secret_sha256) DO UPDATE SET person = excluded.person, participant = excluded.participant,
     role = excluded.role, expires_at = excluded.expires_at;
 
 -- name: credential
 SELECT * FROM credentials WHERE secret_sha256 = %(secret_sha256)s;
+
+-- name: credentials
+SELECT * FROM credentials WHERE person = %(person)s ORDER BY opened_at, secret_sha256;
+
+-- name: person
+SELECT * FROM persons WHERE id = %(id)s;
 
 -- name: put_wallet
 INSERT INTO wallets (account, participant, admitted_at) VALUES (%(account)s, %(participant)s, %(admitted_at)s)
