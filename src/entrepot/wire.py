@@ -125,6 +125,7 @@ def facts_of(settings: Settings) -> Facts:
     return Facts(
         chain_id=house.deployment.chain_id,
         factory=house.deployment.factory,
+        assets=house.assets,
         lists_required=regime.lists_required,
         lists_age_s_max=regime.lists_age_s_max,
         sign_manifest=house.checkpoint_key().sign,
@@ -143,6 +144,7 @@ def context_of(settings: Settings, store: Store, rail: EvmRail) -> Context:
         assets=house.assets,
         settlement_asset=house.deployment.asset,
         venue=house.venue,
+        token_domain=house.deployment.token_domain,
         examiner=str(house.body["examiner"]),
         regime=regime_at,
         rates=SimulatedRates(house.assets),

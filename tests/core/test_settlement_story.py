@@ -160,7 +160,7 @@ def test_money_that_lands_after_the_end_is_on_its_way_back_at_once() -> None:
     told, _ = tell("clean")
     lapsed = apply(told[4], Event("withdrawn", T0, Role.BUYER, "anna"))
     late = apply(lapsed, Event("funded", T0, Role.RAIL, facts=FACTS["funded"], dates={"ask_rail_at": T0}))
-    assert late.state is State.REJECTING and late.held_minor == 1010 and late.next_act() == ("reject_check", T0)
+    assert late.state is State.REJECTING and late.held_minor == 1010 and late.next_act() == ("ask_rail", T0)
 
 
 def test_an_act_by_another_role_is_refused_and_changes_nothing() -> None:

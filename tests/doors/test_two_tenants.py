@@ -36,6 +36,7 @@ GETS: dict[str, tuple[str, dict[str, str]]] = {
     "/v1/activity": (OWN, {}),
     "/v1/credentials": (OWN, {}),
     "/v1/stops": (PUBLIC, {}),
+    "/v1/assets": (PUBLIC, {}),
     "/v1/participants": (OWN, {}),
     "/v1/participants/{participant}": (ABSENT, {}),
     "/v1/memberships": (OWN, {}),

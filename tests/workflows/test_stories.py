@@ -193,10 +193,24 @@ def test_two_officers_who_disagree_leave_the_case_open(new_house: Callable[..., 
     house = new_house("seller", "namesake")
     trade = play(house, sale(house, "namesake"), NAMESAKE)
     house.ask("dispose", "officer-1", {"verdict": "clear", "reason": "Another company."}, trade.id)
-    refused = house.refusal("dispose", "officer-2", {"verdict": "refuse", "reason": "The same."}, trade.id)
-    assert refused == "dispositions_disagree"
-    assert house.refusal("dispose", "officer-1", {"verdict": "clear", "reason": "Sure."}, trade.id) == "same_person"
+    house.ask("dispose", "officer-2", {"verdict": "refuse", "reason": "The same."}, trade.id)
     trade.is_sound("in_review")
+    with house.store.work() as tx:
+        said = [(one.verdict, one.reason) for one in tx.checks.dispositions(trade.id)]
+    assert said == [("clear", "Another company."), ("refuse", "The same.")], "who disagrees is recorded too"
+    assert house.refusal("dispose", "officer-1", {"verdict": "clear", "reason": "Sure."}, trade.id) == "same_person"
+    assert house.refusal("dispose", "officer-2", {"verdict": "refuse", "reason": "   "}, trade.id) == "malformed"
+    trade.is_sound("in_review")
+
+
+@pytest.mark.parametrize(("third", "ends"), [("clear", "cleared"), ("refuse", "refused")])
+def test_where_two_officers_disagree_a_third_decides(new_house: Callable[..., House], third: str, ends: str) -> None:
+    house = new_house("seller", "namesake")
+    trade = play(house, sale(house, "namesake"), NAMESAKE)
+    house.join("officer-3", house.people["officer-1"].participant, "officer")
+    for who, verdict in (("officer-1", "clear"), ("officer-2", "refuse"), ("officer-3", third)):
+        house.ask("dispose", who, {"verdict": verdict, "reason": "As I see it."}, trade.id)
+    trade.is_sound(ends)
 
 
 def test_a_listed_buyer_is_refused_before_any_money_moves(new_house: Callable[..., House]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from entrepot.core.asset import AssetRegistry
 from entrepot.core.errors import EntrepotError
 from entrepot.core.settlement import Settlement
 from entrepot.core.terms import Terms
@@ -28,6 +29,7 @@ class Facts:
 
     chain_id: int
     factory: str
+    assets: AssetRegistry
     lists_required: tuple[str, ...]
     lists_age_s_max: int
     sign_manifest: Callable[[bytes], bytes]

@@ -110,8 +110,17 @@ def list_settlements(
         found = tx.settlements.page(
             after=after, limit=max(1, min(limit, PAGE_MAX)), state=state if is_staff(caller) else ""
         )
-        views = [settlement_view(settlement, caller) for settlement in found]
+        views = [settlement_view(settlement, caller) | _named(tx, settlement) for settlement in found]
     return {"settlements": views, "next": views[-1]["id"] if len(views) == limit else None}
+
+
+def _named(tx: Transaction, settlement: Settlement) -> dict[str, Any]:
+    """What a list shows of a settlement beside its state: the invoice's number and both names, once there are terms."""
+    terms = newest_json(tx, settlement, "terms")
+    if terms is None:
+        return {}
+    names = {f"{side}_name": terms[side]["name"] for side in ("seller", "buyer")}
+    return {"invoice_number": terms["invoice_number"], **names}
 
 
 @router.get("/settlements/{settlement}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
@@ -23,7 +24,7 @@ router = APIRouter(prefix="/v1", tags=["supervision"])
 class Change(Strict):
     """A setting, stop, order or role that takes two persons: this is the first one's proposal."""
 
-    subject: Literal["stop", "membership", "freeze", "unfreeze", "unblock", "return_payment"]
+    subject: Literal["stop", "membership", "wallet", "freeze", "unfreeze", "unblock", "return_payment"]
     body: dict[str, Any]
     reason: str = Field(min_length=1, max_length=500)
 
@@ -55,6 +56,12 @@ def regime(request: Request, caller: Signed) -> dict[str, Any]:
         raise Unknown("not_found", "No regime is in force.")
     rows = [{"rule": name, "value": value, "source": source} for name, value, source in describe(current)]
     return {"regime": current.id, "in_force_from": current.in_force_from, "rules": rows}
+
+
+@router.get("/assets")
+def assets(request: Request, caller: Signed) -> dict[str, Any]:
+    """Every asset that an amount may be in: id (ISO 4217 or CAIP-19), symbol, decimals of its minor unit, issuer."""
+    return {"assets": [asdict(one) for one in request.app.state.facts.assets.all()]}
 
 
 @router.get("/lists")

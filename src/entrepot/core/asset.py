@@ -60,6 +60,10 @@ class AssetRegistry:
         self._by_id = {**CURRENCIES, **{token.id: token for token in self.tokens}}
         assert len(self._by_id) == len(CURRENCIES) + len(self.tokens), "two tokens share an id"
 
+    def all(self) -> tuple[Asset, ...]:
+        """Every asset."""
+        return tuple(self._by_id.values())
+
     def get(self, asset_id: str) -> Asset:
         """Returns the asset. Raises: Invalid(asset_unknown)."""
         try:

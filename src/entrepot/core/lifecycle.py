@@ -111,9 +111,7 @@ STATES: dict[State, Facts] = {
     State.RELEASED: Facts("released", False, "", "", "The seller has been paid."),
     State.REFUNDING: Facts("refunding", True, "ask_rail_at", "ask_rail", "The money is on its way back to the buyer."),
     State.REFUNDED: Facts("refunded", False, "", "", "The buyer's money went back."),
-    State.REJECTING: Facts(
-        "refunding", True, "ask_rail_at", "reject_check", "The money is on its way back to the buyer."
-    ),
+    State.REJECTING: Facts("refunding", True, "ask_rail_at", "ask_rail", "The money is on its way back to the buyer."),
     State.REJECTED: Facts("refunded", False, "", "", "The buyer's money went back."),
     State.REFUSED: Facts("ended", False, "", "", "This settlement cannot go on."),
     State.LAPSED: Facts("ended", False, "", "", "This settlement cannot go on."),
@@ -173,7 +171,7 @@ LIFECYCLE: tuple[Line, ...] = (
     *_each((S.PRESENTED, S.RELEASING), "release_cleared", R.RULES, S.RELEASING),
     *_each((S.FUNDED, S.DISCREPANT, S.PRESENTED, S.REFUNDING), "refund_cleared", R.RULES, S.REFUNDING),
     *_each((S.REJECTING,), "reject_cleared", R.RULES, B.SAME),
-    *_each((*_RESTING, S.RELEASING, S.REFUNDING), "referred", R.RULES, S.IN_REVIEW, suspends=True),
+    *_each((*_RESTING, *_PAYING), "referred", R.RULES, S.IN_REVIEW, suspends=True),
     *_each((*_RESTING, S.RELEASING, S.REFUNDING), "reject_ordered", R.RULES, S.REJECTING),
     *_each((S.RELEASING,), "release_dropped", R.RAIL, S.PRESENTED),
     *_each((S.REFUNDING,), "refund_dropped", R.RAIL, B.SAME),

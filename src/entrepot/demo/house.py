@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -39,6 +40,7 @@ class House:
         self.children: list[tuple[str, subprocess.Popen[bytes]]] = []
         self.chain: Any = None
         self.database: Any = None
+        self.hold: Any = None
         self.base_url = ""
 
     @property
@@ -50,6 +52,7 @@ class House:
         """Starts everything, sets up what is missing, and waits until it is healthy. Raises: Unavailable."""
         home = self.settings.home
         home.mkdir(parents=True, exist_ok=True)
+        self._take(home)
         self._step("PostgreSQL", self._start_database)
         self._step("the chain", self._start_chain)
         port = free_port()
@@ -68,6 +71,16 @@ class House:
         for name in ("work", "serve"):
             self.spawn(name)
         self._step("doors and worker", self._wait_healthy)
+
+    def _take(self, home: Path) -> None:
+        """Holds the home for this demo: a second one would take its chain and database from under it."""
+        self.hold = (home / "demo.lock").open("w")
+        try:
+            fcntl.flock(self.hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.hold.close()
+            says = f"Another demo runs in {home}: stop it, or set ENTREPOT_HOME to another folder."
+            raise Unavailable("outside_unavailable", says) from None
 
     def spawn(self, name: str) -> subprocess.Popen[bytes]:
         """Starts `entrepot NAME` as a child."""
@@ -99,6 +112,8 @@ class House:
             self.chain.stop()
         if self.database is not None:
             self.database.stop()
+        if self.hold is not None:
+            self.hold.close()
 
     def require_alive(self) -> None:
         """Raises: Unavailable if a child has ended."""

@@ -192,6 +192,14 @@ def _letters_and_digits(text: str) -> str:
     return "".join(char for char in plain if char.isalnum())
 
 
+_UNSEEN = ("Cc", "Cf", "Mn", "Zl", "Zp", "Zs")
+
+
 def _number(text: str) -> str:
-    """An invoice number upper-case, without spaces, with one kind of dash. `1/11` and `11/1` stay two numbers."""
-    return _DASHES.sub("-", "".join(unicodedata.normalize("NFKC", text).upper().split()))
+    """An invoice number upper-case, without spaces and what nobody sees, with one kind of dash.
+
+    `1/11` and `11/1` stay two numbers.
+    """
+    plain = unicodedata.normalize("NFKC", text).upper()
+    seen = (char for char in plain if unicodedata.category(char) not in _UNSEEN and not char.isspace())
+    return _DASHES.sub("-", "".join(seen))

@@ -52,7 +52,7 @@ def require_role(item: InboxItem, *roles: str) -> None:
 def text_in(body: Json, name: str, *, chars_max: int = 2_000) -> str:
     """A required text. Raises: Invalid(malformed)."""
     value = body.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= chars_max:
+    if not isinstance(value, str) or not value.strip() or len(value) > chars_max:
         raise Invalid("malformed", f"{name} is a text of 1 to {chars_max} characters.", path=name)
     return value
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from entrepot.core.asset import AssetRegistry
+from entrepot.core.eip712 import Domain
 from entrepot.core.ids import ENTROPY_BYTES, new_id, new_settlement_id
 from entrepot.core.quote import Rate
 from entrepot.core.terms import Venue
@@ -74,6 +75,7 @@ class Context:
     assets: AssetRegistry
     settlement_asset: str
     venue: Venue
+    token_domain: Domain
     examiner: str  # participant id of the examiner of record
     regime: Callable[[int], Regime]
     rates: Rates

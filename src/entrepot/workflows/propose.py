@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import date
 from typing import Any
 
 from entrepot.core.canonical import Json
@@ -92,6 +93,7 @@ def requote(batch: Batch, item: InboxItem) -> Json:
     asked = {
         "fund_s": schedule["fund_by"] - settlement.created_at,
         "present_s": schedule["present_by"] - settlement.created_at,
+        "latest_shipment": schedule["latest_shipment"],
         "supplied": {"incoterm": old["incoterm"], "incoterm_place": old["incoterm_place"], "hs": old["lines"][0]["hs"]},
     }
     settlement = _give_quote(batch, settlement, invoice, parties, asked)
@@ -167,6 +169,15 @@ def _admitted(batch: Batch, participant_id: str) -> Participant:
     if participant is None or participant.status != "admitted" or not batch.tx.people.wallets(participant_id):
         raise Refused("participant_not_admitted", "The participant is not admitted, or has no admitted wallet here.")
     return participant
+
+
+def _day_in(asked: Json, name: str) -> str:
+    """An ISO date, or "" for none: what the terms say is read again when documents are examined."""
+    text = str(asked.get(name, ""))
+    try:
+        return date.fromisoformat(text).isoformat() if text else ""
+    except ValueError:
+        raise Invalid("malformed", f"{text!r:.40} is no day of the calendar.", path=name) from None
 
 
 def _require_same(stated: StatedParty, participant: Participant, *, code: str, side: str) -> None:
@@ -303,7 +314,7 @@ def _terms(
             examination_s=policy.examination_s,
             cure_s=policy.cure_s,
             dispute_s=policy.dispute_s,
-            latest_shipment=str(asked.get("latest_shipment", "")),
+            latest_shipment=_day_in(asked, "latest_shipment"),
             shipment_to_presentation_days=21,  # UCP 600 art. 14(c)
         ),
         venue=ctx.venue,

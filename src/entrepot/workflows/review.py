@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from entrepot.core.canonical import Json
-from entrepot.core.errors import Invalid, Refused, declare
+from entrepot.core.errors import Invalid, Refused
 from entrepot.core.lifecycle import Role, State
 from entrepot.core.settlement import Settlement
 from entrepot.store.records import Disposition, InboxItem
@@ -16,14 +16,12 @@ from .unwind import block_held, order_sha256
 
 REASON_CHARS_MAX = 2_000
 
-declare(
-    "Refused",
-    dispositions_disagree="The two persons disagree: the case stays open until they agree or its time is over.",
-)
-
 
 def dispose(batch: Batch, item: InboxItem) -> Json:
-    """One officer clears or refuses the open hits with a reason; the second person's same answer takes effect."""
+    """One officer clears or refuses the open hits with a reason; what a second person says too takes effect.
+
+    Who disagrees is recorded like who agrees, and the case stays open until two persons say the same.
+    """
     require_role(item, "officer")
     settlement = own_settlement(batch, item)
     verdict = item.body.get("verdict")
@@ -38,10 +36,8 @@ def dispose(batch: Batch, item: InboxItem) -> Json:
         Disposition(settlement.id, hits, item.person, "clear" if verdict == "clear" else "refuse", reason, batch.now)
     )
     facts: Json = {"verdict": verdict, "reason_sha256": order_sha256(settlement, reason)}
-    if not earlier:
+    if verdict not in {entry.verdict for entry in earlier}:
         settlement = batch.happen(settlement, "disposed", Role.OFFICER, facts, actor=item.person)
-    elif earlier[-1].verdict != verdict:
-        raise Refused("dispositions_disagree", f"The first person said {earlier[-1].verdict}.")
     elif verdict == "clear":
         settlement = batch.happen(settlement, "review_cleared", Role.OFFICER, facts, actor=item.person)
         settlement = _again(batch, settlement)

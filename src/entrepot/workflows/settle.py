@@ -9,6 +9,7 @@ from decimal import Decimal
 from entrepot.core.acts import EXAMINATION, PRESENTATION, WAIVER
 from entrepot.core.asset import AssetRegistry
 from entrepot.core.canonical import Json, hex0x, sha256_of, unhex
+from entrepot.core.crypto import secp256k1_recover
 from entrepot.core.decision import Decision
 from entrepot.core.eip712 import Struct
 from entrepot.core.errors import Invalid, Refused, declare
@@ -23,6 +24,7 @@ from entrepot.documents.examination import Discrepancy, examine
 from entrepot.documents.presented import ExaminedTerms, GoodsAgreed
 from entrepot.documents.stated import KINDS, DeliveryTerms, StatedParty
 from entrepot.documents.trade_documents import read_document
+from entrepot.rails.authorization import authorization_of
 from entrepot.store.records import InboxItem, Paper
 from entrepot.store.store import Transaction
 
@@ -33,6 +35,7 @@ from .propose import own_settlement, side_of
 from .unwind import block_held
 
 DOCUMENTS_MAX = 10
+AUTHORIZED_S_MIN = 60  # that a payment's authorisation must still hold: it takes a few blocks
 DOCUMENT_BASE64_MAX = 7_000_000
 
 declare(
@@ -63,6 +66,7 @@ def fund(batch: Batch, item: InboxItem) -> Json:
         "valid_before": whole_in(item.body, "valid_before"),
         "buyer_signature": signature_in(item.body),
     }
+    _require_authorised(batch, settlement, terms, authorised)
     facts = keep_decision(batch, settlement, decided)
     passport, signature = give_passport(
         batch, settlement, terms, decided, payee=settlement.escrow, amount_minor=settlement.total_minor
@@ -78,6 +82,20 @@ def fund(batch: Batch, item: InboxItem) -> Json:
     signed = passport.to_json() | {"signature": signature}
     batch.operate(settlement, "fund_with_authorization", authorised | {"passport": signed})
     return answered(202, {"settlement": settlement.id, "state": settlement.state.value})
+
+
+def _require_authorised(batch: Batch, settlement: Settlement, terms: Terms, given: Json) -> None:
+    """The buyer's wallet signed this payment, and the token will take it now. Source: EIP-3009."""
+    after, before = given["valid_after"], given["valid_before"]
+    if not after < batch.now < before - AUTHORIZED_S_MIN:
+        says = f"The authorisation holds from {after} to {before} (Unix s), and it is {batch.now}."
+        raise Invalid("malformed", says, path="valid_before" if after < batch.now else "valid_after")
+    allowed = authorization_of(
+        terms, settlement.escrow, attempt=given["attempt"], valid_before=before, valid_after=after
+    )
+    signer = secp256k1_recover(unhex(given["buyer_signature"]), allowed.digest(batch.ctx.token_domain))
+    if signer != terms.buyer_address:
+        raise Refused("signature_invalid", "The payment is not signed by the buyer's wallet.")
 
 
 def present(batch: Batch, item: InboxItem) -> Json:
@@ -198,6 +216,9 @@ def check_release(batch: Batch, settlement: Settlement) -> Settlement:
     if not settlement.complies and settlement.awarded_minor is None and batch.final_time() < due_at:
         batch.tx.settlements.postpone(settlement.id, until=max(due_at, batch.now + 1))
         return settlement
+    if not settlement.complies and settlement.awarded_minor is None and _was_finding_set_aside(batch, settlement):
+        batch.tx.settlements.postpone(settlement.id, until=batch.now + batch.ctx.policy.pause_s)
+        return settlement
     terms = read_terms(batch, settlement)
     amount = settlement.price_minor - settlement.released_minor
     if settlement.awarded_minor is not None:
@@ -223,6 +244,11 @@ def check_release(batch: Batch, settlement: Settlement) -> Settlement:
     arguments: Json = {"amount_minor": str(amount), "passport": passport.to_json() | {"signature": signature}}
     batch.operate(settlement, "release", arguments | {"examination_signatures": _attestations(batch, settlement)})
     return settlement
+
+
+def _was_finding_set_aside(batch: Batch, settlement: Settlement) -> bool:
+    """True if a finding of the examiner met a defect of ours: then nobody was silent, and silence is no acceptance."""
+    return any(item.kind == "examine" and item.settlement == settlement.id for item in batch.tx.inbox.stuck())
 
 
 def otherwise(batch: Batch, settlement: Settlement, decided: Decision, facts: Json) -> Settlement:

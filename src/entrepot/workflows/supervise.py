@@ -12,7 +12,7 @@ from entrepot.core.eip712 import Domain, Struct
 from entrepot.core.errors import Invalid, Refused, Unknown, declare
 from entrepot.core.party import NAME_CHARS_MAX, is_lei, wallet_address
 from entrepot.regimes.regime import DEVELOPMENT_CHAINS
-from entrepot.store.records import Change, Credential, InboxItem, Membership, Participant, Person, Wallet
+from entrepot.store.records import STAFF_ROLES, Change, Credential, InboxItem, Membership, Participant, Person, Wallet
 
 from . import unwind
 from .answers import answered, require_role, signature_in, text_in, whole_in
@@ -21,6 +21,7 @@ from .sessions import keep_new
 
 GRADES = ("new", "fund", "all")
 ROLES = ("treasurer", "operator", "officer", "examiner", "arbiter", "supervisor", "authority")
+STAFF_KINDS = ("operator", "authority")  # whose people see and judge all settlements
 KINDS = ("company", "bank", "operator", "examiner", "authority")
 ADVANCE_S_MAX = 400 * 86_400
 CREDENTIAL_S = 90 * 86_400
@@ -36,6 +37,8 @@ declare(
     "Refused",
     sandbox_only="The sandbox clock exists on local development chains only.",
     wallet_not_yours="The wallet's key did not sign for this participant.",
+    not_of_the_house="The role judges settlements, and the participant trades: its people may not have it.",
+    wallet_change_by_two="The participant has a wallet; another one is admitted by two operators.",
 )
 
 
@@ -67,15 +70,25 @@ def admit(batch: Batch, item: InboxItem) -> Json:
 
 
 def add_wallet(batch: Batch, item: InboxItem) -> Json:
-    """Admits a wallet whose key signed for the participant."""
+    """A participant's first wallet, whose key signed for it. Any other is a change that takes two operators.
+
+    The newest wallet is the one that is paid: a stolen credential may not move it.
+    """
     require_role(item, "operator", "treasurer")
     participant = text_in(item.body, "participant", chars_max=32)
     if item.role == "treasurer" and participant != item.participant:
         raise Unknown("not_found", "There is no such participant.")
-    account = text_in(item.body, "account", chars_max=100)
+    known = batch.tx.people.wallets(participant)
+    if known and item.body.get("account") not in {wallet.account for wallet in known}:
+        raise Refused("wallet_change_by_two", "Another wallet is admitted by two operators, as a change.")
+    return _admit_wallet(batch, item.body)
+
+
+def _admit_wallet(batch: Batch, body: Json) -> Json:
+    participant, account = text_in(body, "participant", chars_max=32), text_in(body, "account", chars_max=100)
     address = wallet_address(account, chain=batch.ctx.rail.chain)
     digest = ownership_digest(batch.ctx.venue.chain_id, batch.ctx.venue.factory, participant, address)
-    if secp256k1_recover(unhex(signature_in(item.body)), digest) != address:
+    if secp256k1_recover(unhex(signature_in(body)), digest) != address:
         raise Refused("wallet_not_yours", "The wallet's key did not sign for this participant.")
     if batch.tx.people.participant(participant) is None:
         raise Unknown("not_found", "There is no such participant.")
@@ -144,6 +157,12 @@ def _check_membership(body: Json) -> None:
         raise Invalid("malformed", "secret_sha256 is the SHA-256 of the credential, in hex.", path="body.secret_sha256")
 
 
+def _check_wallet(body: Json) -> None:
+    _require_id(body, "participant")
+    text_in(body, "account", chars_max=100)
+    signature_in(body)
+
+
 def _require_id(body: Json, name: str) -> None:
     if not _ID.match(text_in(body, name, chars_max=32)):
         raise Invalid("malformed", f"{name} is an id of 32 hex digits.", path=f"body.{name}")
@@ -166,8 +185,11 @@ def _stopped(batch: Batch, _: InboxItem, change: Change) -> Json:
 def _joined(batch: Batch, _: InboxItem, change: Change) -> Json:
     """A person (new, or known by id) gets a membership and a credential."""
     body = change.body
-    if batch.tx.people.participant(body["participant"]) is None:
+    participant = batch.tx.people.participant(body["participant"])
+    if participant is None:
         raise Unknown("not_found", "There is no such participant.")
+    if body["role"] in STAFF_ROLES and participant.kind not in STAFF_KINDS:
+        raise Refused("not_of_the_house", f"A {participant.kind} has no {body['role']}: it would judge its own trades.")
     person = str(body.get("person") or batch.ctx.new_id())
     batch.tx.people.put_person(Person(id=person, profile={"name": body["person_name"]}))
     membership = Membership(person=person, participant=body["participant"], role=body["role"])
@@ -191,6 +213,7 @@ Effect = Callable[[Batch, InboxItem, Change], Json]
 CHANGES: dict[str, tuple[tuple[str, ...], Callable[[Json], None], Effect]] = {
     "stop": (("supervisor", "operator"), _check_stop, _stopped),
     "membership": (("operator",), _check_membership, _joined),
+    "wallet": (("operator",), _check_wallet, lambda batch, _, change: _admit_wallet(batch, change.body)),
     "freeze": (("authority", "supervisor"), _check_order, _ordered(unwind.freeze)),
     "unfreeze": (("authority", "supervisor"), _check_order, _ordered(unwind.lift)),
     "return_payment": (("officer",), _check_return, _ordered(unwind.return_mispaid)),

@@ -59,7 +59,7 @@ def _pay_back(batch: Batch, settlement: Settlement, act: Act) -> Settlement:
     outcome = decided.outcome(holds_money=True)
     if outcome == "block":
         return block_held(batch, settlement, Role.RULES, decided.sha256(), facts)
-    if outcome == "review" and act is Act.REFUND:
+    if outcome == "review":
         return refer(batch, settlement, decided, facts)
     if outcome == "reject" and act is Act.REFUND:
         return batch.happen(settlement, "reject_ordered", Role.RULES, facts, dates={"ask_rail_at": batch.now})

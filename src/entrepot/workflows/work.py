@@ -13,7 +13,7 @@ import structlog
 
 from entrepot.core.canonical import Json
 from entrepot.core.errors import EntrepotError, Refused, Unavailable
-from entrepot.core.lifecycle import Role
+from entrepot.core.lifecycle import Role, State
 from entrepot.core.settlement import Settlement
 from entrepot.rails.rail import Operation
 from entrepot.store.records import InboxItem, OutboxItem
@@ -70,15 +70,11 @@ def _review_expired(batch: Batch, settlement: Settlement) -> Settlement:
     return batch.happen(settlement, "review_expired", Role.CLOCK, dates={"ask_rail_at": batch.now})
 
 
-def _retry_reject(batch: Batch, settlement: Settlement) -> Settlement:
-    if observe.operation_in_flight(settlement):
-        return observe.ask_rail(batch, settlement)
-    return unwind.check_reject(batch, settlement)
-
-
 def _ask_or_pay_back(batch: Batch, settlement: Settlement) -> Settlement:
     if observe.operation_in_flight(settlement):
         return observe.ask_rail(batch, settlement)
+    if settlement.state is State.REJECTING:
+        return unwind.check_reject(batch, settlement)
     return unwind.check_refund(batch, settlement)
 
 
@@ -113,7 +109,6 @@ DUE: dict[str, Callable[[Batch, Settlement], Settlement]] = {
     "check": check_funding,
     "release_check": _release_check,
     "refund_check": unwind.check_refund,
-    "reject_check": _retry_reject,
     "ask_rail": _ask_or_pay_back,
     "fund_expired": _fund_expired,
     "review_expired": _review_expired,
