@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from entrepot.api.app import create_app
 from entrepot.commands.running import quiet_logs
 from entrepot.rails.anvil import PARTS
-from entrepot.settings import read_settings
+from entrepot.regimes.regime import DEVELOPMENT_CHAINS
+from entrepot.settings import Settings, read_settings
+from entrepot.web.app import People, Person, beside, create_portal
 from entrepot.wire import facts_of, open_store
 
 PARENT_S = 0.5  # how often the server process looks whether the one that started it is still there
 
 
-def build() -> FastAPI:
-    """The application over this deployment's store, which stays open as long as the process lives."""
+def build() -> ASGIApp:
+    """The API and the portal over this deployment's store, which stays open as long as the process lives."""
     quiet_logs()
     threading.Thread(target=_end_with, args=(os.getppid(),), name="parent", daemon=True).start()
     settings = read_settings()
@@ -30,7 +33,22 @@ def build() -> FastAPI:
     parts = Path(named) if named else Path(__file__).parents[2] / "node_modules"
     app = create_app(store, facts=facts_of(settings), assets_dir=parts / "swagger-ui-dist")
     app.state.stack = stack
-    return app
+    people = _demo_people(settings) if app.state.facts.chain_id in DEVELOPMENT_CHAINS else None
+    return beside(app, create_portal(app, parts=parts / ".portal", demo_people=people))
+
+
+def _demo_people(settings: Settings) -> People:
+    """Whoever `credentials.json` names, with the keys that their browsers sign with; on development chains only."""
+
+    def people() -> dict[str, Person]:
+        if not settings.credentials_path.exists():
+            return {}
+        rows = json.loads(settings.credentials_path.read_text())
+        return {
+            id_: Person(row["name"], row["role"], row["secret"], row.get("wallet_key", "")) for id_, row in rows.items()
+        }
+
+    return people
 
 
 def _end_with(parent: int) -> None:

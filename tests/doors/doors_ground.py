@@ -78,17 +78,21 @@ class Ground:
 
     # ---- a trade, step by step
 
-    def propose(self, number: str, seller: str, buyer: str, **options: Any) -> str:
-        """An invoice becomes a settlement with a firm quote."""
+    def trade_facts(self, number: str, seller: str, buyer: str) -> TradeFacts:
+        """A sale that was invoiced eight days ago and shipped five days ago."""
         today = datetime.fromtimestamp(self.now(), UTC).date()
         facts = samples.coffee_trade(number=number, issue_date=today - timedelta(days=8))
-        facts = dataclasses.replace(
+        return dataclasses.replace(
             facts,
             seller=self.stated[seller],
             buyer=self.stated[buyer],
             on_board_date=today - timedelta(days=5),
             lines=QUINOA if seller == "carol" else facts.lines,
         )
+
+    def propose(self, number: str, seller: str, buyer: str, **options: Any) -> str:
+        """An invoice becomes a settlement with a firm quote."""
+        facts = self.trade_facts(number, seller, buyer)
         made = self.parties[seller].propose(samples.ubl_invoice(facts), self.parties[buyer].participant, **options)
         self.facts[made], self.sides[made] = facts, (seller, buyer)
         return made

@@ -50,10 +50,11 @@ def home() -> Iterator[Path]:
 
 
 def entrepot(home: Path, *arguments: str, module: str = "entrepot", **env: str) -> subprocess.CompletedProcess[str]:
-    """Runs a command with this home and what `env` adds."""
+    """Runs a command with this home and what `env` adds, and nothing that other tests' houses have set."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("ENTREPOT_")}
     return subprocess.run(
         [sys.executable, "-W", "ignore", "-m", module, *arguments],
-        env={**os.environ, "ENTREPOT_HOME": str(home), **env},
+        env={**plain, "ENTREPOT_HOME": str(home), **env},
         capture_output=True,
         text=True,
         timeout=DEMO_TIMEOUT_S,

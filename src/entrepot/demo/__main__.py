@@ -143,7 +143,8 @@ def _verified(bundles: list[Path], settings: Settings, told: list[Told]) -> list
 
 def _serve(house: House, say: Any, stopping: threading.Event) -> None:
     say(
-        f"\nServing on {house.base_url} (API page: {house.base_url}/docs).\nSign-ins: {house.settings.credentials_path}"
+        f"\nServing on {house.base_url} (pages; the API is at {house.base_url}/docs).\n"
+        f"Sign-ins: {house.settings.credentials_path}"
     )
     say("Ctrl-C stops everything.")
     while not stopping.wait(1.0):

@@ -1,0 +1,148 @@
+"""The portal as one ASGI application: pages, their assets, what protects them, and the live feed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from . import live, settlement_page, sign_in, trading
+from .door import Api, Problem
+from .page import refused
+from .visitor import Forged, SignInNeeded, own_path
+
+FILES = Path(__file__).parent / "files"
+ASSETS_S = 3600
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-frame-options": "DENY",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+API_PATHS = ("/v1", "/docs", "/assets", "/healthz", "/metrics")
+
+
+@dataclass(frozen=True)
+class Person:
+    """A demo person who may sign in without proof, on a development chain only. `wallet_key` is 0x-hex or ""."""
+
+    name: str
+    role: str
+    secret: str = field(repr=False)
+    wallet_key: str = field(default="", repr=False)
+
+
+People = Callable[[], Mapping[str, Person]]
+
+
+def create_portal(api: ASGIApp, *, parts: Path, demo_people: People | None) -> Starlette:
+    """Pages over `api`. `parts` holds fonts and the signer; `demo_people` is given on development chains only."""
+    assets = [
+        Mount("/static/parts", StaticFiles(directory=parts, check_dir=False), name="parts"),
+        Mount("/static", StaticFiles(directory=FILES), name="static"),
+    ]
+    pages = (sign_in, trading, settlement_page, live)
+    routes = [route for module in pages for route in module.ROUTES]
+    portal = Starlette(
+        routes=[*assets, *routes],
+        middleware=[Middleware(Headers)],
+        exception_handlers={
+            SignInNeeded: _to_sign_in,
+            Forged: _forged,
+            Problem: _problem,
+            404: _missing,
+            500: _defect,
+        },
+    )
+    portal.state.api, portal.state.demo_people = Api(api), demo_people
+    return portal
+
+
+def beside(api: ASGIApp, portal: ASGIApp) -> ASGIApp:
+    """One application for one port: the API's paths go to the API, all others to the portal."""
+
+    async def both(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        is_api = scope["type"] == "lifespan" or any(path == one or path.startswith(f"{one}/") for one in API_PATHS)
+        await (api if is_api else portal)(scope, receive, send)
+
+    return both
+
+
+class Headers:
+    """Gives every answer the headers that keep other sites and injected text powerless, and renews old sessions."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given = {name.lower() for name, _ in message["headers"]}
+                is_asset = scope["path"].startswith("/static/")
+                cache = f"private, max-age={ASSETS_S}" if is_asset else "no-store"
+                for name, value in (HEADERS | {"cache-control": cache}).items():
+                    if name.encode() not in given:
+                        message["headers"].append((name.encode(), value.encode()))
+            await send(message)
+
+        await self.app(scope, receive, with_headers)
+
+
+async def _to_sign_in(request: Request, _: Exception) -> Response:
+    if request.method == "GET" and request.url.path != "/":
+        return RedirectResponse(f"/sign-in?next={own_path(request.url.path)}", status_code=303)
+    return RedirectResponse("/sign-in", status_code=303)
+
+
+async def _forged(request: Request, _: Exception) -> Response:
+    return await refused(
+        request, 403, "This form was not made by this page", "Nothing was done. Open the page again and act from there."
+    )
+
+
+async def _problem(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, Problem)
+    if problem.status == 401:
+        return await _to_sign_in(request, problem)
+    if problem.status == 404:
+        return await _missing(request, problem)
+    return await refused(request, problem.status, "This was not done", str(problem), code=problem.code)
+
+
+async def _missing(request: Request, _: Exception) -> Response:
+    return await refused(
+        request, 404, "There is no such page", "It is not there, or it is not yours: the two look alike."
+    )
+
+
+async def _defect(request: Request, _: Exception) -> Response:
+    return await refused(
+        request, 500, "Something of ours failed", "What was done before is kept. Try again; if it stays, tell us."
+    )

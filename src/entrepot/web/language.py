@@ -1,0 +1,116 @@
+"""How a page speaks: words, amounts, dates and direction of one language, for a reader in one time zone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal, format_percent
+from markupsafe import Markup, escape
+
+WORDS = Path(__file__).parent / "words"
+LANGUAGES = {"en": "English"}
+SHORT_MINOR_DIGITS = 2  # of a token whose remaining minor digits are zeros
+
+
+@lru_cache
+def catalog(code: str) -> Mapping[str, str]:
+    """Sentences by their English: words/CODE.po. English is itself."""
+    path = WORDS / f"{code}.po"
+    if code == "en" or not path.exists():
+        return {}
+    with path.open("rb") as file:
+        return {str(entry.id): str(entry.string) for entry in read_po(file) if entry.id and entry.string}
+
+
+@lru_cache
+def zone_of(name: str) -> tzinfo:
+    """The reader's time zone; UTC for one that nobody knows."""
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (KeyError, ValueError, OSError):
+        return UTC
+
+
+@dataclass(frozen=True)
+class Language:
+    """One language for one reader. `now` is the deployment's clock (Unix s)."""
+
+    code: str
+    zone: str = ""
+    now: int = 0
+
+    @property
+    def locale(self) -> Locale:
+        """Babel's locale; Arabic with the digits that bankers' amounts are written in."""
+        return Locale.parse("ar_AE" if self.code == "ar" else "en_GB")
+
+    @property
+    def direction(self) -> str:
+        """rtl or ltr."""
+        return "rtl" if self.code == "ar" else "ltr"
+
+    def say(self, sentence: str, **values: Any) -> Markup:
+        """The sentence in this language with its values put in, all escaped; a value that is Markup stays as it is."""
+        template = escape(catalog(self.code).get(sentence, sentence))
+        return Markup(template.format_map({name: escape(value) for name, value in values.items()}))
+
+    def tell(self, sentence: str, **values: Any) -> Markup:
+        """As `say`, with what matters in it set off: every value is."""
+        return self.say(sentence, **{name: Markup("<b>{}</b>").format(value) for name, value in values.items()})
+
+    def amount(self, minor: int | str, asset: Mapping[str, Any], *, is_full: bool = False) -> Markup:
+        """An amount with its asset: minor units are never cut, only zeros beyond two places (unless `is_full`)."""
+        decimals = int(asset["decimals"])
+        value = Decimal(int(minor)).scaleb(-decimals)
+        places = decimals if is_full else max(min(SHORT_MINOR_DIGITS, decimals), -_exponent(value))
+        number = self.number(value, places)
+        return Markup('<span class="amount" dir="ltr">{}&nbsp;{}</span>').format(asset["symbol"], number)
+
+    def number(self, value: Decimal | int, places: int = 0) -> str:
+        """A number, grouped as this locale does."""
+        pattern = "#,##0" + ("." + "0" * places if places else "")
+        return str(format_decimal(value, format=pattern, locale=self.locale))
+
+    def percent(self, value: float) -> str:
+        """A share."""
+        return str(format_percent(value, locale=self.locale))
+
+    def day(self, at: int) -> str:
+        """Fri 12 Dec 2026."""
+        return str(format_date(self._moment(at), format="EEE d MMM y", locale=self.locale))
+
+    def clock(self, at: int) -> str:
+        """17:05, with its zone where the reader's is not known."""
+        text = format_time(self._moment(at), format="HH:mm", locale=self.locale)
+        return text if self.zone else f"{text} UTC"
+
+    def moment(self, at: int, *, seconds: bool = False) -> Markup:
+        """A day and a time, exact in the element."""
+        text = format_datetime(
+            self._moment(at), format="EEE d MMM y, HH:mm" + (":ss" if seconds else ""), locale=self.locale
+        )
+        iso = datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
+        return Markup('<time datetime="{}">{}</time>').format(iso, text if self.zone else f"{text} UTC")
+
+    def left(self, at: int) -> str:
+        """How long until (or since) a time, in words."""
+        return str(format_timedelta(at - self.now, add_direction=True, locale=self.locale))
+
+    def _moment(self, at: int) -> datetime:
+        return datetime.fromtimestamp(at, zone_of(self.zone))
+
+
+def _exponent(value: Decimal) -> int:
+    exponent = value.normalize().as_tuple().exponent
+    assert isinstance(exponent, int), value
+    return min(exponent, 0)

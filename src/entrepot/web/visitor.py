@@ -1,0 +1,141 @@
+"""Who visits: a session cookie opens the API for one person in one membership; forms carry proof that we made them.
+
+The cookie's value is a short-lived API credential, kept nowhere on this side; renewing it is an act of the API.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.datastructures import FormData
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+
+from .door import Door, Problem
+from .language import LANGUAGES, Language
+
+COOKIE = "entrepot_session"
+LANGUAGE_COOKIE, ZONE_COOKIE, THEME_COOKIE = "entrepot_language", "entrepot_zone", "entrepot_theme"
+SESSION_S = 12 * 3600
+RENEW_AFTER_S = 600
+SECRET_BYTES = 32
+FORM_BYTES_MAX = 8_000_000
+FORM_FILES_MAX, FORM_FIELDS_MAX = 10, 200
+YEAR_S = 365 * 86_400
+
+
+class SignInNeeded(Exception):
+    """Nobody is signed in, or no longer."""
+
+
+class Forged(Exception):
+    """A form that we did not make, or another site sent."""
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """A signed-in person: their door to the API, who they are there, and how a page speaks to them."""
+
+    door: Door
+    me: dict[str, Any]
+    language: Language
+    form_token: str
+    theme: str
+
+    @property
+    def role(self) -> str:
+        """The role of the membership in which they act."""
+        return str(self.me["role"])
+
+
+def language_of(connection: HTTPConnection, now: int = 0) -> Language:
+    """The language that the reader chose, else the first that their browser asks for and we speak."""
+    chosen = connection.cookies.get(LANGUAGE_COOKIE, "")
+    if chosen not in LANGUAGES:
+        asked = (part.split(";")[0].strip()[:2] for part in connection.headers.get("accept-language", "").split(","))
+        chosen = next((code for code in asked if code in LANGUAGES), "en")
+    return Language(chosen, connection.cookies.get(ZONE_COOKIE, "")[:60], now or int(time.time()))
+
+
+async def visitor_of(request: Request) -> Visitor:
+    """The visitor of this request. Raises: SignInNeeded."""
+    secret = request.cookies.get(COOKIE, "")
+    if not secret:
+        raise SignInNeeded
+    door: Door = request.app.state.api.door(secret)
+    try:
+        me, clock = await door.get("/me"), await door.get("/clock")
+    except Problem as problem:
+        if problem.status == 401:
+            raise SignInNeeded from None
+        raise
+    theme = request.cookies.get(THEME_COOKIE, "")
+    return Visitor(
+        door,
+        me,
+        language_of(request, int(clock["now"])),
+        form_token(secret),
+        theme if theme in ("light", "dark") else "",
+    )
+
+
+def form_token(secret: str) -> str:
+    """What every form of this session carries; nobody without the cookie's value can make it."""
+    return hmac.new(secret.encode(), b"entrepot/form/1", hashlib.sha256).hexdigest()
+
+
+async def form_of(request: Request) -> FormData:
+    """The form of a change, sent by a page of ours in this session. Raises: Forged."""
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    if site not in ("same-origin", "none") or not _is_own_origin(request):
+        raise Forged
+    form = await request.form(max_files=FORM_FILES_MAX, max_fields=FORM_FIELDS_MAX, max_part_size=FORM_BYTES_MAX)
+    sent = str(form.get("form_token", ""))
+    if not hmac.compare_digest(sent, form_token(request.cookies.get(COOKIE, ""))):
+        raise Forged
+    return form
+
+
+def _is_own_origin(request: Request) -> bool:
+    origin = request.headers.get("origin")
+    return origin is None or origin == f"{request.url.scheme}://{request.headers.get('host', '')}"
+
+
+async def open_session(door: Door, **membership: str) -> str:
+    """Opens (renews, switches) a session through this door; returns its secret."""
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    digest = hashlib.sha256(secret.encode()).hexdigest()
+    await door.post("/sessions", {"secret_sha256": digest, **membership}, once=secrets.token_hex(16))
+    return secret
+
+
+async def renewed(request: Request, visitor: Visitor) -> str:
+    """A new secret for a session that is ten minutes old, "" for a younger one."""
+    held = visitor.me["credential"]
+    age_s = time.time() - (held["expires_at"] - 3600)
+    if held.get("kind") != "session" or age_s < RENEW_AFTER_S:
+        return ""
+    return await open_session(visitor.door)
+
+
+def keep(response: Response, request: Request, secret: str) -> None:
+    """Sets the session's cookie: out of reach of scripts and of other sites."""
+    response.set_cookie(
+        COOKIE, secret, max_age=SESSION_S, httponly=True, samesite="lax", secure=request.url.scheme == "https", path="/"
+    )
+
+
+def keep_choice(response: Response, name: str, value: str) -> None:
+    """A choice of how pages look or speak; it opens nothing."""
+    response.set_cookie(name, value, max_age=YEAR_S, httponly=False, samesite="lax", path="/")
+
+
+def own_path(text: str) -> str:
+    """Where a form may lead back to: a path of ours, "/" for everything else."""
+    is_own = text.startswith("/") and not text.startswith(("//", "/\\")) and "\\" not in text and text.isprintable()
+    return text if is_own and len(text) <= 500 else "/"
