@@ -158,3 +158,10 @@ def test_one_person_does_not_become_two_by_showing_the_same_secret_twice(house: 
     body = {"subject": "membership", "body": member | {"person_name": "Jonas Weber"}, "reason": "Again."}
     change = house.ask("propose_change", "operator-1", body)["change"]
     assert house.refusal("confirm_change", "operator-2", {"change": change}) == "secret_known"
+
+
+def test_a_fresh_quote_keeps_the_latest_day_of_shipment(house: House) -> None:
+    """Either side may ask for one: it may not take the other's condition away."""
+    trade = sale(house).propose(latest_shipment="2027-02-28")
+    house.ask("requote", "seller", {}, trade.id)
+    assert house.terms(trade.id).schedule.latest_shipment == "2027-02-28"
