@@ -156,7 +156,7 @@ def test_every_answer_carries_the_headers_and_the_first_page_is_small(ground: Gr
         "/static/style.css",
         "/static/page.js",
         "/static/mark.svg",
-        "/static/parts/plex-sans-400.woff2",
+        "/static/parts/ibm-plex-sans-latin-400-normal.woff2",
     )
     sizes = [len(httpx.get(f"{ground.house.base_url}{path}", trust_env=False).content) for path in parts]
     assert sum(sizes) < FIRST_PAGE_BYTES_MAX, sizes

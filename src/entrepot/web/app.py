@@ -14,9 +14,10 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import live, settlement_page, sign_in, trading
+from . import live
 from .door import Api, Problem
 from .page import refused
+from .pages import settlement, sign_in, trading
 from .visitor import Forged, SignInNeeded, own_path
 
 FILES = Path(__file__).parent / "files"
@@ -43,6 +44,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
+PAGES = (sign_in, trading, settlement)
 API_PATHS = ("/v1", "/docs", "/assets", "/healthz", "/metrics")
 
 
@@ -65,8 +67,7 @@ def create_portal(api: ASGIApp, *, parts: Path, demo_people: People | None) -> S
         Mount("/static/parts", StaticFiles(directory=parts, check_dir=False), name="parts"),
         Mount("/static", StaticFiles(directory=FILES), name="static"),
     ]
-    pages = (sign_in, trading, settlement_page, live)
-    routes = [route for module in pages for route in module.ROUTES]
+    routes = [route for module in (*PAGES, live) for route in module.ROUTES]
     portal = Starlette(
         routes=[*assets, *routes],
         middleware=[Middleware(Headers)],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .language import marked
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -14,10 +16,28 @@ class Place:
     key: str
 
 
-SETTLEMENTS = Place("/settlements", "Settlements", "s")
+SETTLEMENTS = Place("/settlements", marked("Settlements"), "s")
 PLACES: dict[str, tuple[Place, ...]] = {
-    "treasurer": (SETTLEMENTS, Place("/new", "New invoice", "n")),
-}
+    "treasurer": (
+        SETTLEMENTS,
+        Place("/new", marked("New invoice"), "n"),
+    ),
+    "operator": (
+        SETTLEMENTS,
+    ),
+    "officer": (
+        SETTLEMENTS,
+    ),
+    "supervisor": (
+        SETTLEMENTS,
+    ),
+    "examiner": (
+        SETTLEMENTS,
+    ),
+    "arbiter": (
+        SETTLEMENTS,
+    ),
+}  # fmt: skip
 
 
 def places_of(role: str) -> tuple[Place, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from .language import Language
+from ..language import Language
 
 MONEY_PERCENT_A_YEAR = Decimal(5)  # what tied-up money is counted at; stated on the page
 DAY_S = 86_400

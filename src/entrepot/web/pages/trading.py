@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..assets import asset_of
+from ..page import acted, page, shown
+from ..visitor import FORM_BYTES_MAX, Visitor
 from . import sentences
-from .assets import asset_of
-from .page import acted, page, shown
-from .visitor import FORM_BYTES_MAX, Visitor
 
 PAGE = 50
 OPEN, ENDED = "open", "ended"

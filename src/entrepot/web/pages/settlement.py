@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ..assets import asset_of
+from ..door import Problem
+from ..page import acted, page, shown
+from ..visitor import FORM_BYTES_MAX, Visitor, form_of, visitor_of
 from . import costs, sentences
-from .assets import asset_of
-from .door import Problem
-from .page import acted, page, shown
-from .visitor import FORM_BYTES_MAX, Visitor, form_of, visitor_of
 from .voyage import money, voyage
 
 AUTHORIZED_S = 6 * 3600

@@ -8,11 +8,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from .door import Problem
-from .language import LANGUAGES
-from .navigation import places_of
-from .page import plain_page, shown
-from .visitor import (
+from ..door import Problem
+from ..language import LANGUAGES
+from ..navigation import places_of
+from ..page import plain_page, shown
+from ..visitor import (
     COOKIE,
     LANGUAGE_COOKIE,
     THEME_COOKIE,

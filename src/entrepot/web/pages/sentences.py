@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from .language import Language
+from ..language import Language
 
 BUYER, SELLER, OTHER = "buyer", "seller", "other"
 
