@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,12 +13,11 @@ import httpx
 import pytest
 from doors_ground import Ground
 
+import portal_walk
 from entrepot.documents import samples
+from portal_walk import TIMEOUT_MS, chromium
 
 pytestmark = pytest.mark.slow
-BROWSER = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-TIMEOUT_MS = 30_000
 XSS = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 FIRST_PAGE_BYTES_MAX = 100_000
 
@@ -28,14 +25,10 @@ FIRST_PAGE_BYTES_MAX = 100_000
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Headless Chromium: $CHROMIUM or the machine's own."""
-    if not BROWSER:
+    if not chromium():
         pytest.skip("there is no Chromium here: install one, or name it in $CHROMIUM")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        started = play.chromium.launch(executable_path=BROWSER, args=ARGUMENTS)
+    with portal_walk.browser() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from .client import Problem
 from .house import House
 from .own_invoice import settle_invoice
 from .report import SCHEMA, bundle_of, settlement_report, tampered, verified
-from .stories import Teller, Told
+from .stories import Cast, Teller, Told
 
 REFUSED_EXIT, UNREADABLE_EXIT = 3, 2
 
@@ -75,11 +75,7 @@ def _interrupted(stopping: threading.Event) -> None:
 
 def _play(house: House, options: argparse.Namespace, seed: str, say: Any) -> tuple[dict[str, Any], int]:
     settings = house.settings
-    casting = Casting(
-        Credentials(settings.credentials_path), house.base_url, house.chain_id, house.examiner_signs, house.fill_wallet
-    )
-    casting.examiner(house.examiner_participant())
-    cast = casting.cast()
+    casting, cast = assemble(house)
     teller = Teller(cast, seed, say)
     told: list[Told] = []
     if options.invoice:
@@ -98,6 +94,14 @@ def _play(house: House, options: argparse.Namespace, seed: str, say: Any) -> tup
     else:
         told = [story() for story in (teller.clean, teller.review, teller.refused, teller.gone)]
     return _report(house, cast.operators[0], told, say)
+
+
+def assemble(house: House) -> tuple[Casting, Cast]:
+    """Everybody who plays, admitted."""
+    credentials = Credentials(house.settings.credentials_path)
+    casting = Casting(credentials, house.base_url, house.chain_id, house.examiner_signs, house.fill_wallet)
+    casting.examiner(house.examiner_participant())
+    return casting, casting.cast()
 
 
 def _report(house: House, operator: Any, told: list[Told], say: Any) -> tuple[dict[str, Any], int]:

@@ -9,6 +9,7 @@ import httpx
 from starlette.types import ASGIApp
 
 TIMEOUT_S = 30.0
+FROM_NOW = -2  # the cursor of /activity that begins with what comes next
 
 
 class Problem(Exception):

@@ -12,11 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from .door import Problem
+from .door import FROM_NOW, Problem
 from .visitor import SignInNeeded, visitor_of
 
 POLL_S = 0.4
-FROM_NOW = -2
 STREAM_S_MAX = 1800
 
 

@@ -11,7 +11,7 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from .door import Problem
+from .door import FROM_NOW, Problem
 from .language import LANGUAGES, Language
 from .navigation import places_of
 from .visitor import SignInNeeded, Visitor, form_of, keep, language_of, own_path, renewed, visitor_of
@@ -48,6 +48,8 @@ def page(request: Request, visitor: Visitor, template: str, *, status: int = 200
         theme=visitor.theme,
         places=places_of(visitor.role),
         path=request.url.path,
+        here=own_path(request.url.path + (f"?{request.url.query}" if request.url.query else "")),
+        cursor=getattr(request.state, "cursor", FROM_NOW),
         stops=getattr(request.state, "stops", []),
         is_sandbox=request.app.state.demo_people is not None,
         **values,
@@ -76,6 +78,7 @@ def shown(show: Show) -> Callable[[Request], Awaitable[Response]]:
 
     async def endpoint(request: Request) -> Response:
         visitor = await visitor_of(request)
+        request.state.cursor = (await visitor.door.get("/activity", after=FROM_NOW))["next"]  # before what is shown
         request.state.stops = (await visitor.door.get("/stops"))["stops"]
         response = await show(request, visitor)
         fresh = await renewed(request, visitor) if request.method == "GET" else ""

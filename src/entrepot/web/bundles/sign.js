@@ -17,6 +17,7 @@ document.addEventListener("submit", async (event) => {
   event.preventDefault();
   const [button, said] = [form.querySelector("button"), form.querySelector(".said")];
   button.disabled = true;
+  form.dataset.busy = "yes"; // a live refresh leaves it alone
   try {
     const answer = await fetch(form.dataset.sign, { method: "POST", body: new FormData(form) });
     const told = await answer.json();
@@ -28,6 +29,7 @@ document.addEventListener("submit", async (event) => {
     form.requestSubmit();
   } catch (problem) {
     said.textContent = problem.message;
+    delete form.dataset.busy;
     button.disabled = false;
   }
 });

@@ -6,31 +6,24 @@ if (!document.cookie.includes("entrepot_zone=")) {
   document.cookie = `entrepot_zone=${zone};path=/;max-age=31536000;samesite=lax`;
 }
 
-// Live: the feed says which settlements changed; the page is fetched again and its parts are put in place.
-async function refresh() {
-  const answer = await fetch(location.href, { headers: { accept: "text/html" } });
-  if (!answer.ok || answer.redirected) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  for (const id of ["main", "stops"]) {
-    const [old, now] = [document.getElementById(id), fresh.getElementById(id)];
-    if (!old || !now || isBusy(old)) continue;
-    old.innerHTML = now.innerHTML;
-    old.classList.remove("changed");
-    void old.offsetWidth;
-    old.classList.add("changed");
-  }
-}
-// Nobody's half-filled form is taken away: it is refreshed once the form is left.
-const isBusy = (part) => part.querySelector("details.act[open]") && part.contains(document.activeElement);
-
-if (document.getElementById("side")) {
-  const feed = new EventSource("/live");
-  feed.addEventListener("stops", refresh);
-  feed.addEventListener("changed", (event) => {
-    const shown = main.dataset.live;
-    if (shown === "*" || JSON.parse(event.data).settlements.includes(shown)) refresh();
-  });
-}
+// Live: the feed says which settlements changed; the page is fetched again and its parts are morphed into place.
+const feed = document.getElementById("feed");
+const refresh = () => htmx.trigger("#main", "refresh");
+feed?.addEventListener("stops", refresh);
+feed?.addEventListener("changed", (event) => {
+  const shown = main.dataset.live;
+  if (shown === "*" || JSON.parse(event.detail.data).settlements.includes(shown)) refresh();
+});
+// What the reader opened stays open, and what they typed or chose stays theirs.
+globalThis.htmx?.registerExtension("keep", {
+  htmx_before_morph_attr: (_, detail) => detail.attrName !== "open",
+});
+document.addEventListener("htmx:after:swap", () => {
+  main.classList.remove("changed");
+  void main.offsetWidth;
+  main.classList.add("changed");
+  document.dispatchEvent(new Event("refreshed")); // pictures are drawn anew
+});
 
 // Keys: / search, j k rows, g then a letter goes there, ? all keys.
 let isGoing = false;

@@ -1,0 +1,97 @@
+"""Walks the portal in a browser as each role: the places of its navigation, and pages of each kind that these link to."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+TIMEOUT_MS = 30_000
+PAGES_MAX = 60  # of one person
+OF_A_KIND_MAX = {"/settlements/ID": 6}  # settlements in several states; of all else one page of a kind
+_ID = re.compile(r"/[0-9a-f]{16,64}(?=/|$)")
+_NO_PAGE = re.compile(r"^/(docs|static|assets|v1|live)\b|\.(csv|json|xml|pdf)$|/(evidence|papers)(/|$)")
+_LINKS = "links => links.filter(a => !a.hasAttribute('download')).map(a => a.getAttribute('href'))"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Someone who signs in: `who` of the demo's sign-in, and their role."""
+
+    who: str
+    role: str
+
+
+def chromium() -> str:
+    """$CHROMIUM or the machine's own; "" if there is none."""
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    return found or ""
+
+
+@contextmanager
+def browser() -> Iterator[Any]:
+    """Headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        started = play.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+def people_of(credentials: Mapping[str, Mapping[str, str]]) -> list[Person]:
+    """The first person of each role, and both sides of a trade."""
+    chosen: dict[str, Person] = {}
+    for who, one in sorted(credentials.items()):
+        key = who if who in ("treasurer-seller", "treasurer-buyer") else one["role"]
+        if one["role"] != "treasurer" or key == who:
+            chosen.setdefault(key, Person(who, one["role"]))
+    return list(chosen.values())
+
+
+def sign_in(context: Any, base_url: str, person: Person) -> Any:
+    """A page on which this person is signed in."""
+    page = context.new_page()
+    page.set_default_timeout(TIMEOUT_MS)
+    page.goto(f"{base_url}/sign-in")
+    page.locator(f"button[value='{person.who}']").click()
+    page.wait_for_url(lambda url: "/sign-in" not in url)
+    return page
+
+
+def paths(page: Any, base_url: str) -> list[str]:
+    """What this person can open: first the places, then what they link to, a bounded number of each kind."""
+    found = list(dict.fromkeys(_links(page, "nav a")))
+    kinds = Counter(_kind(path) for path in found)
+    for path in found:  # grows while it is walked
+        if len(found) >= PAGES_MAX:
+            break
+        page.goto(base_url + path)
+        for link in _links(page, "main a, header.side a"):
+            kind = _kind(link)
+            if link not in found and kinds[kind] < OF_A_KIND_MAX.get(kind, 1):
+                kinds[kind] += 1
+                found.append(link)
+    return found
+
+
+def _links(page: Any, selector: str) -> list[str]:
+    hrefs = page.eval_on_selector_all(f":is({selector})[href]", _LINKS)
+    return [href for href in hrefs if href.startswith("/") and href != "/" and not _NO_PAGE.search(urlsplit(href).path)]
+
+
+def _kind(path: str) -> str:
+    return _ID.sub("/ID", urlsplit(path).path)
+
+
+def settle(page: Any) -> None:
+    """Waits until fonts and pictures are there."""
+    page.evaluate("document.fonts.ready.then(() => true)")
+    page.wait_for_timeout(150)
