@@ -25,6 +25,7 @@ REST: dict[tuple[str, str], str] = {
     ("POST", "/v1/settlements/{settlement}/blocks"): "only ever stops a payment",
     ("POST", "/v1/participants"): "names a participant; terms keep the names that were screened",
     ("POST", "/v1/screenings"): "shows hits, changes nothing",
+    ("POST", "/v1/changes/{change}/refusals"): "ends a proposal without effect",
     ("POST", "/v1/sessions"): "a secret for what the person may do anyway; screening asks for no secret",
     ("POST", "/v1/credentials"): "the same, for a program",
     ("DELETE", "/v1/credentials/{credential}"): "ends a secret",

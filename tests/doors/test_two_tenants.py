@@ -83,6 +83,7 @@ POSTS: dict[str, tuple[str, Any]] = {
         {"subject": "unblock", "body": {"settlement": "{settlement}"}, "reason": "why"},
     ),
     "/v1/changes/{change}/confirmations": (STAFF, None),
+    "/v1/changes/{change}/refusals": (STAFF, {"reason": "why"}),
     "/v1/clock": (PUBLIC, {"advance_s": 1}),
     "/v1/sessions": (ABSENT, {"secret_sha256": "22" * 32, "participant": "{participant}", "role": "treasurer"}),
     "/v1/credentials": (OWN, {"secret_sha256": "33" * 32, "label": "an ERP"}),

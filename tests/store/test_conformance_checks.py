@@ -172,6 +172,32 @@ def test_a_change_takes_a_second_person_once(store: Store) -> None:
         assert tx.checks.changes() == [done], "whoever may be stopped may know of a stop, once two persons agreed"
 
 
+def test_a_declined_change_waits_no_longer_and_is_kept_with_who_and_why(store: Store) -> None:
+    one, somebody = change(before={"grade": 0}, expires_at=NOW + 9), new_id()
+    with store.work() as tx:
+        tx.checks.put_change(one)
+        declined = tx.checks.decline_change(one.id, person=somebody, at=NOW + 1, why="not now")
+    assert declined == replace(one, declined_by=somebody, declined_at=NOW + 1, declined_why="not now")
+    assert not declined.is_open and one.is_open
+    with store.work() as tx:
+        assert tx.checks.changes() == [declined]
+        assert tx.checks.changes(confirmed=True) == tx.checks.changes(confirmed=False) == []
+        for act in (
+            lambda: tx.checks.confirm_change(one.id, person=new_id(), at=NOW + 2),
+            lambda: tx.checks.decline_change(one.id, person=new_id(), at=NOW + 2, why="again"),
+            lambda: tx.checks.decline_change(new_id(), person=new_id(), at=NOW + 2, why="of nothing"),
+        ):
+            with pytest.raises(Unknown), tx.savepoint():
+                act()
+
+
+def test_whoever_proposed_a_change_may_withdraw_it(store: Store) -> None:
+    one = change()
+    with store.work() as tx:
+        tx.checks.put_change(one)
+        assert tx.checks.decline_change(one.id, person=one.proposed_by, at=NOW, why="mistaken").declined_by
+
+
 def test_a_change_that_one_person_confirmed_alone_is_not_written(store: Store) -> None:
     person = new_id()
     for broken in ({"proposed_by": person, "confirmed_by": person, "confirmed_at": NOW}, {"confirmed_by": person}):

@@ -15,18 +15,10 @@ from entrepot.regimes.harbour import describe, in_force
 from entrepot.screening.entity import IDENTIFIER_CHARS_MAX, IDENTIFIERS_MAX, NAME_CHARS_MAX, WALLET_CHARS_MAX
 
 from .ask import ask, wait_for
-from .trades import Id, Key, Signed, Strict, given
+from .trades import Key, Signed, Strict, given
 from .views import is_staff
 
 router = APIRouter(prefix="/v1", tags=["supervision"])
-
-
-class Change(Strict):
-    """A setting, stop, order or role that takes two persons: this is the first one's proposal."""
-
-    subject: Literal["stop", "membership", "wallet", "freeze", "unfreeze", "unblock", "return_payment"]
-    body: dict[str, Any]
-    reason: str = Field(min_length=1, max_length=500)
 
 
 class Advance(Strict):
@@ -98,28 +90,6 @@ def screen(request: Request, body: Screened, caller: Signed, key: Key) -> JSONRe
     return ask(request, caller, "screen", given(body))
 
 
-@router.get("/changes")
-def changes(request: Request, caller: Signed) -> dict[str, Any]:
-    """Settings that two persons changed, and those that wait for the second; for staff."""
-    if not is_staff(caller):
-        raise Unknown("not_found", "There is no such page.")
-    with request.app.state.store.read(caller.reader) as tx:
-        return {
-            "changes": [
-                {
-                    "id": entry.id,
-                    "subject": entry.subject,
-                    "reason": entry.reason,
-                    "proposed_by": entry.proposed_by,
-                    "proposed_at": entry.proposed_at,
-                    "confirmed_by": entry.confirmed_by,
-                    "confirmed_at": entry.confirmed_at,
-                }
-                for entry in tx.checks.changes()
-            ]
-        }
-
-
 @router.get("/stops")
 def stops(request: Request, caller: Signed) -> dict[str, Any]:
     """The stops in force, for everybody: their grade and end (Unix seconds); the reason is for staff."""
@@ -133,18 +103,6 @@ def stops(request: Request, caller: Signed) -> dict[str, Any]:
             for one in found
         ]
     }
-
-
-@router.post("/changes", status_code=202)
-def propose_change(request: Request, body: Change, caller: Signed, key: Key) -> JSONResponse:
-    """The first person proposes."""
-    return ask(request, caller, "propose_change", given(body))
-
-
-@router.post("/changes/{change}/confirmations")
-def confirm_change(request: Request, change: Id, caller: Signed, key: Key) -> JSONResponse:
-    """The second person confirms, and it takes effect."""
-    return ask(request, caller, "confirm_change", {"change": change})
 
 
 @router.get("/clock")

@@ -130,14 +130,12 @@ class MemoryChecks:
         assert known_id(change.id) and change.id not in self._tables.changes, f"change {change.id} is there already"
         assert known_id(change.proposed_by) and known_id(change.confirmed_by) != change.proposed_by, "four eyes"
         assert bool(change.confirmed_by) == (change.confirmed_at is not None), "a confirmation has a date"
-        self._tables.changes.put(change.id, replace(change, body=plain(change.body)))
+        self._tables.changes.put(change.id, replace(change, body=plain(change.body), before=plain(change.before)))
 
     def confirm_change(self, change_id: str, *, person: str, at: int) -> Change:
         """Raises: Refused(same_person) for the proposer, Unknown(not_found) if none waits under this id."""
         self._access.require_worker()
-        known = self._tables.changes.get(change_id)
-        if known is None or known.confirmed_by:
-            raise Unknown("not_found", "There is no such change that waits for confirmation.")
+        known = self._waiting(change_id)
         if known.proposed_by == person:
             raise Refused("same_person", "A second person confirms: this one has proposed the change.")
         assert known_id(person), "somebody confirms"
@@ -145,12 +143,27 @@ class MemoryChecks:
         self._tables.changes.put(change_id, confirmed)
         return replace(confirmed, body=plain(confirmed.body))
 
+    def decline_change(self, change_id: str, *, person: str, at: int, why: str) -> Change:
+        """Ends a proposal without effect. Raises: Unknown(not_found) if none waits under this id."""
+        self._access.require_worker()
+        assert known_id(person), "somebody declines"
+        declined = replace(self._waiting(change_id), declined_by=person, declined_at=at, declined_why=why)
+        self._tables.changes.put(change_id, declined)
+        return replace(declined, body=plain(declined.body))
+
+    def _waiting(self, change_id: str) -> Change:
+        known = self._tables.changes.get(change_id)
+        if known is None or not known.is_open:
+            raise Unknown("not_found", "There is no such change that waits for confirmation.")
+        return known
+
     def changes(self, *, subject: str = "", confirmed: bool | None = None) -> list[Change]:
         """In the order in which they were proposed."""
         return [
             replace(row, body=plain(row.body)) for row in self._tables.changes
             if (self._access.sees_all or (row.subject == "stop" and row.confirmed_by and not self._access.is_door))
-            and subject in ("", row.subject) and confirmed in (None, bool(row.confirmed_by))
+            and subject in ("", row.subject)
+            and (confirmed is None or (bool(row.confirmed_by) if confirmed else row.is_open))
         ]  # fmt: skip
 
     def clock_offset_s(self) -> int:

@@ -110,18 +110,32 @@ class PostgresChecks:
             proposed_at=change.proposed_at,
             confirmed_by=to_uuid(change.confirmed_by),
             confirmed_at=change.confirmed_at,
+            expires_at=change.expires_at,
+            before=Jsonb(change.before),
         )
 
     def confirm_change(self, change_id: str, *, person: str, at: int) -> Change:
         """Raises: Refused(same_person) for the proposer, Unknown(not_found) if none waits under this id."""
-        known = self._rows.one("lock_change", id=find_uuid(change_id))
-        if known is None or known["confirmed_by"] is not None:
-            raise Unknown("not_found", "There is no such change that waits for confirmation.")
-        if from_uuid(known["proposed_by"]) == person:
+        if self._waiting(change_id).proposed_by == person:
             raise Refused("same_person", "A second person confirms: this one has proposed the change.")
         confirmed = self._rows.one("confirm_change", id=find_uuid(change_id), person=to_uuid(person), at=at)
         assert confirmed is not None
         return _change(confirmed)
+
+    def decline_change(self, change_id: str, *, person: str, at: int, why: str) -> Change:
+        """Ends a proposal without effect. Raises: Unknown(not_found) if none waits under this id."""
+        self._waiting(change_id)
+        declined = self._rows.one("decline_change", id=find_uuid(change_id), person=to_uuid(person), at=at, why=why)
+        assert declined is not None
+        return _change(declined)
+
+    def _waiting(self, change_id: str) -> Change:
+        """The open proposal, locked."""
+        known = self._rows.one("lock_change", id=find_uuid(change_id))
+        change = _change(known) if known else None
+        if change is None or not change.is_open:
+            raise Unknown("not_found", "There is no such change that waits for confirmation.")
+        return change
 
     def changes(self, *, subject: str = "", confirmed: bool | None = None) -> list[Change]:
         """In the order in which they were proposed."""
@@ -172,4 +186,9 @@ def _change(row: Row) -> Change:
         proposed_at=row["proposed_at"],
         confirmed_by=from_uuid(row["confirmed_by"]),
         confirmed_at=row["confirmed_at"],
+        expires_at=row["expires_at"],
+        before=row["before"],
+        declined_by=from_uuid(row["declined_by"]),
+        declined_at=row["declined_at"],
+        declined_why=row["declined_why"],
     )

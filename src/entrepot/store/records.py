@@ -213,7 +213,11 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A setting that takes two persons: proposed by one, confirmed by another, then in force."""
+    """A setting that takes two persons: proposed by one, confirmed by another, then in force.
+
+    `before` is what was in force when it was proposed. After `expires_at` (0: never) it cannot be confirmed. Declined,
+    or withdrawn by its proposer, it never takes effect.
+    """
 
     id: str
     subject: str
@@ -223,6 +227,16 @@ class Change:
     proposed_at: int
     confirmed_by: str = ""
     confirmed_at: int | None = None
+    expires_at: int = 0
+    before: Json = field(default_factory=dict)
+    declined_by: str = ""
+    declined_at: int | None = None
+    declined_why: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """True while a second person may still end it."""
+        return not self.confirmed_by and not self.declined_by
 
 
 @dataclass(frozen=True, slots=True)

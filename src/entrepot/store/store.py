@@ -199,7 +199,11 @@ class Checks(Protocol):
     def confirm_change(self, change_id: str, *, person: str, at: int) -> Change:
         """Raises: Refused(same_person) for the proposer, Unknown(not_found)."""
 
-    def changes(self, *, subject: str = "", confirmed: bool | None = None) -> list[Change]: ...
+    def decline_change(self, change_id: str, *, person: str, at: int, why: str) -> Change:
+        """Ends a proposal without effect; its proposer may. Raises: Unknown(not_found) if none waits under this id."""
+
+    def changes(self, *, subject: str = "", confirmed: bool | None = None) -> list[Change]:
+        """In the order of proposal. `confirmed` False: those that wait for a second person, declined ones are left."""
 
     def clock_offset_s(self) -> int: ...
 

@@ -1,4 +1,4 @@
-"""Supervise: admissions, settings that take two persons, stops, lawful orders, lists, and the sandbox clock."""
+"""Supervise: admissions, roles, wallets, stops and lawful orders, most by two persons; lists, and the sandbox clock."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from entrepot.store.records import STAFF_ROLES, Change, Credential, InboxItem, M
 from . import unwind
 from .answers import answered, require_role, signature_in, text_in, whole_in
 from .batch import Batch
+from .change_kind import Effect, Kind
 from .sessions import keep_new
 
 GRADES = ("new", "fund", "all")
@@ -102,51 +103,13 @@ def ownership_digest(chain_id: int, factory: str, participant: str, address: str
     return OWNERSHIP.digest(Domain(chain_id, factory), values)
 
 
-def propose_change(batch: Batch, item: InboxItem) -> Json:
-    """The first of two persons proposes a change of a setting, a stop, an order or a role."""
-    subject = text_in(item.body, "subject", chars_max=40)
-    kind = CHANGES.get(subject)
-    if kind is None:
-        raise Invalid("malformed", f"subject is one of {', '.join(CHANGES)}.", path="subject")
-    roles, check, _effect = kind
-    require_role(item, *roles)
-    body = item.body.get("body")
-    if not isinstance(body, dict):
-        raise Invalid("malformed", "body is an object.", path="body")
-    check(body)
-    change = Change(
-        id=batch.ctx.new_id(),
-        subject=subject,
-        body=body,
-        reason=text_in(item.body, "reason", chars_max=500),
-        proposed_by=item.person,
-        proposed_at=batch.now,
-    )
-    batch.tx.checks.put_change(change)
-    return answered(202, {"change": change.id, "subject": subject, "waits_for": "a second person"})
-
-
-def confirm_change(batch: Batch, item: InboxItem) -> Json:
-    """The second person confirms; the change takes effect in the same commit."""
-    require_role(item, *sorted({role for roles, _check, _effect in CHANGES.values() for role in roles}))
-    change_id = text_in(item.body, "change", chars_max=32)
-    open_changes = {change.id: change for change in batch.tx.checks.changes(confirmed=False)}
-    change = open_changes.get(change_id)
-    if change is None:
-        raise Unknown("not_found", "There is no such change that waits for confirmation.")
-    roles, _check, effect = CHANGES[change.subject]
-    require_role(item, *roles)
-    change = batch.tx.checks.confirm_change(change_id, person=item.person, at=batch.now)
-    return effect(batch, item, change)
-
-
-def _check_stop(body: Json) -> None:
+def _check_stop(_: Batch, body: Json) -> None:
     if body.get("grade") not in GRADES:
         raise Invalid("malformed", f"grade is one of {', '.join(GRADES)}.", path="body.grade")
     whole_in(body, "until")
 
 
-def _check_membership(body: Json) -> None:
+def _check_membership(_: Batch, body: Json) -> None:
     if body.get("role") not in ROLES:
         raise Invalid("malformed", f"role is one of {', '.join(ROLES)}.", path="body.role")
     _require_id(body, "participant")
@@ -157,7 +120,7 @@ def _check_membership(body: Json) -> None:
         raise Invalid("malformed", "secret_sha256 is the SHA-256 of the credential, in hex.", path="body.secret_sha256")
 
 
-def _check_wallet(body: Json) -> None:
+def _check_wallet(_: Batch, body: Json) -> None:
     _require_id(body, "participant")
     text_in(body, "account", chars_max=100)
     signature_in(body)
@@ -168,13 +131,13 @@ def _require_id(body: Json, name: str) -> None:
         raise Invalid("malformed", f"{name} is an id of 32 hex digits.", path=f"body.{name}")
 
 
-def _check_order(body: Json) -> None:
+def _check_order(_: Batch, body: Json) -> None:
     _require_id(body, "settlement")
     whole_in(body, "until", default=0)
 
 
-def _check_return(body: Json) -> None:
-    _check_order(body)
+def _check_return(batch: Batch, body: Json) -> None:
+    _check_order(batch, body)
     text_in(body, "transaction", chars_max=66)
 
 
@@ -201,7 +164,7 @@ def _joined(batch: Batch, _: InboxItem, change: Change) -> Json:
     return answered(200, {"change": change.id, "person": person, "role": body["role"]})
 
 
-def _ordered(act: Callable[[Batch, InboxItem], Json]) -> Callable[[Batch, InboxItem, Change], Json]:
+def _ordered(act: Callable[[Batch, InboxItem], Json]) -> Effect:
     def effect(batch: Batch, item: InboxItem, change: Change) -> Json:
         body = {**change.body, "reason": change.reason}
         return act(batch, replace(item, settlement=change.body["settlement"], body=body))
@@ -209,15 +172,14 @@ def _ordered(act: Callable[[Batch, InboxItem], Json]) -> Callable[[Batch, InboxI
     return effect
 
 
-Effect = Callable[[Batch, InboxItem, Change], Json]
-CHANGES: dict[str, tuple[tuple[str, ...], Callable[[Json], None], Effect]] = {
-    "stop": (("supervisor", "operator"), _check_stop, _stopped),
-    "membership": (("operator",), _check_membership, _joined),
-    "wallet": (("operator",), _check_wallet, lambda batch, _, change: _admit_wallet(batch, change.body)),
-    "freeze": (("authority", "supervisor"), _check_order, _ordered(unwind.freeze)),
-    "unfreeze": (("authority", "supervisor"), _check_order, _ordered(unwind.lift)),
-    "return_payment": (("officer",), _check_return, _ordered(unwind.return_mispaid)),
-    "unblock": (("officer",), _check_order, _ordered(unwind.lift)),
+CHANGES: dict[str, Kind] = {
+    "stop": Kind(("supervisor", "operator"), _check_stop, _stopped),
+    "membership": Kind(("operator",), _check_membership, _joined),
+    "wallet": Kind(("operator",), _check_wallet, lambda batch, _, change: _admit_wallet(batch, change.body)),
+    "freeze": Kind(("authority", "supervisor"), _check_order, _ordered(unwind.freeze)),
+    "unfreeze": Kind(("authority", "supervisor"), _check_order, _ordered(unwind.lift)),
+    "return_payment": Kind(("officer",), _check_return, _ordered(unwind.return_mispaid)),
+    "unblock": Kind(("officer",), _check_order, _ordered(unwind.lift)),
 }
 
 
@@ -243,8 +205,6 @@ def reload_lists(batch: Batch, item: InboxItem) -> Json:
 HANDLERS: dict[str, Callable[[Batch, InboxItem], Json]] = {
     "admit": admit,
     "add_wallet": add_wallet,
-    "propose_change": propose_change,
-    "confirm_change": confirm_change,
     "advance_clock": advance_clock,
     "reload_lists": reload_lists,
 }

@@ -63,8 +63,9 @@ SELECT settlement, fingerprint FROM invoices WHERE key = %(key)s AND is_live;
 UPDATE invoices SET is_live = false WHERE settlement = %(settlement)s AND is_live;
 
 -- name: put_change
-INSERT INTO changes (id, subject, body, reason, proposed_by, proposed_at, confirmed_by, confirmed_at)
-VALUES (%(id)s, %(subject)s, %(body)s, %(reason)s, %(proposed_by)s, %(proposed_at)s, %(confirmed_by)s, %(confirmed_at)s);
+INSERT INTO changes (id, subject, body, reason, proposed_by, proposed_at, confirmed_by, confirmed_at, expires_at, before)
+VALUES (%(id)s, %(subject)s, %(body)s, %(reason)s, %(proposed_by)s, %(proposed_at)s, %(confirmed_by)s, %(confirmed_at)s,
+        %(expires_at)s, %(before)s);
 
 -- name: lock_change
 SELECT * FROM changes WHERE id = %(id)s FOR UPDATE;
@@ -72,10 +73,15 @@ SELECT * FROM changes WHERE id = %(id)s FOR UPDATE;
 -- name: confirm_change
 UPDATE changes SET confirmed_by = %(person)s, confirmed_at = %(at)s WHERE id = %(id)s RETURNING *;
 
+-- name: decline_change
+UPDATE changes SET declined_by = %(person)s, declined_at = %(at)s, declined_why = %(why)s WHERE id = %(id)s RETURNING *;
+
 -- name: changes
 SELECT * FROM changes
  WHERE (%(subject)s = '' OR subject = %(subject)s)
-   AND (%(confirmed)s::boolean IS NULL OR (confirmed_by IS NOT NULL) = %(confirmed)s)
+   AND (%(confirmed)s::boolean IS NULL
+        OR (%(confirmed)s AND confirmed_by IS NOT NULL)
+        OR (NOT %(confirmed)s AND confirmed_by IS NULL AND declined_by IS NULL))
  ORDER BY arrival;
 
 -- name: setting
