@@ -1,4 +1,4 @@
-"""Walks the portal in a browser as each role: the places of its navigation, and pages of each kind that these link to."""
+"""Walks the portal in a browser as each role: places of the navigation, and pages of each kind that these link to."""
 
 from __future__ import annotations
 

@@ -45,7 +45,8 @@ def _demo_people(settings: Settings) -> People:
             return {}
         rows = json.loads(settings.credentials_path.read_text())
         return {
-            id_: Person(row["name"], row["role"], row["secret"], row.get("wallet_key", "")) for id_, row in rows.items()
+            id_: Person(row["name"], row["role"], row["participant"], row["secret"], row.get("wallet_key", ""))
+            for id_, row in rows.items()
         }
 
     return people

@@ -18,7 +18,7 @@ from entrepot.core.errors import EntrepotError, Invalid
 from entrepot.store.store import Store
 from entrepot.workflows.answers import problem
 
-from . import changes, health, ledger, people, sessions, settlements, supervision, trades
+from . import changes, health, ledger, people, samples, sessions, settlements, supervision, trades
 from .ask import respond
 from .guard import Guard
 
@@ -36,7 +36,7 @@ def create_app(store: Store, *, facts: health.Facts, assets_dir: Path | None = N
         description="Settlement of cross-border trade with digital assets: no payment without proof.",
     )
     app.state.store, app.state.facts = store, facts
-    for routes in (trades, settlements, people, sessions, ledger, supervision, changes, health):
+    for routes in (trades, settlements, people, sessions, ledger, supervision, changes, samples, health):
         app.include_router(routes.router)
     _problems(app)
     _measures(app)

@@ -14,7 +14,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import live
+from . import guide, live
 from .door import Api, Problem
 from .page import refused
 from .pages import settlement, sign_in, trading
@@ -54,6 +54,7 @@ class Person:
 
     name: str
     role: str
+    participant: str
     secret: str = field(repr=False)
     wallet_key: str = field(default="", repr=False)
 
@@ -67,7 +68,7 @@ def create_portal(api: ASGIApp, *, parts: Path, demo_people: People | None) -> S
         Mount("/static/parts", StaticFiles(directory=parts, check_dir=False), name="parts"),
         Mount("/static", StaticFiles(directory=FILES), name="static"),
     ]
-    routes = [route for module in (*PAGES, live) for route in module.ROUTES]
+    routes = [route for module in (*PAGES, guide, live) for route in module.ROUTES]
     portal = Starlette(
         routes=[*assets, *routes],
         middleware=[Middleware(Headers)],

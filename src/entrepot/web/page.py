@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from .door import FROM_NOW, Problem
+from .guide import guide_for
 from .language import LANGUAGES, Language
 from .navigation import places_of
 from .visitor import SignInNeeded, Visitor, form_of, keep, language_of, own_path, renewed, visitor_of
@@ -52,6 +53,7 @@ def page(request: Request, visitor: Visitor, template: str, *, status: int = 200
         cursor=getattr(request.state, "cursor", FROM_NOW),
         stops=getattr(request.state, "stops", []),
         is_sandbox=request.app.state.demo_people is not None,
+        guide=guide_for(request, visitor, str(values.get("at", "")), values),
         **values,
     )
     return HTMLResponse(html, status_code=status)

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,11 @@ class Visitor:
     def role(self) -> str:
         """The role of the membership in which they act."""
         return str(self.me["role"])
+
+    def side_in(self, view: Mapping[str, Any]) -> str:
+        """buyer or seller of a settlement; "" for everybody else."""
+        ours = self.me["participant"]
+        return {view["buyer"]: "buyer", view["seller"]: "seller"}.get(ours, "")
 
 
 def language_of(connection: HTTPConnection, now: int = 0) -> Language:
