@@ -68,7 +68,7 @@ def sign_in(context: Any, base_url: str, person: Person) -> Any:
 
 def paths(page: Any, base_url: str) -> list[str]:
     """What this person can open: first the places, then what they link to, a bounded number of each kind."""
-    found = list(dict.fromkeys(_links(page, "nav a")))
+    found = list(dict.fromkeys(_links(page, "#places a")))
     kinds = Counter(_kind(path) for path in found)
     for path in found:  # grows while it is walked
         if len(found) >= PAGES_MAX:

@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from starlette.exceptions import HTTPException
 
-from entrepot.core.errors import EntrepotError, Invalid
+from entrepot.core.errors import CODES, EntrepotError, Invalid
 from entrepot.store.store import Store
 from entrepot.workflows.answers import problem
 
@@ -76,8 +76,9 @@ def _problems(app: FastAPI) -> None:
         code = "not_found" if error.status_code == 404 else "malformed"
         body = {
             "type": f"urn:entrepot:error:{code}",
-            "title": str(error.detail),
+            "title": CODES[code].meaning,
             "status": error.status_code,
+            "detail": str(error.detail),
             "code": code,
         }
         return respond({"status": error.status_code, "body": body})

@@ -25,6 +25,11 @@ class Problem(Exception):
         return str(self.body.get("code", ""))
 
     @property
+    def title(self) -> str:
+        """What the code means, a sentence that can be translated; "" if the API gave none."""
+        return str(self.body.get("title", ""))
+
+    @property
     def path(self) -> str:
         """What the refusal is about, "" if it is not about one thing."""
         return str(self.body.get("path", ""))

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import structlog
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 from markupsafe import Markup, escape
 
+log = structlog.get_logger(__name__)
 WORDS = Path(__file__).parent / "words"
-LANGUAGES = {"en": "English"}
+LANGUAGES = {"en": "English", "ar": "العربية"}
 SHORT_MINOR_DIGITS = 2  # of a token whose remaining minor digits are zeros
 
 
@@ -35,6 +37,12 @@ def catalog(code: str) -> Mapping[str, str]:
         return {}
     with path.open("rb") as file:
         return {str(entry.id): str(entry.string) for entry in read_po(file) if entry.id and entry.string}
+
+
+@lru_cache(maxsize=2000)
+def _miss(code: str, sentence: str) -> None:
+    """Says once that a sentence has no translation: English stands in its place."""
+    log.warning("untranslated", language=code, sentence=sentence)
 
 
 @lru_cache
@@ -66,7 +74,10 @@ class Language:
 
     def say(self, sentence: str, **values: Any) -> Markup:
         """The sentence in this language with its values put in, all escaped; a value that is Markup stays as it is."""
-        template = escape(catalog(self.code).get(sentence, sentence))
+        words = catalog(self.code)
+        if words and sentence not in words:
+            _miss(self.code, sentence)
+        template = escape(words.get(sentence, sentence))
         return Markup(template.format_map({name: escape(value) for name, value in values.items()}))
 
     def tell(self, sentence: str, **values: Any) -> Markup:

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from entrepot.core.canonical import Json
-from entrepot.core.errors import EntrepotError, Invalid, Refused
+from entrepot.core.errors import CODES, EntrepotError, Invalid, Refused
 from entrepot.core.lifecycle import STATES
 from entrepot.core.settlement import Settlement
 from entrepot.store.records import STAFF_ROLES, InboxItem
@@ -21,7 +21,7 @@ def problem(error: EntrepotError) -> Json:
     """The problem document of an error. Source: RFC 9457; `code`, `path` and `cites` are our extensions."""
     body: Json = {
         "type": f"urn:entrepot:error:{error.code}",
-        "title": error.code.replace("_", " "),
+        "title": CODES[error.code].meaning,
         "status": error.http_status,
         "detail": error.message,
         "code": error.code,

@@ -1,0 +1,82 @@
+"""Every page of every role in both languages: nothing for axe to find, not wider than its window, no script error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from doors_ground import Ground
+
+import portal_walk
+from portal_walk import Person, chromium, paths, people_of, settle, sign_in
+
+pytestmark = pytest.mark.slow
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+RUN_AXE = """async (rules) => {
+  const found = await axe.run(document, rules ? { runOnly: { type: "rule", values: rules } } : {});
+  const shown = one => one.nodes.map(node => node.html.slice(0, 160)).slice(0, 3).join(" | ");
+  return found.violations.map(one => `${one.id}: ${shown(one)}`);
+}"""
+SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+PHONE = {"width": 390, "height": 800}
+DESK = {"width": 1440, "height": 900}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if not chromium():
+        pytest.skip("there is no Chromium here: install one, or name it in $CHROMIUM")
+    with portal_walk.browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def furnished(ground: Ground) -> Ground:
+    """The house with something on every page."""
+    ground.propose("WALK-QUOTED", "seller", "buyer")
+    return ground
+
+
+def everybody(ground: Ground) -> list[Person]:
+    return people_of(json.loads(ground.house.settings.credentials_path.read_text()))
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_axe_finds_nothing_and_nothing_scrolls_sideways(furnished: Ground, browser: Any, language: str) -> None:
+    wrong: list[str] = []
+    for person in everybody(furnished):
+        context = browser.new_context(viewport=DESK, color_scheme="light")
+        base_url = furnished.house.base_url
+        context.add_cookies([{"name": "entrepot_language", "value": language, "url": base_url}])
+        page = sign_in(context, base_url, person)
+        page.on("pageerror", lambda error, wrong=wrong: wrong.append(f"script: {error}"))
+        for path in paths(page, base_url):
+            page.goto(base_url + path)
+            wrong += [f"{person.role} {path} {language}: {one}" for one in looked_at(page)]
+        context.close()
+    assert not wrong, "\n".join(wrong)
+
+
+def looked_at(page: Any) -> list[str]:
+    """What is wrong with a page: at both widths, in both themes."""
+    settle(page)
+    page.evaluate(AXE.read_text())
+    wrong = [f"light {one}" for one in page.evaluate(RUN_AXE, None)]
+    page.emulate_media(color_scheme="dark")
+    wrong += [f"dark {one}" for one in page.evaluate(RUN_AXE, ["color-contrast"])]
+    page.set_viewport_size(PHONE)
+    if page.evaluate(SIDEWAYS) > 0:
+        wrong.append("wider than 390 px")
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(DESK)
+    return wrong
+
+
+def test_the_walk_itself_sees_what_is_wrong(browser: Any) -> None:
+    page = browser.new_context(viewport=DESK).new_page()
+    page.set_content("<html><body><img src='x'><p style='width: 1000px'>wide</p></body></html>")
+    found = " ".join(looked_at(page))
+    assert "image-alt" in found and "wider than 390 px" in found
