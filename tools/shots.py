@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from entrepot.demo.__main__ import assemble
+from entrepot.demo.desk import lay_out
 from entrepot.demo.house import House
 from entrepot.demo.stories import Teller
 from entrepot.settings import read_settings
@@ -54,6 +55,7 @@ def play(house: House) -> None:
     teller = Teller(assemble(house)[1], "shots", print)
     for story in (teller.clean, teller.review, teller.refused, teller.gone):
         story()
+    lay_out(teller)
 
 
 def draw(base_url: str, home: Path, role: str, language: str) -> int:

@@ -19,6 +19,7 @@ from entrepot.settings import Settings, read_settings
 
 from .cast import Casting, Credentials
 from .client import Problem
+from .desk import lay_out
 from .house import House
 from .own_invoice import settle_invoice
 from .report import SCHEMA, bundle_of, settlement_report, tampered, verified
@@ -49,6 +50,7 @@ def main(argv: list[str] | None = None) -> int:
         if options.json:
             print(json.dumps(result), flush=True)
         if not options.exit and not code:
+            lay_out(Teller(assemble(house)[1], f"{seed}-desk", say))
             _serve(house, say, stopping)
         return code
     except KeyboardInterrupt:
