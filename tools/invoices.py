@@ -121,7 +121,7 @@ def _house() -> Iterator[tuple[House, Casting]]:
             Credentials(house.settings.credentials_path),
             house.base_url,
             house.chain_id,
-            house.examiner_signs,
+            house.person_key,
             house.fill_wallet,
         )
         casting.examiner(house.examiner_participant())

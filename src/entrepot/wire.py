@@ -14,6 +14,7 @@ from typing import Any
 from entrepot.api.health import Facts
 from entrepot.core import note
 from entrepot.core.asset import Asset, AssetRegistry
+from entrepot.core.eip712 import Signable
 from entrepot.core.errors import Refused, Unavailable, declare
 from entrepot.core.sent_transaction import SentState, SentTransaction
 from entrepot.core.settlement import Settlement
@@ -118,9 +119,9 @@ def facts_of(settings: Settings) -> Facts:
     house = House(settings)
     regime = regime_at(int(house.body["opened_at"]))
 
-    def digest(settlement: Settlement, terms: Terms, attempt: int, valid_before: int) -> bytes:
+    def authorization(settlement: Settlement, terms: Terms, attempt: int, valid_before: int) -> Signable:
         allowed = authorization_of(terms, settlement.escrow, attempt=attempt, valid_before=valid_before)
-        return allowed.digest(house.deployment.token_domain)
+        return allowed.to_sign(house.deployment.token_domain)
 
     return Facts(
         chain_id=house.deployment.chain_id,
@@ -129,7 +130,7 @@ def facts_of(settings: Settings) -> Facts:
         lists_required=regime.lists_required,
         lists_age_s_max=regime.lists_age_s_max,
         sign_manifest=house.checkpoint_key().sign,
-        authorization_digest=digest,
+        authorization=authorization,
     )
 
 

@@ -115,7 +115,7 @@ def _played(house: House, home: Path) -> Left:
         Credentials(house.settings.credentials_path),
         house.base_url,
         house.chain_id,
-        house.examiner_signs,
+        house.person_key,
         house.fill_wallet,
     )
     casting.examiner(house.examiner_participant())

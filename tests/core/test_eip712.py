@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from entrepot.core.crypto import (
     secp256k1_recover,
     secp256k1_sign,
 )
-from entrepot.core.eip712 import Domain, Struct, address_bytes
+from entrepot.core.eip712 import Domain, Signable, Struct, address_bytes
 from entrepot.core.errors import Invalid
 
 STRUCTS = (
@@ -165,3 +166,15 @@ def test_a_struct_takes_its_fields_and_no_other() -> None:
 
 def test_an_address_is_read_in_any_case() -> None:
     assert address_bytes("0x" + "aB" * 20) == b"\xab" * 20
+
+
+@bounded(max_examples=30)
+@given(data=st.data(), struct=st.sampled_from(STRUCTS))
+def test_the_typed_data_that_a_wallet_gets_hashes_to_the_digest(data: st.DataObject, struct: Struct) -> None:
+    values = {name: data.draw(values_of(kind)) for kind, name in struct.fields}
+    made = Signable(struct, DOMAIN, values)
+    told = json.loads(json.dumps(made.typed_data()))  # what travels: no bytes, no number that JavaScript rounds
+    signed = Account.sign_message(encode_typed_data(full_message=told), SELLER_KEY)
+    assert secp256k1_recover(bytes(signed.signature), made.digest()) == SELLER_ADDRESS
+    other = Signable(struct, Domain(chain_id=CHAIN + 1, contract=DOMAIN.contract), values)
+    assert secp256k1_recover(bytes(signed.signature), other.digest()) != SELLER_ADDRESS

@@ -47,7 +47,7 @@ class Ground:
             Credentials(settings.credentials_path),
             house.base_url,
             house.chain_id,
-            house.examiner_signs,
+            house.person_key,
             house.fill_wallet,
         )
         self.casting.examiner(house.examiner_participant())
@@ -63,7 +63,6 @@ class Ground:
         self.cast = self.casting.assemble(self.stated)
         people = self.casting.credentials.people
         self.people = {who: self.casting.credentials.client(who, house.base_url) for who in people}
-        self.people["examiner"].sign_digest = house.examiner_signs
         self.operator = self.people["operator-1"]
         self.officer, self.officer2 = self.people["officer-1"], self.people["officer-2"]
         self.supervisor, self.supervisor2 = self.people["supervisor-1"], self.people["supervisor-2"]

@@ -29,12 +29,16 @@ REST: dict[tuple[str, str], str] = {
     ("POST", "/v1/sessions"): "a secret for what the person may do anyway; screening asks for no secret",
     ("POST", "/v1/credentials"): "the same, for a program",
     ("DELETE", "/v1/credentials/{credential}"): "ends a secret",
+    ("POST", "/v1/views"): "names a way of looking at a list",
+    ("DELETE", "/v1/views/{view}"): "forgets it",
     **{
         ("GET", path): READS
         for path in (
             "/v1/trades/{settlement}", "/v1/settlements", "/v1/settlements/{settlement}",
             "/v1/settlements/{settlement}/events", "/v1/settlements/{settlement}/messages",
             "/v1/settlements/{settlement}/documents", "/v1/settlements/{settlement}/papers/{paper}",
+            "/v1/settlements/{settlement}/papers/{paper}/reading", "/v1/settlements/{settlement}/findings",
+            "/v1/presentations", "/v1/views", "/v1/ledger/export",
             "/v1/settlements/{settlement}/evidence", "/v1/cases", "/v1/cases/{settlement}", "/v1/me",
             "/v1/participants", "/v1/participants/{participant}", "/v1/memberships",
             "/v1/wallets/ownership/{participant}/{address}", "/v1/ledger/accounts", "/v1/ledger/balances",

@@ -29,7 +29,12 @@ GETS: dict[str, tuple[str, dict[str, str]]] = {
     "/v1/settlements/{settlement}/messages": (ABSENT, {}),
     "/v1/settlements/{settlement}/documents": (ABSENT, {}),
     "/v1/settlements/{settlement}/papers/{paper}": (ABSENT, {}),
+    "/v1/settlements/{settlement}/papers/{paper}/reading": (ABSENT, {}),
     "/v1/settlements/{settlement}/evidence": (ABSENT, {}),
+    "/v1/settlements/{settlement}/findings": (STAFF, {}),
+    "/v1/presentations": (STAFF, {}),
+    "/v1/views": (OWN, {}),
+    "/v1/ledger/export": (OWN, {"since": "1700000000", "until": "1700000001"}),
     "/v1/cases": (STAFF, {}),
     "/v1/cases/{settlement}": (STAFF, {}),
     "/v1/me": (OWN, {}),
@@ -61,6 +66,7 @@ POSTS: dict[str, tuple[str, Any]] = {
     "/v1/trades/{settlement}/withdrawal": (ABSENT, None),
     "/v1/quotes": (ABSENT, {"settlement": "{settlement}"}),
     "/v1/dry-runs": (OWN, None),
+    "/v1/views": (OWN, {"name": "Late", "query": "show=open"}),
     "/v1/settlements/{settlement}/statements": (ABSENT, {"act": "dispute", "reason": "why"}),
     "/v1/settlements/{settlement}/funding": (ABSENT, {"signature": SIGNATURE, "valid_before": 2**40}),
     "/v1/settlements/{settlement}/presentations": (ABSENT, {"signature": SIGNATURE, "documents_base64": ["e30="]}),
@@ -88,7 +94,10 @@ POSTS: dict[str, tuple[str, Any]] = {
     "/v1/sessions": (ABSENT, {"secret_sha256": "22" * 32, "participant": "{participant}", "role": "treasurer"}),
     "/v1/credentials": (OWN, {"secret_sha256": "33" * 32, "label": "an ERP"}),
 }
-DELETES: dict[str, tuple[str, dict[str, str]]] = {"/v1/credentials/{credential}": (ABSENT, {})}
+DELETES: dict[str, tuple[str, dict[str, str]]] = {
+    "/v1/credentials/{credential}": (ABSENT, {}),
+    "/v1/views/{view}": (ABSENT, {}),
+}
 SAME_WORDS = ("state", "says", "next_act", "event", "kind", "is_ended", "phase", "act")
 # What only officers know. `decision_sha256` is salted and stands in every passport, so it is not among them.
 OFFICERS_ONLY = (
@@ -122,6 +131,7 @@ def theirs(ground: Ground) -> Iterator[Theirs]:
         "paper": seller.get(f"/settlements/{made}/documents")["documents"][0]["id"],
         "participant": buyer.participant,
         "address": buyer.address,
+        "view": buyer.post("/views", {"name": "Late", "query": "show=open"})["id"],
         "change": ground.supervisor.post("/changes", body)["change"],
         "key": key,
         "credential": sha256(buyer.http.headers["authorization"].partition(" ")[2].encode()).hexdigest()[:16],

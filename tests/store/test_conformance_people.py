@@ -205,3 +205,47 @@ def test_readers_and_doors_admit_nobody(store: Store) -> None:
             tx.papers.erase_owner(one.id)
     with store.work() as tx:
         assert (tx.people.participants(), tx.people.memberships(), tx.people.wallets(one.id)) == ([], [], [])
+
+
+def test_saved_views_are_a_persons_own_list_in_one_participant(store: Store) -> None:
+    one, person, other = participant(), new_id(), new_id()
+    views = [{"id": new_id(), "name": "Late", "query": "show=open"}, {"id": new_id(), "name": "USD", "query": ""}]
+    with store.work() as tx:
+        tx.people.put_participant(one)
+        for name in (person, other):
+            tx.people.put_person(Person(name, {"name": name}))
+            tx.people.put_membership(Membership(name, one.id, "treasurer"))
+        tx.people.put_saved_views(person, one.id, views)
+        tx.people.put_saved_views(other, one.id, views[:1])
+    with store.read(Reader(one.id, "treasurer")) as tx:
+        assert tx.people.saved_views(person, one.id) == views
+        assert (tx.people.saved_views(person, new_id()), tx.people.saved_views(new_id(), one.id)) == ([], [])
+        with pytest.raises(AssertionError):
+            tx.people.put_saved_views(person, one.id, [])
+    with store.read(Reader(new_id(), "treasurer")) as tx:
+        assert tx.people.saved_views(person, one.id) == []
+    with store.work() as tx:
+        tx.people.put_saved_views(person, one.id, views[1:])
+        assert tx.people.saved_views(person, one.id) == views[1:]
+
+
+def test_an_arbiter_sees_the_papers_of_a_dispute_and_no_other(store: Store) -> None:
+    disputed, other, house = settlement(), settlement(), new_id()
+    for name in (disputed.seller, disputed.buyer, other.seller, other.buyer, house):
+        admit(store, name, name=name)
+    terms, case, theirs = (
+        replace(paper(one, owner=one.seller), kind=kind)
+        for one, kind in ((disputed, "terms"), (disputed, "case"), (other, "terms"))
+    )
+    with store.work() as tx:
+        tx.settlements.insert(disputed)
+        tx.settlements.insert(other)
+        for one in (terms, case, theirs):
+            tx.papers.put(one)
+        tx.papers.put(replace(paper(disputed, owner=disputed.buyer, visible_to=(house,)), kind="dispute"))
+    with store.read(Reader(house, "arbiter")) as tx:
+        seen = tx.papers.get(terms.id)
+        assert seen is not None and seen.body == terms.body
+        assert (tx.papers.get(case.id), tx.papers.get(theirs.id)) == (None, None)
+    with store.read(Reader(house, "treasurer")) as tx:
+        assert tx.papers.get(terms.id) is None

@@ -200,7 +200,7 @@ class Play:
     def _cast(self) -> Cast:
         house = self.house
         casting = Casting(
-            Credentials(house.settings.credentials_path), house.base_url, house.chain_id, house.examiner_signs,
+            Credentials(house.settings.credentials_path), house.base_url, house.chain_id, house.person_key,
             house.fill_wallet,
         )  # fmt: skip
         casting.examiner(house.examiner_participant())

@@ -18,7 +18,20 @@ from entrepot.core.errors import CODES, EntrepotError, Invalid
 from entrepot.store.store import Store
 from entrepot.workflows.answers import problem
 
-from . import changes, health, ledger, people, samples, sessions, settlements, supervision, trades
+from . import (
+    changes,
+    examining,
+    health,
+    journal,
+    ledger,
+    people,
+    samples,
+    saved_views,
+    sessions,
+    settlements,
+    supervision,
+    trades,
+)
 from .ask import respond
 from .guard import Guard
 
@@ -36,7 +49,20 @@ def create_app(store: Store, *, facts: health.Facts, assets_dir: Path | None = N
         description="Settlement of cross-border trade with digital assets: no payment without proof.",
     )
     app.state.store, app.state.facts = store, facts
-    for routes in (trades, settlements, people, sessions, ledger, supervision, changes, samples, health):
+    for routes in (
+        trades,
+        settlements,
+        examining,
+        journal,
+        saved_views,
+        people,
+        sessions,
+        ledger,
+        supervision,
+        changes,
+        samples,
+        health,
+    ):
         app.include_router(routes.router)
     _problems(app)
     _measures(app)

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from entrepot.core.asset import AssetRegistry
+from entrepot.core.eip712 import Signable
 from entrepot.core.errors import EntrepotError
 from entrepot.core.settlement import Settlement
 from entrepot.core.terms import Terms
@@ -33,7 +34,7 @@ class Facts:
     lists_required: tuple[str, ...]
     lists_age_s_max: int
     sign_manifest: Callable[[bytes], bytes]
-    authorization_digest: Callable[[Settlement, Terms, int, int], bytes]
+    authorization: Callable[[Settlement, Terms, int, int], Signable]
 
 
 def state_of(store: Store, facts: Facts) -> dict[str, Any]:

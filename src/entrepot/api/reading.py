@@ -24,3 +24,12 @@ def terms_in(tx: Transaction, settlement: Settlement) -> Terms | None:
         return None
     token = Asset(id=body["price"]["asset"], symbol="token", decimals=0, kind="stablecoin")
     return Terms.from_json(body, AssetRegistry([token]))
+
+
+def named(tx: Transaction, settlement: Settlement) -> dict[str, Any]:
+    """What a list shows of a settlement beside its state: the invoice's number and both names, once there are terms."""
+    terms = newest_json(tx, settlement, "terms")
+    if terms is None:
+        return {}
+    names = {f"{side}_name": terms[side]["name"] for side in ("seller", "buyer")}
+    return {"invoice_number": terms["invoice_number"], "invoiced": terms["quote"]["invoiced"], **names}

@@ -13,10 +13,12 @@ from pydantic import Field
 from sse_starlette.sse import EventSourceResponse
 
 from entrepot.core.acts import AWARD, DISPUTE, EXAMINATION, PRESENTATION, WAIVER
-from entrepot.core.canonical import hex0x, unhex
+from entrepot.core.canonical import unhex
+from entrepot.core.eip712 import Signable
 from entrepot.core.errors import Invalid, Refused, Unknown
 from entrepot.core.settlement import Settlement
 from entrepot.core.terms import Terms
+from entrepot.documents.trade_documents import read_document
 from entrepot.store.store import PAGE_MAX, Store, Transaction
 from entrepot.workflows.settle import documents_in, presentation_sha256
 from entrepot.workflows.unwind import dispute_sha256
@@ -24,9 +26,9 @@ from entrepot.workflows.unwind import dispute_sha256
 from . import bundle
 from .ask import ask
 from .caller import Caller
-from .reading import newest_json, terms_in
+from .reading import named, newest_json, terms_in
 from .trades import Id, Key, Signature, Signed, Strict, given
-from .views import event_view, find, is_staff, may_see, paper_view, settlement_view
+from .views import event_view, find, is_staff, may_see, paper_view, settlement_view, signable_view
 
 router = APIRouter(prefix="/v1", tags=["settlements"])
 
@@ -110,17 +112,8 @@ def list_settlements(
         found = tx.settlements.page(
             after=after, limit=max(1, min(limit, PAGE_MAX)), state=state if is_staff(caller) else ""
         )
-        views = [settlement_view(settlement, caller) | _named(tx, settlement) for settlement in found]
+        views = [settlement_view(settlement, caller) | named(tx, settlement) for settlement in found]
     return {"settlements": views, "next": views[-1]["id"] if len(views) == limit else None}
-
-
-def _named(tx: Transaction, settlement: Settlement) -> dict[str, Any]:
-    """What a list shows of a settlement beside its state: the invoice's number and both names, once there are terms."""
-    terms = newest_json(tx, settlement, "terms")
-    if terms is None:
-        return {}
-    names = {f"{side}_name": terms[side]["name"] for side in ("seller", "buyer")}
-    return {"invoice_number": terms["invoice_number"], **names}
 
 
 @router.get("/settlements/{settlement}")
@@ -137,24 +130,25 @@ def read_settlement(request: Request, settlement: Id, caller: Signed) -> dict[st
         view["quote"] = (newest_json(tx, found, "terms") or {}).get("quote")
         view["supplied"] = (newest_json(tx, found, "terms") or {}).get("supplied", [])
         view["examination"] = newest_json(tx, found, "examination")
+        view["disputes"] = [json.loads(paper.body) for paper in tx.papers.of(found.id, kind="dispute") if paper.body]
         return view
 
 
 @router.post("/settlements/{settlement}/statements")
 def to_sign(request: Request, settlement: Id, body: Statement, caller: Signed) -> dict[str, Any]:
-    """The digest that an act needs signed; changes nothing."""
+    """What an act needs signed, as its digest and as EIP-712 typed data for a wallet; changes nothing."""
     with request.app.state.store.read(caller.reader) as tx:
         found = find(tx, settlement)
         terms = terms_in(tx, found)
         if terms is None:
             raise Unknown("not_found", "The trade has no terms yet.")
         if body.act == "funding":
-            digest = request.app.state.facts.authorization_digest(found, terms, body.attempt, body.valid_before)
-            return {"digest": hex0x(digest), "amount_minor": str(found.total_minor), "asset": found.asset}
-        return _statement(found, terms, body)
+            paying = request.app.state.facts.authorization(found, terms, body.attempt, body.valid_before)
+            return signable_view(paying) | {"amount_minor": str(found.total_minor), "asset": found.asset}
+        return signable_view(_statement(found, terms, body))
 
 
-def _statement(found: Settlement, terms: Terms, body: Statement) -> dict[str, Any]:
+def _statement(found: Settlement, terms: Terms, body: Statement) -> Signable:
     values: dict[str, Any] = {"escrow": found.escrow, "terms_hash": unhex(found.terms_hash, size=32)}
     documents = found.documents_sha256
     if body.act == "presentation":
@@ -173,8 +167,7 @@ def _statement(found: Settlement, terms: Terms, body: Statement) -> dict[str, An
         struct, values = DISPUTE, values | {"reason_sha256": unhex(dispute_sha256(found, body.reason), size=32)}
     else:
         struct, values = AWARD, values | {"to_seller": body.to_seller_minor}
-    shown = {name: hex0x(value) if isinstance(value, bytes) else value for name, value in values.items()}
-    return {"digest": hex0x(struct.digest(terms.domain, values)), "primary_type": struct.type_string(), "values": shown}
+    return Signable(struct, terms.domain, values)
 
 
 @router.post("/settlements/{settlement}/funding")
@@ -291,6 +284,18 @@ def read_paper(request: Request, settlement: Id, paper: Id, caller: Signed) -> R
 
 def _papers(tx: Transaction, settlement: Settlement, caller: Caller, kinds: tuple[str, ...]) -> list[Any]:
     return [paper for kind in kinds for paper in tx.papers.of(settlement.id, kind=kind) if may_see(paper, caller)]
+
+
+@router.get("/settlements/{settlement}/papers/{paper}/reading")
+def reading(request: Request, settlement: Id, paper: Id, caller: Signed) -> dict[str, Any]:
+    """What a presented document states, in our own schema, whatever syntax it came in."""
+    with request.app.state.store.read(caller.reader) as tx:
+        found = tx.papers.get(paper)
+        if found is None or found.settlement != find(tx, settlement).id or not may_see(found, caller):
+            raise Unknown("not_found", "There is no such paper.")
+        if found.kind not in DOCUMENTS or not found.body:
+            raise Unknown("not_found", "This paper is no document that can be read.")
+        return {"kind": found.kind, "states": read_document(found.body).to_json()}
 
 
 @router.get("/settlements/{settlement}/evidence")

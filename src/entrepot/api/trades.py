@@ -8,14 +8,14 @@ from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from entrepot.core.canonical import hex0x
+from entrepot.core.eip712 import Signable
 from entrepot.core.errors import Unknown
 from entrepot.core.terms import STRUCT
 
 from .ask import ask
 from .caller import Caller, caller_of
 from .reading import newest_json, terms_in
-from .views import find, settlement_view
+from .views import find, settlement_view, signable_view
 
 router = APIRouter(prefix="/v1", tags=["trades"])
 
@@ -89,16 +89,13 @@ def read_trade(request: Request, settlement: Id, caller: Signed) -> dict[str, An
         if terms is None:
             raise Unknown("not_found", "The trade has no terms yet.")
         values = terms.onchain()
-        binary = {name: hex0x(value) for name, value in values.items() if isinstance(value, bytes)}
+        large = {"price": str(values["price"]), "fee": str(values["fee"])}
+        to_sign = signable_view(Signable(STRUCT, terms.domain, values))
         return {
             "settlement": settlement_view(found, caller),
             "terms": newest_json(tx, found, "terms"),
             "terms_hash": terms.hash(),
-            "to_sign": {
-                "digest": hex0x(terms.digest()),
-                "primary_type": STRUCT.type_string(),
-                "values": values | binary | {"price": str(values["price"]), "fee": str(values["fee"])},
-            },
+            "to_sign": to_sign | {"values": to_sign["values"] | large},
         }
 
 
@@ -122,7 +119,15 @@ def quote(request: Request, body: QuoteFor, caller: Signed, key: Key) -> JSONRes
     return ask(request, caller, "quote", {"currency": body.currency, "amount": body.amount})
 
 
+class DryRun(Strict):
+    """A trade of yours that has terms; for an invoice that is not proposed yet, send what `/v1/trades` takes."""
+
+    settlement: Id
+
+
 @router.post("/dry-runs")
-def dry_run(request: Request, body: NewTrade, caller: Signed, key: Key) -> JSONResponse:
+def dry_run(request: Request, body: NewTrade | DryRun, caller: Signed, key: Key) -> JSONResponse:
     """Would this clear, and at what cost? Nothing is kept, reserved or sent."""
-    return ask(request, caller, "dry_run", given(body))
+    if isinstance(body, NewTrade):
+        return ask(request, caller, "dry_run", given(body))
+    return ask(request, caller, "dry_run", {}, settlement=body.settlement)

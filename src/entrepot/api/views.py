@@ -6,11 +6,12 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from entrepot.core.canonical import Json
+from entrepot.core.canonical import Json, hex0x
+from entrepot.core.eip712 import Signable
 from entrepot.core.errors import Unknown
-from entrepot.core.lifecycle import CONFIDENTIAL, STATES
+from entrepot.core.lifecycle import CONFIDENTIAL, STATES, State
 from entrepot.core.settlement import Settlement
-from entrepot.store.records import STAFF_ROLES, LoggedEvent, Paper, Participant
+from entrepot.store.records import DISPUTE_PAPERS, STAFF_ROLES, LoggedEvent, Paper, Participant
 from entrepot.store.store import Transaction
 
 from .caller import Caller
@@ -56,6 +57,7 @@ def settlement_view(settlement: Settlement, caller: Caller) -> Json:
         "signed_by": list(settlement.signed_by),
         "round": settlement.round,
         "documents_sha256": settlement.documents_sha256,
+        "examine_by": settlement.dates.get("examine_by") if seen.state is State.PRESENTED else None,
     }
     act = seen.next_act()
     if is_told:
@@ -102,8 +104,20 @@ def paper_view(paper: Paper) -> Json:
 
 
 def may_see(paper: Paper, caller: Caller) -> bool:
-    """Staff see all; a party what is addressed to it. Row-level security says the same once more."""
-    return is_staff(caller) or caller.participant in paper.visible_to
+    """Staff see all; a party what is addressed to it; arbiters a dispute's papers. Row-level security says so too."""
+    is_dispute_paper = caller.role == "arbiter" and paper.kind in DISPUTE_PAPERS
+    return is_staff(caller) or is_dispute_paper or caller.participant in paper.visible_to
+
+
+def signable_view(signable: Signable) -> Json:
+    """What is to be signed: its digest, and the typed data whose hash the digest is (`eth_signTypedData_v4`)."""
+    values = {name: hex0x(value) if isinstance(value, bytes) else value for name, value in signable.values.items()}
+    return {
+        "digest": hex0x(signable.digest()),
+        "primary_type": signable.struct.type_string(),
+        "values": values,
+        "typed_data": signable.typed_data(),
+    }
 
 
 def participant_view(participant: Participant, caller: Caller) -> Json:

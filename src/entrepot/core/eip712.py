@@ -11,7 +11,13 @@ from .errors import Invalid
 
 Field = tuple[str, str]
 
-_DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+_DOMAIN_FIELDS: tuple[Field, ...] = (
+    ("string", "name"),
+    ("string", "version"),
+    ("uint256", "chainId"),
+    ("address", "verifyingContract"),
+)
+_DOMAIN_TYPE = f"EIP712Domain({','.join(f'{kind} {name}' for kind, name in _DOMAIN_FIELDS)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,43 @@ class Struct:
     def signer(self, domain: Domain, values: Mapping[str, Any], signature: bytes) -> str | None:
         """The 0x address that signed, or None if the signature is malformed."""
         return secp256k1_recover(signature, self.digest(domain, values))
+
+
+@dataclass(frozen=True, slots=True)
+class Signable:
+    """One statement ready to be signed: the struct, where it counts, and its values."""
+
+    struct: Struct
+    domain: Domain
+    values: Mapping[str, Any]
+
+    def digest(self) -> bytes:
+        """The 32 bytes that are signed."""
+        return self.struct.digest(self.domain, self.values)
+
+    def typed_data(self) -> dict[str, Any]:
+        """The whole statement as wallets show and hash it. Source: EIP-712, `eth_signTypedData`."""
+        fields = {"EIP712Domain": _DOMAIN_FIELDS, self.struct.name: self.struct.fields}
+        return {
+            "types": {of: [{"name": name, "type": kind} for kind, name in said] for of, said in fields.items()},
+            "primaryType": self.struct.name,
+            "domain": {
+                "name": self.domain.name,
+                "version": self.domain.version,
+                "chainId": self.domain.chain_id,
+                "verifyingContract": self.domain.contract,
+            },
+            "message": {name: _as_json(kind, self.values[name]) for kind, name in self.struct.fields},
+        }
+
+
+def _as_json(kind: str, value: Any) -> Any:
+    """A value as JSON: bytes as 0x-hex, numbers as text because JavaScript rounds large ones."""
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    if isinstance(value, (list, tuple)):
+        return [_as_json(kind.removesuffix("[]"), item) for item in value]
+    return str(value) if kind.startswith("uint") else value
 
 
 def address_bytes(text: str) -> bytes:

@@ -101,7 +101,7 @@ def _play(house: House, options: argparse.Namespace, seed: str, say: Any) -> tup
 def assemble(house: House) -> tuple[Casting, Cast]:
     """Everybody who plays, admitted."""
     credentials = Credentials(house.settings.credentials_path)
-    casting = Casting(credentials, house.base_url, house.chain_id, house.examiner_signs, house.fill_wallet)
+    casting = Casting(credentials, house.base_url, house.chain_id, house.person_key, house.fill_wallet)
     casting.examiner(house.examiner_participant())
     return casting, casting.cast()
 

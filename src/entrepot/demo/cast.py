@@ -14,6 +14,7 @@ from entrepot.core.crypto import secp256k1_address, sha256
 from entrepot.core.party import caip10
 from entrepot.documents import samples
 from entrepot.documents.stated import StatedParty
+from entrepot.signers.keystore import Purpose
 
 from .client import Client
 from .stories import Cast
@@ -81,11 +82,11 @@ class Casting:
         credentials: Credentials,
         base_url: str,
         chain_id: int,
-        examiner: Callable[[bytes], bytes],
+        person_key: Callable[..., bytes],
         fill_wallet: Callable[[str], None],
     ) -> None:
         self.credentials, self.base_url, self.chain_id = credentials, base_url, chain_id
-        self.examiner_signs, self.fill_wallet = examiner, fill_wallet
+        self.person_key, self.fill_wallet = person_key, fill_wallet
         self.first = credentials.client("operator-1", base_url)
         self.second = credentials.client("operator-2", base_url)
 
@@ -96,6 +97,7 @@ class Casting:
             self._join(f"officer-{number}", name, own, "officer")
         self._join("supervisor-1", "Sena Okafor", own, "supervisor")
         self._join("supervisor-2", "Tomas Lind", own, "supervisor")
+        self.arbiters()
         for short, company in COMPANIES.items():
             self.company(short, company["party"])
         return self.assemble({short: company["party"] for short, company in COMPANIES.items()})
@@ -103,7 +105,6 @@ class Casting:
     def assemble(self, stated: dict[str, StatedParty]) -> Cast:
         """The cast as clients."""
         people = {name: self.credentials.client(name, self.base_url) for name in self.credentials.people}
-        people["examiner"].sign_digest = self.examiner_signs
         return Cast(
             operators=[people["operator-1"], people["operator-2"]],
             officers=[people["officer-1"], people["officer-2"]],
@@ -114,7 +115,13 @@ class Casting:
 
     def examiner(self, participant: str) -> None:
         """The examiner of record's person."""
-        self._join("examiner", "Paula Brandt", participant, "examiner")
+        self._join("examiner", "Paula Brandt", participant, "examiner", self.person_key(Purpose.EXAMINER))
+
+    def arbiters(self) -> None:
+        """The arbiters' persons: two of the three whose keys the terms name."""
+        for number, name in ((1, "Ada Brito"), (2, "Kofi Mensah")):
+            key = self.person_key(Purpose.ARBITER, number)
+            self._join(f"arbiter-{number}", name, self.first.participant, "arbiter", key)
 
     def company(self, short: str, party: StatedParty) -> None:
         """Admits a company with a treasurer and a wallet."""

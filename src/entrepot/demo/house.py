@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import httpx
 
 from entrepot.commands.running import set_up
+from entrepot.core.canonical import unhex
 from entrepot.core.errors import Unavailable
 from entrepot.rails import anvil, development
 from entrepot.rails.anvil import free_port
@@ -121,9 +123,12 @@ class House:
             if child.poll() is not None:
                 raise Unavailable("outside_unavailable", f"{name} ended with {child.returncode}; see {name}.log.")
 
-    def examiner_signs(self, digest: bytes) -> bytes:
-        """The demo examiner's signature."""
-        return Keystore(self.settings.keys_dir).account(Purpose.EXAMINER).sign_digest(digest)
+    def person_key(self, purpose: Purpose, number: int = 1) -> bytes:
+        """A demo person's own key, so that their browser signs with it; an examiner's or arbiter's, and no other's."""
+        assert purpose in (Purpose.EXAMINER, Purpose.ARBITER), f"no person holds a {purpose} key"
+        Keystore(self.settings.keys_dir).account(purpose, number)  # makes it where it is missing
+        kept = json.loads((self.settings.keys_dir / f"{purpose}-{number}.json").read_text())
+        return unhex(kept["private"], size=32)
 
     def examiner_participant(self) -> str:
         """The examiner of record's participant id."""

@@ -22,6 +22,7 @@ from .arithmetic import arithmetic_remarks
 from .json_invoice import SCHEMA as JSON_SCHEMA
 from .json_invoice import read_json_invoice, write_json_invoice
 from .json_reading import parse_json
+from .pdf_invoice import OPENING, attached_xml
 from .stated import (
     EXACT,
     NUMBER_CHARS_MAX,
@@ -40,6 +41,7 @@ from .xml_reading import parse_xml
 _DASHES = re.compile(r"[\u2010-\u2015\u2212]")
 _XML_OPENINGS = (b"<", b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
 _BOM = b"\xef\xbb\xbf"
+UNKNOWN = f"Neither UBL 2.1, CII D16B, a PDF that carries one of them, nor JSON of schema {JSON_SCHEMA}."
 
 declare(
     "Refused",
@@ -106,9 +108,10 @@ def read_invoice(raw: bytes) -> Invoice:
 
 
 def parse_invoice(raw: bytes) -> Invoice:
-    """The invoice or credit note in `raw` (UBL 2.1, CII D16B, our JSON), even if nothing is to be paid on it.
+    """The invoice or credit note in `raw` (UBL 2.1, CII D16B, a PDF that carries one, our JSON), payable or not.
 
-    Raises: Invalid(invoice_syntax_unknown, invoice_malformed, invoice_field_missing, invoice_field_malformed,
+    Raises: Invalid(invoice_syntax_unknown, invoice_malformed, invoice_pdf_unreadable, invoice_pdf_without_xml,
+    invoice_field_missing, invoice_field_malformed,
     invoice_field_repeated, invoice_currency_conflict, asset_unknown, amount_too_fine, amount_out_of_range);
     Refused(invoice_nothing_payable) if the amount payable is negative.
     """
@@ -148,13 +151,28 @@ def _draft(raw: bytes) -> Draft:
         body = parse_json(raw, "invoice")
         if body.get("schema") == JSON_SCHEMA:
             return read_json_invoice(body)
+    elif start.startswith(OPENING):
+        return _xml_draft(attached_xml(raw))
     elif start.startswith(_XML_OPENINGS):
-        root = parse_xml(raw)
-        if root.tag in (ubl.INVOICE, ubl.CREDIT_NOTE):
-            return ubl.read_ubl(root)
-        if root.tag == cii.INVOICE:
-            return cii.read_cii(root)
-    raise Invalid("invoice_syntax_unknown", f"Neither UBL 2.1, CII D16B nor JSON of schema {JSON_SCHEMA}.")
+        return _xml_draft(raw)
+    raise Invalid("invoice_syntax_unknown", UNKNOWN)
+
+
+def _xml_draft(raw: bytes) -> Draft:
+    root = parse_xml(raw)
+    if root.tag in (ubl.INVOICE, ubl.CREDIT_NOTE):
+        return ubl.read_ubl(root)
+    if root.tag == cii.INVOICE:
+        return cii.read_cii(root)
+    raise Invalid("invoice_syntax_unknown", UNKNOWN)
+
+
+def media_type_of(raw: bytes) -> str:
+    """What a document's bytes are, as its reader tells them apart."""
+    start = raw[:64].removeprefix(_BOM).lstrip()
+    if start.startswith(OPENING):
+        return "application/pdf"
+    return "application/json" if start.startswith(b"{") else "application/xml"
 
 
 def _odd_dates(draft: Draft) -> list[Remark]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from entrepot.core.canonical import unhex
 from entrepot.core.crypto import keccak256
-from entrepot.core.eip712 import Domain, Struct
+from entrepot.core.eip712 import Domain, Signable, Struct
 from entrepot.core.terms import Terms
 
 STRUCT = Struct(
@@ -45,9 +45,13 @@ class Authorization:
             "nonce": self.nonce,
         }
 
+    def to_sign(self, token: Domain) -> Signable:
+        """What the payer signs; `token` is the token's own domain."""
+        return Signable(STRUCT, token, self.values())
+
     def digest(self, token: Domain) -> bytes:
-        """The 32 bytes that the payer signs; `token` is the token's own domain."""
-        return STRUCT.digest(token, self.values())
+        """The 32 bytes that the payer signs."""
+        return self.to_sign(token).digest()
 
 
 def nonce_of(terms_hash: str, attempt: int) -> bytes:

@@ -115,6 +115,11 @@ class Access:
         return self.reader is not None and self.reader.role == DOOR_ROLE
 
     @property
+    def is_arbiter(self) -> bool:
+        """True for somebody who decides disputes."""
+        return self.reader is not None and self.reader.role == "arbiter"
+
+    @property
     def sees_all(self) -> bool:
         """True for workers and staff."""
         return self.reader is None or self.reader.role in STAFF_ROLES

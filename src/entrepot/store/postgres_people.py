@@ -178,6 +178,17 @@ class PostgresPeople:
         """A participant's wallets in order of admission."""
         return [_wallet(row) for row in self._rows.all("wallets", participant=find_uuid(participant))]
 
+    def put_saved_views(self, person: str, participant: str, views: list[Json]) -> None:
+        """Keeps the whole list of a person's saved views, in the place of the one before."""
+        sealed = self._sealed(person, {"views": views}, "saved_views.views")
+        self._rows.run("put_saved_views", person=to_uuid(person), participant=to_uuid(participant), views=sealed)
+
+    def saved_views(self, person: str, participant: str) -> list[Json]:
+        """A person's saved views, in the order in which they were saved."""
+        row = self._rows.one("saved_views", person=find_uuid(person), participant=find_uuid(participant))
+        kept = self._keyring.unseal(row["views"], table="saved_views.views", row=person) if row else None
+        return list(json.loads(kept)["views"]) if kept else []
+
     def _sealed(self, owner: str, profile: Json, table: str) -> bytes:
         return self._keyring.seal(owner, to_bytes(profile), table=table, row=owner)
 

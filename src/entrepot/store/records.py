@@ -22,6 +22,7 @@ class Reader:
     person: str = ""
 
 
+DISPUTE_PAPERS = ("terms", "invoice", "packing_list", "transport_document", "examination", "dispute")  # arbiters' too
 STAFF_ROLES = ("operator", "officer", "supervisor")
 
 

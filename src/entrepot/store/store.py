@@ -160,6 +160,12 @@ class People(Protocol):
 
     def wallets(self, participant: str) -> list[Wallet]: ...
 
+    def put_saved_views(self, person: str, participant: str, views: list[Json]) -> None:
+        """The whole list of a person's saved views in one membership's participant replaces the one before."""
+
+    def saved_views(self, person: str, participant: str) -> list[Json]:
+        """In the order in which they were saved; sealed with the person's key."""
+
 
 class Checks(Protocol):
     """Lists, dispositions, the caps' reservations, the duplicate registry, settings under four eyes."""

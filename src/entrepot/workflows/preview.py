@@ -13,7 +13,7 @@ from entrepot.store.records import InboxItem
 from .answers import answered, require_role, text_in
 from .batch import Batch
 from .check import decide, read_terms
-from .propose import open_trade, quote_invoice
+from .propose import open_trade, own_settlement, quote_invoice
 
 NEUTRAL_CODE = "cannot_proceed"
 SHOWN_RULES = ("asset_banned", "asset_kind", "corridor", "cap_payment", "cap_window")
@@ -31,8 +31,13 @@ def quote(batch: Batch, item: InboxItem) -> Json:
 
 
 def dry_run(batch: Batch, item: InboxItem) -> Json:
-    """Runs proposal and checks as if both had signed, and undoes all of it."""
+    """Runs proposal and checks as if both had signed, and undoes all of it; or the checks alone of a trade of yours."""
     require_role(item, "treasurer")
+    if item.settlement:
+        settlement = own_settlement(batch, item)
+        terms = read_terms(batch, settlement)
+        decided = decide(batch, settlement, terms, Act.FUND)
+        return answered(200, {"quote": terms.quote, "total": terms.total.to_json(), **_would(decided)})
     said: Json = {}
     try:
         with batch.attempt():

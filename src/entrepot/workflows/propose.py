@@ -14,7 +14,7 @@ from entrepot.core.party import Party
 from entrepot.core.quote import Quote, make_quote
 from entrepot.core.settlement import Settlement
 from entrepot.core.terms import Line, Schedule, Terms, require_signed
-from entrepot.documents.invoice import Invoice, duplicate_keys, fingerprint, read_invoice
+from entrepot.documents.invoice import Invoice, duplicate_keys, fingerprint, media_type_of, read_invoice
 from entrepot.documents.stated import StatedParty
 from entrepot.messages.payment import Agent
 from entrepot.messages.sayable import require_sayable
@@ -77,7 +77,7 @@ def open_trade(batch: Batch, item: InboxItem) -> Settlement:
         _invoice_bytes(item.body),
         owner=seller.id,
         visible_to=(seller.id, buyer.id),
-        media="application/xml",
+        media=media_type_of(_invoice_bytes(item.body)),
     )
     return _give_quote(batch, settlement, invoice, (seller, buyer), item.body)
 

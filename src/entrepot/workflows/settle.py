@@ -20,7 +20,8 @@ from entrepot.core.passport import Act
 from entrepot.core.settlement import Settlement
 from entrepot.core.terms import Terms
 from entrepot.documents.banking_days import examine_by
-from entrepot.documents.examination import Discrepancy, examine
+from entrepot.documents.examination import Discrepancy, Examination, examine
+from entrepot.documents.invoice import media_type_of
 from entrepot.documents.presented import ExaminedTerms, GoodsAgreed
 from entrepot.documents.stated import KINDS, DeliveryTerms, StatedParty
 from entrepot.documents.trade_documents import read_document
@@ -129,7 +130,7 @@ def present(batch: Batch, item: InboxItem) -> Json:
     )
     parties = (settlement.seller, settlement.buyer, batch.ctx.examiner)
     for kind, body in zip(kinds, raw, strict=True):
-        media = "application/xml" if body.lstrip()[:1] == b"<" else "application/json"
+        media = media_type_of(body)
         batch.keep(settlement, str(kind), body, owner=settlement.seller, visible_to=parties, media=media)
     arguments: Json = {"documents_sha256": presented, "seller_signature": item.body["signature"]}
     batch.operate(settlement, "present", arguments)
@@ -138,11 +139,13 @@ def present(batch: Batch, item: InboxItem) -> Json:
 
 def examination_of(batch: Batch, settlement: Settlement) -> tuple[Discrepancy, ...]:
     """What the rules find in the documents last presented, against the terms."""
-    terms = read_terms(batch, settlement)
-    papers = latest_papers(batch.tx, settlement)
-    presented_at = settlement.dates.get("presented_at", batch.now)
-    documents = [read_document(paper.body) for paper in papers]
-    return examine(_examined_terms(terms), documents, presented_at=presented_at).discrepancies
+    return examined_in(batch.tx, settlement, read_terms(batch, settlement)).discrepancies
+
+
+def examined_in(tx: Transaction, settlement: Settlement, terms: Terms) -> Examination:
+    """The rules' whole answer about the documents last presented; they were, so there is a time at which."""
+    documents = [read_document(paper.body) for paper in latest_papers(tx, settlement)]
+    return examine(_examined_terms(terms), documents, presented_at=settlement.dates["presented_at"])
 
 
 def examined(batch: Batch, item: InboxItem) -> Json:

@@ -107,6 +107,10 @@ def dispute(batch: Batch, item: InboxItem) -> Json:
         actor=item.person,
         dates={"dispute_by": batch.now + terms.schedule.dispute_s},
     )
+    said: Json = {"schema": "entrepot/dispute/1", "by": side, "reason": reason, "at": batch.now}
+    arbiters = {one.participant for one in batch.tx.people.memberships() if one.role == "arbiter"}
+    readers = (settlement.seller, settlement.buyer, *sorted(arbiters))
+    batch.keep_json(settlement, "dispute", said, visible_to=readers)
     batch.operate(settlement, "raise_dispute", {"reason_sha256": reason_sha256, "signature": signature})
     return _answered(settlement)
 

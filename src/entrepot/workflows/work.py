@@ -18,7 +18,7 @@ from entrepot.core.settlement import Settlement
 from entrepot.rails.rail import Operation
 from entrepot.store.records import InboxItem, OutboxItem
 
-from . import changes, observe, preview, propose, review, sessions, settle, supervise, tell, unwind
+from . import changes, observe, preview, propose, review, saved_views, sessions, settle, supervise, tell, unwind
 from .answers import as_told, problem
 from .batch import Batch
 from .check import check_funding, read_terms
@@ -60,6 +60,7 @@ HANDLERS: dict[str, Handle] = {
     **supervise.HANDLERS,
     **changes.HANDLERS,
     **sessions.HANDLERS,
+    **saved_views.HANDLERS,
 }
 
 

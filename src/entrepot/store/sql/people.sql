@@ -46,3 +46,10 @@ SELECT * FROM wallets WHERE account = %(account)s;
 
 -- name: wallets
 SELECT * FROM wallets WHERE participant = %(participant)s ORDER BY arrival;
+
+-- name: put_saved_views
+INSERT INTO saved_views (person, participant, views) VALUES (%(person)s, %(participant)s, %(views)s)
+ON CONFLICT (person, participant) DO UPDATE SET views = excluded.views;
+
+-- name: saved_views
+SELECT * FROM saved_views WHERE person = %(person)s AND participant = %(participant)s;
