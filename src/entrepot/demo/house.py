@@ -27,7 +27,7 @@ from entrepot.store.database import bring_up
 from entrepot.wire import open_store
 from entrepot.workflows.screen import load_lists
 
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 180  # a machine under load takes its time
 STOP_TIMEOUT_S = 20
 DELIVERY_TIMEOUT_S = 30
 BLOCK_TIME_S = 0.25

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount
@@ -65,8 +66,8 @@ People = Callable[[], Mapping[str, Person]]
 def create_portal(api: ASGIApp, *, parts: Path, demo_people: People | None) -> Starlette:
     """Pages over `api`. `parts` holds fonts and the signer; `demo_people` is given on development chains only."""
     assets = [
-        Mount("/static/parts", StaticFiles(directory=parts, check_dir=False), name="parts"),
-        Mount("/static", StaticFiles(directory=FILES), name="static"),
+        Mount("/static/parts", GZipMiddleware(StaticFiles(directory=parts, check_dir=False)), name="parts"),
+        Mount("/static", GZipMiddleware(StaticFiles(directory=FILES)), name="static"),
     ]
     routes = [route for module in (*PAGES, guide, live) for route in module.ROUTES]
     portal = Starlette(
