@@ -66,8 +66,8 @@ People = Callable[[], Mapping[str, Person]]
 def create_portal(api: ASGIApp, *, parts: Path, demo_people: People | None) -> Starlette:
     """Pages over `api`. `parts` holds fonts and the signer; `demo_people` is given on development chains only."""
     assets = [
-        Mount("/static/parts", GZipMiddleware(StaticFiles(directory=parts, check_dir=False)), name="parts"),
-        Mount("/static", GZipMiddleware(StaticFiles(directory=FILES)), name="static"),
+        Mount("/static/parts", Compressed(parts), name="parts"),
+        Mount("/static", Compressed(FILES), name="static"),
     ]
     routes = [route for module in (*PAGES, guide, live) for route in module.ROUTES]
     portal = Starlette(
@@ -94,6 +94,18 @@ def beside(api: ASGIApp, portal: ASGIApp) -> ASGIApp:
         await (api if is_api else portal)(scope, receive, send)
 
     return both
+
+
+class Compressed:
+    """Assets of a folder, compressed on the way: nothing in them is secret. Pages are not, for they hold tokens."""
+
+    def __init__(self, folder: Path) -> None:
+        self.app = GZipMiddleware(StaticFiles(directory=folder, check_dir=False))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI. The server may not send a file by itself, or nobody could compress it."""
+        others = {name: one for name, one in scope.get("extensions", {}).items() if name != "http.response.pathsend"}
+        await self.app({**scope, "extensions": others}, receive, send)
 
 
 class Headers:
