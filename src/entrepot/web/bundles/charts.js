@@ -9,6 +9,7 @@ use([BarChart, LineChart, GridComponent, TooltipComponent, LegendComponent, Mark
 
 const root = document.documentElement;
 const drawn = new Map(); // plot → { chart, spec }
+const heard = new WeakSet(); // tables that are listened to
 const opened = new Set(); // tables that the reader opened, by the figure's id: they stay open when the page is refreshed
 const NARROW_PX = 480;
 
@@ -81,15 +82,14 @@ function draw(figure) {
   if (known && known.spec === spec && plot.firstChild) return;
   known?.chart.dispose();
   const parsed = JSON.parse(spec), table = figure.querySelector("details");
-  figure.classList.add("drawn");
   if (parsed.kind === "bars") plot.classList.toggle("tall", parsed.labels.length > 6);
   const chart = init(plot, null, { renderer: "svg" });
   chart.setOption(picture(parsed, plot.clientWidth));
   drawn.set(plot, { chart, spec });
   sizes.observe(plot);
-  if (table && !table.dataset.heard) {
+  if (table && !heard.has(table)) {
     table.open = opened.has(figure.id);
-    table.dataset.heard = "yes";
+    heard.add(table);
     table.addEventListener("toggle", () => (table.open ? opened.add(figure.id) : opened.delete(figure.id)));
   }
 }
@@ -119,11 +119,9 @@ function recolour() {
 
 new MutationObserver(recolour).observe(root, { attributes: true, attributeFilter: ["data-theme", "dir", "lang"] });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
-const main = document.getElementById("main");
-if (main) {
-  // A refreshed page brings new figures. What ECharts writes into a plot is no news.
-  new MutationObserver((news) => {
-    if (news.some(({ target }) => !(target instanceof Element && target.closest(".plot")) || !target.closest(".plot svg"))) drawAll();
-  }).observe(main, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-chart"] });
-}
+// A refreshed page brings new figures, and empties plots: they are drawn anew. What is drawn into a plot is no news.
+new MutationObserver((news) => {
+  if (news.some(({ target }) => !target.closest(".plot svg"))) drawAll();
+}).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-chart"] });
+root.classList.add("charted"); // on the root, which no refresh touches
 document.fonts.ready.then(drawAll);
