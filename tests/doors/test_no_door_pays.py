@@ -43,6 +43,8 @@ REST: dict[tuple[str, str], str] = {
             "/v1/participants", "/v1/participants/{participant}", "/v1/memberships",
             "/v1/wallets/ownership/{participant}/{address}", "/v1/ledger/accounts", "/v1/ledger/balances",
             "/v1/ledger/transfers", "/v1/log/checkpoint", "/v1/log/inclusion/{settlement}", "/v1/log/consistency",
+            "/v1/stops/history", "/v1/decisions", "/v1/settlements/{settlement}/decisions", "/v1/measures",
+            "/v1/headroom", "/v1/disclosures", "/v1/log/checkpoints",
             "/v1/activity", "/v1/credentials", "/v1/stops", "/v1/assets",
             "/v1/regime", "/v1/lists", "/v1/changes", "/v1/clock", "/v1/requests/{key}", "/healthz",
         )

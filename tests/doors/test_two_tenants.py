@@ -55,6 +55,13 @@ GETS: dict[str, tuple[str, dict[str, str]]] = {
     "/v1/regime": (PUBLIC, {}),
     "/v1/lists": (PUBLIC, {}),
     "/v1/changes": (STAFF, {}),
+    "/v1/stops/history": (STAFF, {}),
+    "/v1/decisions": (STAFF, {}),
+    "/v1/settlements/{settlement}/decisions": (ABSENT, {}),
+    "/v1/measures": (OWN, {}),
+    "/v1/headroom": (OWN, {}),
+    "/v1/disclosures": (OWN, {}),
+    "/v1/log/checkpoints": (PUBLIC, {}),
     "/v1/clock": (PUBLIC, {}),
     "/v1/requests/{key}": (ABSENT, {}),
     "/healthz": (FREE, {}),
@@ -125,7 +132,7 @@ def theirs(ground: Ground) -> Iterator[Theirs]:
     seller, buyer, view = ground.seller(made), ground.buyer(made), ground.view(made)
     key = "a-key-of-the-buyer"
     buyer.http.post("/v1/quotes", json={"currency": "USD", "amount": "5"}, headers={"Idempotency-Key": key})
-    body = {"subject": "stop", "body": {"grade": "new", "until": 1}, "reason": "a change of staff"}
+    body = {"subject": "stop", "body": {"grade": "new", "until": ground.now() + 600}, "reason": "a change of staff"}
     ids = {
         "settlement": made,
         "paper": seller.get(f"/settlements/{made}/documents")["documents"][0]["id"],

@@ -20,15 +20,19 @@ from entrepot.workflows.answers import problem
 
 from . import (
     changes,
+    decisions,
+    disclosures,
     examining,
     health,
     journal,
     ledger,
+    measures,
     people,
     samples,
     saved_views,
     sessions,
     settlements,
+    stops,
     supervision,
     trades,
 )
@@ -62,6 +66,10 @@ def create_app(store: Store, *, facts: health.Facts, assets_dir: Path | None = N
         changes,
         samples,
         health,
+        stops,
+        decisions,
+        measures,
+        disclosures,
     ):
         app.include_router(routes.router)
     _problems(app)

@@ -39,7 +39,7 @@ def ask(request: Request, caller: Caller, kind: str, body: dict[str, Any], *, se
         key=key,
         kind=kind,
         body=body,
-        body_sha256=_hash({"kind": kind, "settlement": settlement, "body": body}),
+        body_sha256=request_sha256({"kind": kind, "settlement": settlement, "body": body}),
         received_at=now,
         participant=caller.participant,
         person=caller.person,
@@ -54,7 +54,8 @@ def ask(request: Request, caller: Caller, kind: str, body: dict[str, Any], *, se
     return wait_for(store, kept)
 
 
-def _hash(request: dict[str, Any]) -> str:
+def request_sha256(request: dict[str, Any]) -> str:
+    """SHA-256 (hex) of a request as canonical JSON. Raises: Invalid(malformed)."""
     try:
         return sha256(rfc8785.dumps(request)).hex()
     except rfc8785.CanonicalizationError as error:

@@ -17,7 +17,7 @@ from entrepot.workflows.changes import KINDS, SUBJECTS
 from .ask import ask
 from .caller import Caller
 from .trades import Id, Key, Signed, Strict, given
-from .views import is_staff
+from .views import is_staff, person_name
 
 router = APIRouter(prefix="/v1", tags=["changes"])
 NOT_SHOWN = ("secret_sha256", "signature")
@@ -58,14 +58,14 @@ def _view(tx: Transaction, change: Change, caller: Caller, now: int) -> dict[str
         "after": {name: value for name, value in change.body.items() if name not in NOT_SHOWN},
         "reason": change.reason,
         "proposed_by": change.proposed_by,
-        "proposed_by_name": _name(tx, change.proposed_by),
+        "proposed_by_name": person_name(tx, change.proposed_by),
         "proposed_at": change.proposed_at,
         "expires_at": change.expires_at or None,
         "confirmed_by": change.confirmed_by,
-        "confirmed_by_name": _name(tx, change.confirmed_by),
+        "confirmed_by_name": person_name(tx, change.confirmed_by),
         "confirmed_at": change.confirmed_at,
         "declined_by": change.declined_by,
-        "declined_by_name": _name(tx, change.declined_by),
+        "declined_by_name": person_name(tx, change.declined_by),
         "declined_at": change.declined_at,
         "declined_why": change.declined_why,
         "may_end": kind is not None and caller.role in kind.roles,
@@ -77,11 +77,6 @@ def _state(change: Change, now: int) -> str:
     if not change.is_open:
         return "confirmed" if change.confirmed_by else "declined"
     return "expired" if change.expires_at and now > change.expires_at else "waiting"
-
-
-def _name(tx: Transaction, person_id: str) -> str:
-    person = tx.people.person(person_id) if person_id else None
-    return str(person.profile.get("name", "")) if person else ""
 
 
 @router.post("/changes", status_code=202)

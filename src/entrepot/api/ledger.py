@@ -12,6 +12,7 @@ from entrepot.core.canonical import hex0x
 from entrepot.core.errors import Invalid, Unknown
 from entrepot.core.lifecycle import CONFIDENTIAL
 from entrepot.core.settlement import Settlement
+from entrepot.store.reports import PLACE_MAX
 from entrepot.store.store import PAGE_MAX, Transaction
 
 from .bundle import transfer_json
@@ -20,7 +21,7 @@ from .trades import Id, Signed
 from .views import find, is_staff
 
 router = APIRouter(prefix="/v1", tags=["proof"])
-Whole = Annotated[int, Query(ge=0, le=2**53)]
+Whole = Annotated[int, Query(ge=0, le=PLACE_MAX)]
 
 
 @router.get("/ledger/accounts")
@@ -81,6 +82,14 @@ def checkpoint(request: Request, caller: Signed, size: Whole | None = None) -> d
         if found is None:
             raise Unknown("not_found", "There is no such checkpoint.")
         return {"size": found[0], "note": found[1]}
+
+
+@router.get("/log/checkpoints")
+def checkpoints(request: Request, caller: Signed, before: Whole = PLACE_MAX, limit: int = 50) -> dict[str, Any]:
+    """Signed checkpoints, largest first, smaller than `before`, each with when it was made (Unix seconds)."""
+    with request.app.state.store.read(caller.reader) as tx:
+        rows = tx.reports.checkpoints(before=before, limit=max(1, min(limit, PAGE_MAX)))
+        return {"checkpoints": [{"size": size, "note": note, "at": at} for size, note, at in rows]}
 
 
 @router.get("/log/inclusion/{settlement}")

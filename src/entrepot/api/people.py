@@ -13,6 +13,7 @@ from entrepot.core.errors import Unknown
 from entrepot.workflows.supervise import ownership_digest
 
 from .ask import ask
+from .disclosures import disclose
 from .trades import Id, Key, Signature, Signed, Strict, given
 from .views import is_staff, participant_view
 
@@ -47,6 +48,7 @@ class NewWallet(Signature):
 @router.get("/participants")
 def participants(request: Request, caller: Signed) -> dict[str, Any]:
     """Admitted participants: staff see all, a company itself and those it trades with."""
+    disclose(request, caller, "participants", "")
     with request.app.state.store.read(caller.reader) as tx:
         return {"participants": [participant_view(entry, caller) for entry in tx.people.participants()]}
 
@@ -65,7 +67,8 @@ def read_participant(request: Request, participant: Id, caller: Signed) -> dict[
         if found is None:
             raise Unknown("not_found", "There is no such participant.")
         wallets = [entry.account for entry in tx.people.wallets(participant)]
-        return participant_view(found, caller) | {"wallets": wallets}
+    disclose(request, caller, "participant", participant, whose=(participant,))
+    return participant_view(found, caller) | {"wallets": wallets}
 
 
 @router.get("/memberships")

@@ -26,6 +26,7 @@ from entrepot.workflows.unwind import dispute_sha256
 from . import bundle
 from .ask import ask
 from .caller import Caller
+from .disclosures import disclose
 from .reading import named, newest_json, terms_in
 from .trades import Id, Key, Signature, Signed, Strict, given
 from .views import event_view, find, is_staff, may_see, paper_view, settlement_view, signable_view
@@ -131,7 +132,9 @@ def read_settlement(request: Request, settlement: Id, caller: Signed) -> dict[st
         view["supplied"] = (newest_json(tx, found, "terms") or {}).get("supplied", [])
         view["examination"] = newest_json(tx, found, "examination")
         view["disputes"] = [json.loads(paper.body) for paper in tx.papers.of(found.id, kind="dispute") if paper.body]
-        return view
+    if any(reason["is_confidential"] for one in view.get("decisions", ()) if one for reason in one["reasons"]):
+        disclose(request, caller, "decision", settlement, whose=(found.seller, found.buyer), settlement=settlement)
+    return view
 
 
 @router.post("/settlements/{settlement}/statements")
@@ -279,7 +282,9 @@ def read_paper(request: Request, settlement: Id, paper: Id, caller: Signed) -> R
         found = tx.papers.get(paper)
         if found is None or found.settlement != find(tx, settlement).id or not may_see(found, caller):
             raise Unknown("not_found", "There is no such paper.")
-        return Response(found.body, media_type=found.media_type, headers={"X-Content-Type-Options": "nosniff"})
+        whose = tuple(one for one in (found.owner, *found.visible_to) if one)
+    disclose(request, caller, "document", paper, whose=whose, settlement=settlement)
+    return Response(found.body, media_type=found.media_type, headers={"X-Content-Type-Options": "nosniff"})
 
 
 def _papers(tx: Transaction, settlement: Settlement, caller: Caller, kinds: tuple[str, ...]) -> list[Any]:
@@ -302,7 +307,9 @@ def reading(request: Request, settlement: Id, paper: Id, caller: Signed) -> dict
 def evidence(request: Request, settlement: Id, caller: Signed) -> Response:
     """The evidence bundle: canonical JSON that `entrepot verify` checks offline."""
     with request.app.state.store.read(caller.reader) as tx:
-        raw = bundle.build(tx, find(tx, settlement), caller, request.app.state.facts.sign_manifest)
+        found = find(tx, settlement)
+        raw = bundle.build(tx, found, caller, request.app.state.facts.sign_manifest)
+    disclose(request, caller, "evidence", settlement, whose=(found.seller, found.buyer), settlement=settlement)
     return Response(
         raw,
         media_type="application/json",
@@ -316,7 +323,10 @@ def cases(request: Request, caller: Signed) -> dict[str, Any]:
     _require_officer(caller)
     with request.app.state.store.read(caller.reader) as tx:
         found = tx.settlements.page(state="in_review")
-        return {"cases": [_case(tx, settlement) for settlement in found]}
+        views = [_case(tx, settlement) for settlement in found]
+    whose = tuple(party for settlement in found for party in (settlement.seller, settlement.buyer))
+    disclose(request, caller, "cases", "", whose=whose)
+    return {"cases": views}
 
 
 @router.get("/cases/{settlement}")
@@ -324,7 +334,10 @@ def read_case(request: Request, settlement: Id, caller: Signed) -> dict[str, Any
     """One case: hits with their reasons, and who has said what."""
     _require_officer(caller)
     with request.app.state.store.read(caller.reader) as tx:
-        return _case(tx, find(tx, settlement))
+        found = find(tx, settlement)
+        view = _case(tx, found)
+    disclose(request, caller, "case", settlement, whose=(found.seller, found.buyer), settlement=settlement)
+    return view
 
 
 @router.post("/cases/{settlement}/dispositions")

@@ -1,4 +1,4 @@
-"""Regime, lists, changes by two persons, stops, screenings and the sandbox clock."""
+"""Regime, lists, screenings and the sandbox clock."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from entrepot.core.errors import Unknown
-from entrepot.regimes.harbour import describe, in_force
+from entrepot.regimes.harbour import VERSIONS, describe, in_force
+from entrepot.regimes.rules import RULES
 from entrepot.screening.entity import IDENTIFIER_CHARS_MAX, IDENTIFIERS_MAX, NAME_CHARS_MAX, WALLET_CHARS_MAX
 
 from .ask import ask, wait_for
 from .trades import Key, Signed, Strict, given
-from .views import is_staff
 
 router = APIRouter(prefix="/v1", tags=["supervision"])
 
@@ -41,13 +41,25 @@ class Screened(Strict):
 
 @router.get("/regime")
 def regime(request: Request, caller: Signed) -> dict[str, Any]:
-    """The regime in force: every figure with its citation, or `invented for the demo`."""
-    now = int(time.time())
+    """The regime in force: every figure with its citation, or `invented for the demo`; and all its versions."""
+    with request.app.state.store.read(caller.reader) as tx:
+        now = int(time.time()) + tx.checks.clock_offset_s()
     current = in_force(now)
     if current is None:
         raise Unknown("not_found", "No regime is in force.")
     rows = [{"rule": name, "value": value, "source": source} for name, value, source in describe(current)]
-    return {"regime": current.id, "in_force_from": current.in_force_from, "rules": rows}
+    return {
+        "regime": current.id,
+        "in_force_from": current.in_force_from,
+        "in_force_until": current.in_force_until,
+        "reference": current.reference,
+        "rules": rows,
+        "asked": [{"rule": rule.__name__, "says": (rule.__doc__ or "").strip()} for rule in RULES],
+        "versions": [
+            {"regime": one.id, "in_force_from": one.in_force_from, "in_force_until": one.in_force_until}
+            for one in VERSIONS
+        ],
+    }
 
 
 @router.get("/assets")
@@ -88,21 +100,6 @@ def reload_lists(request: Request, caller: Signed, key: Key) -> JSONResponse:
 def screen(request: Request, body: Screened, caller: Signed, key: Key) -> JSONResponse:
     """Screens a name, identifiers or wallet; for officers."""
     return ask(request, caller, "screen", given(body))
-
-
-@router.get("/stops")
-def stops(request: Request, caller: Signed) -> dict[str, Any]:
-    """The stops in force, for everybody: their grade and end (Unix seconds); the reason is for staff."""
-    with request.app.state.store.read(caller.reader) as tx:
-        now = int(time.time()) + tx.checks.clock_offset_s()
-        found = [one for one in tx.checks.changes(subject="stop", confirmed=True) if one.body["until"] > now]
-    return {
-        "stops": [
-            {"grade": one.body["grade"], "until": one.body["until"], "since": one.confirmed_at}
-            | ({"reason": one.reason} if is_staff(caller) else {})
-            for one in found
-        ]
-    }
 
 
 @router.get("/clock")

@@ -131,3 +131,9 @@ def participant_view(participant: Participant, caller: Caller) -> Json:
     profile: dict[str, Any] = participant.profile
     shown = profile if is_staff(caller) or caller.participant == participant.id else {"name": profile.get("name", "")}
     return view | {"profile": shown}
+
+
+def person_name(tx: Transaction, person_id: str) -> str:
+    """A person's name, "" for nobody or one whom this reader does not see."""
+    person = tx.people.person(person_id) if person_id else None
+    return str(person.profile.get("name", "")) if person else ""

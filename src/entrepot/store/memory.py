@@ -14,6 +14,7 @@ from .memory_checks import CheckTables, MemoryChecks, MemoryRails
 from .memory_inbox import InboxTables, MemoryInbox, MemoryOutbox
 from .memory_ledger import LedgerTables, MemoryLedger
 from .memory_people import MemoryPapers, MemoryPeople, PeopleTables
+from .memory_reports import MemoryReports, ReportTables
 from .memory_settlements import MemoryLog, MemorySettlements, SettlementTables
 from .memory_tables import DOOR_ROLE, Access, Journal
 from .records import Reader
@@ -29,6 +30,7 @@ class _Tables:
         self.people = PeopleTables(self.journal)
         self.checks = CheckTables(self.journal)
         self.ledger = LedgerTables(self.journal)
+        self.reports = ReportTables(self.journal)
 
 
 class MemoryTransaction:
@@ -46,6 +48,7 @@ class MemoryTransaction:
         self.rails = MemoryRails(tables.checks, tables.settlements, access)
         self.outbox = MemoryOutbox(tables.inbox, access)
         self.ledger = MemoryLedger(tables.ledger, access)
+        self.reports = MemoryReports(tables.reports, tables.settlements, tables.checks, tables.people, access)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -13,6 +13,7 @@ from .records import Change, Cursor, Disposition, KeptReceipt, ListRow, SentTran
 UNFINISHED = ("prepared", "sent", "mined")
 TRANSACTION_STATES = (*UNFINISHED, "final", "failed", "dropped", "replaced")
 NONCE_MAX = 2**64 - 2  # Source: EIP-2681
+STOPS = ("stop", "lift_stop")  # whoever may be stopped may know of it
 _CLOCK = "clock_offset_s"
 
 
@@ -161,7 +162,7 @@ class MemoryChecks:
         """In the order in which they were proposed."""
         return [
             replace(row, body=plain(row.body)) for row in self._tables.changes
-            if (self._access.sees_all or (row.subject == "stop" and row.confirmed_by and not self._access.is_door))
+            if (self._access.sees_all or (row.subject in STOPS and row.confirmed_by and not self._access.is_door))
             and subject in ("", row.subject)
             and (confirmed is None or (bool(row.confirmed_by) if confirmed else row.is_open))
         ]  # fmt: skip

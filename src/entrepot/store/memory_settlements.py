@@ -44,7 +44,7 @@ class SettlementTables:
         self.leaves: Table[int, LoggedEvent] = Table(journal)
         self.leaf_of: Table[tuple[str, int], int] = Table(journal)
         self.nodes: Table[tuple[int, int], bytes] = Table(journal)
-        self.checkpoints: Table[int, str] = Table(journal)
+        self.checkpoints: Table[int, tuple[str, int]] = Table(journal)  # note and when
 
     def parties_of(self, settlement_id: str) -> frozenset[str]:
         """Who is shown the settlement; nobody if there is none."""
@@ -202,15 +202,15 @@ class MemoryLog:
         """Keeps a signed checkpoint; for one size there is one note for good."""
         self._access.require_worker()
         known = self._tables.checkpoints.get(size)
-        assert size >= 0 and known in (None, note), f"another checkpoint of size {size} is kept"
-        self._tables.checkpoints.put(size, note)
+        assert size >= 0 and (known is None or known[0] == note), f"another checkpoint of size {size} is kept"
+        self._tables.checkpoints.put(size, known or (note, at))
 
     def checkpoint(self, *, size: int | None = None) -> tuple[int, str] | None:
         """(size, signed note): the newest, or the one at `size`."""
         if size is None:
             size = max((kept for kept, _ in self._tables.checkpoints.items()), default=-1)
-        note = self._tables.checkpoints.get(size)
-        return None if note is None else (size, note)
+        kept = self._tables.checkpoints.get(size)
+        return None if kept is None else (size, kept[0])
 
 
 def shows_event(access: Access, logged: LoggedEvent) -> bool:

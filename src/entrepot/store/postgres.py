@@ -22,6 +22,7 @@ from .postgres_keys import Keyring
 from .postgres_ledger import PostgresLedger
 from .postgres_people import PostgresPapers, PostgresPeople
 from .postgres_rails import PostgresRails
+from .postgres_reports import PostgresReports
 from .postgres_rows import Connection, find_uuid, from_uuid, translated
 from .postgres_settlements import PostgresLog, PostgresSettlements
 from .postgres_wake import CHANNEL, Wakes
@@ -60,6 +61,7 @@ class PostgresTransaction:
         self.rails = PostgresRails(connection)
         self.outbox = PostgresOutbox(connection)
         self.ledger = PostgresLedger(connection)
+        self.reports = PostgresReports(connection, self._keyring)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -44,32 +44,34 @@ class PostgresPapers:
     def get(self, paper_id: str) -> Paper | None:
         """The paper."""
         row = self._rows.one("get", id=find_uuid(paper_id))
-        return self._paper(row) if row else None
+        return paper_from_row(row, self._keyring) if row else None
 
     def of(self, settlement_id: str, *, kind: str = "") -> list[Paper]:
         """Oldest first; a paper whose owner was erased comes with an empty body."""
         rows = self._rows.all("of", settlement=find_uuid(settlement_id), kind=kind)
         self._keyring.fetch(row["body"] for row in rows)
-        return [self._paper(row) for row in rows]
+        return [paper_from_row(row, self._keyring) for row in rows]
 
     def erase_owner(self, participant: str) -> None:
         """Destroys the participant's key: its papers and profile are unreadable from then on, proofs stay whole."""
         self._keyring.erase(participant)
 
-    def _paper(self, row: Row) -> Paper:
-        body = self._keyring.unseal(row["body"], table="papers.body", row=row["id"].hex)
-        return Paper(
-            id=row["id"].hex,
-            settlement=from_uuid(row["settlement"]),
-            kind=row["kind"],
-            owner=from_uuid(row["owner"]),
-            visible_to=tuple(reader.hex for reader in row["visible_to"]),
-            media_type=row["media_type"],
-            body=body if body is not None else b"",
-            sha256=row["sha256"],
-            at=row["at"],
-            seq=row["seq"],
-        )
+
+def paper_from_row(row: Row, keyring: Keyring) -> Paper:
+    """A kept paper, opened; an erased owner's has an empty body."""
+    body = keyring.unseal(row["body"], table="papers.body", row=row["id"].hex)
+    return Paper(
+        id=row["id"].hex,
+        settlement=from_uuid(row["settlement"]),
+        kind=row["kind"],
+        owner=from_uuid(row["owner"]),
+        visible_to=tuple(reader.hex for reader in row["visible_to"]),
+        media_type=row["media_type"],
+        body=body if body is not None else b"",
+        sha256=row["sha256"],
+        at=row["at"],
+        seq=row["seq"],
+    )
 
 
 class PostgresPeople:

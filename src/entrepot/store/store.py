@@ -33,6 +33,7 @@ from .records import (
     SentTransaction,
     Wallet,
 )
+from .reports import Reports
 
 PAGE_MAX = 200
 
@@ -287,6 +288,9 @@ class Transaction(Protocol):
 
     @property
     def ledger(self) -> Ledger: ...
+
+    @property
+    def reports(self) -> Reports: ...
 
     def savepoint(self) -> AbstractContextManager[None]:
         """What happens inside is undone if it raises; the transaction goes on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from starlette.types import ASGIApp
@@ -52,16 +53,16 @@ class Api:
             transport=transport, base_url="http://api.invalid", timeout=TIMEOUT_S, trust_env=False
         )
 
-    def door(self, secret: str) -> Door:
-        """The API for whoever holds this credential."""
-        return Door(self, secret)
+    def door(self, secret: str, purpose: str = "") -> Door:
+        """The API for whoever holds this credential; `purpose` is recorded with what they are shown of others."""
+        return Door(self, secret, purpose)
 
 
 class Door:
     """One visitor's door. Every call raises Problem where the API refuses."""
 
-    def __init__(self, api: Api, secret: str) -> None:
-        self._api, self._secret = api, secret
+    def __init__(self, api: Api, secret: str, purpose: str = "") -> None:
+        self._api, self._secret, self._purpose = api, secret, purpose
 
     async def get(self, path: str, **query: Any) -> Any:
         """Reads /v1PATH."""
@@ -91,6 +92,7 @@ class Door:
 
     def _headers(self, once: str = "") -> dict[str, str]:
         headers = {"Authorization": f"Bearer {self._secret}"} if self._secret else {}
+        headers |= {"Entrepot-Purpose": quote(self._purpose)} if self._purpose else {}
         return headers | ({"Idempotency-Key": once} if once else {})
 
     def _answer(self, response: httpx.Response) -> Answer:

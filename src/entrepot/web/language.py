@@ -122,6 +122,15 @@ class Language:
         """How long until (or since) a time, in words."""
         return str(format_timedelta(at - self.now, add_direction=True, locale=self.locale))
 
+    def short_day(self, at: int) -> str:
+        """12 Dec, of a day that is counted in UTC."""
+        return str(format_date(datetime.fromtimestamp(at, UTC), format="d MMM", locale=self.locale))
+
+    def span(self, seconds: int) -> str:
+        """How long something takes, in words: 2 hours."""
+        is_round = any(seconds % unit == 0 for unit in (60, 3_600, 86_400))
+        return str(format_timedelta(seconds, threshold=0.95 if is_round else 1.5, locale=self.locale))
+
     def _moment(self, at: int) -> datetime:
         return datetime.fromtimestamp(at, zone_of(self.zone))
 

@@ -30,11 +30,11 @@ async def live(request: Request) -> Response:
 
     async def stream() -> AsyncIterator[dict[str, Any]]:
         nonlocal cursor
-        stops: Any = None
+        stops = request.query_params.get("stops")  # as the page showed them: one that began since then is told at once
         for _ in range(int(STREAM_S_MAX / POLL_S)):
             try:
                 news = await visitor.door.get("/activity", after=cursor)
-                now_stopped = (await visitor.door.get("/stops"))["stops"]
+                now_stopped = stops_key((await visitor.door.get("/stops"))["stops"])
             except Problem:
                 return
             if news["events"] or cursor == FROM_NOW:
@@ -46,11 +46,16 @@ async def live(request: Request) -> Response:
                 }
             cursor = news["next"]
             if stops is not None and now_stopped != stops:
-                yield {"event": "stops", "data": json.dumps({"stops": len(now_stopped)})}
+                yield {"event": "stops", "data": json.dumps({"stops": now_stopped})}
             stops = now_stopped
             await anyio.sleep(POLL_S)
 
     return EventSourceResponse(stream(), headers={"cache-control": "no-store"})
+
+
+def stops_key(stops: list[dict[str, Any]]) -> str:
+    """Tells one set of stops from another."""
+    return ".".join(f"{one['grade']}-{one['since']}-{one['until']}" for one in stops)
 
 
 ROUTES = [Route("/live", live)]

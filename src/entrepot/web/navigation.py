@@ -17,19 +17,44 @@ class Place:
 
 
 SETTLEMENTS = Place("/settlements", marked("Settlements"), "s")
+CAPS = Place("/caps", marked("Caps"), "c")
+DECISIONS = Place("/decisions", marked("Why it was allowed"), "w")
+STOPS = Place("/stops", marked("Stops"), "x")
+MEASURES = Place("/measures", marked("Measures"), "m")
+LOG = Place("/log", marked("Log"), "l")
+REGIME = Place("/regime", marked("Regime"), "r")
+DISCLOSURES = Place("/disclosures", marked("Disclosures"), "d")
 PLACES: dict[str, tuple[Place, ...]] = {
     "treasurer": (
         SETTLEMENTS,
         Place("/new", marked("New invoice"), "n"),
+        LOG,
+        DISCLOSURES,
     ),
     "operator": (
         SETTLEMENTS,
+        MEASURES,
+        CAPS,
+        STOPS,
+        DECISIONS,
+        LOG,
+        DISCLOSURES,
     ),
     "officer": (
         SETTLEMENTS,
+        DECISIONS,
+        REGIME,
+        DISCLOSURES,
     ),
     "supervisor": (
         SETTLEMENTS,
+        DECISIONS,
+        CAPS,
+        STOPS,
+        MEASURES,
+        LOG,
+        REGIME,
+        DISCLOSURES,
     ),
     "examiner": (
         SETTLEMENTS,

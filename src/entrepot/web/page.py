@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from .door import FROM_NOW, Problem
 from .guide import guide_for
 from .language import LANGUAGES, Language
+from .live import stops_key
 from .navigation import places_of
 from .visitor import SignInNeeded, Visitor, form_of, keep, language_of, own_path, renewed, visitor_of
 
@@ -52,6 +53,7 @@ def page(request: Request, visitor: Visitor, template: str, *, status: int = 200
         here=own_path(request.url.path + (f"?{request.url.query}" if request.url.query else "")),
         cursor=getattr(request.state, "cursor", FROM_NOW),
         stops=getattr(request.state, "stops", []),
+        stops_key=stops_key(request.state.stops) if hasattr(request.state, "stops") else None,
         is_sandbox=request.app.state.demo_people is not None,
         guide=guide_for(request, visitor, str(values.get("at", "")), values),
         **values,
@@ -103,7 +105,6 @@ def acted(act: Act) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         visitor = await visitor_of(request)
         form = await form_of(request)
-        request.state.stops = []
         try:
             where = await act(request, visitor, form)
         except Problem as problem:

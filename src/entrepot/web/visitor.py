@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, unquote
 
 from starlette.datastructures import FormData
 from starlette.requests import HTTPConnection, Request
@@ -22,6 +23,7 @@ from .language import LANGUAGES, Language
 
 COOKIE = "entrepot_session"
 LANGUAGE_COOKIE, ZONE_COOKIE, THEME_COOKIE = "entrepot_language", "entrepot_zone", "entrepot_theme"
+PURPOSE_COOKIE, PURPOSE_CHARS_MAX = "entrepot_purpose", 200
 SESSION_S = 12 * 3600
 RENEW_AFTER_S = 600
 SECRET_BYTES = 32
@@ -73,7 +75,7 @@ async def visitor_of(request: Request) -> Visitor:
     secret = request.cookies.get(COOKIE, "")
     if not secret:
         raise SignInNeeded
-    door: Door = request.app.state.api.door(secret)
+    door: Door = request.app.state.api.door(secret, purpose_in(request))
     try:
         me, clock = await door.get("/me"), await door.get("/clock")
     except Problem as problem:
@@ -139,6 +141,19 @@ def keep(response: Response, request: Request, secret: str) -> None:
 def keep_choice(response: Response, name: str, value: str) -> None:
     """A choice of how pages look or speak; it opens nothing."""
     response.set_cookie(name, value, max_age=YEAR_S, httponly=False, samesite="lax", path="/")
+
+
+def purpose_in(connection: HTTPConnection) -> str:
+    """The purpose that a person of the house stated for this session, "" for their role's own."""
+    stated = unquote(connection.cookies.get(PURPOSE_COOKIE, "")[: 9 * PURPOSE_CHARS_MAX])
+    return stated if stated.isprintable() and len(stated) <= PURPOSE_CHARS_MAX else ""
+
+
+def keep_purpose(response: Response, request: Request, stated: str) -> None:
+    """Keeps a purpose as long as the browser's session; it opens nothing."""
+    secure = request.url.scheme == "https"
+    value = quote(" ".join(stated.split())[:PURPOSE_CHARS_MAX])
+    response.set_cookie(PURPOSE_COOKIE, value, httponly=True, samesite="lax", secure=secure, path="/")
 
 
 def own_path(text: str) -> str:

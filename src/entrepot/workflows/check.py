@@ -23,6 +23,7 @@ from entrepot.regimes.rules import RULES
 from entrepot.screening.entity import Subject
 from entrepot.store.records import Participant
 
+from . import stops
 from .batch import Batch
 
 DAY_S = 86_400
@@ -193,11 +194,10 @@ def reference_minor(batch: Batch, amount: Money) -> int:
 
 def stops_in_force(batch: Batch) -> tuple[Stop, ...]:
     """The supervisor's stops that two persons confirmed and that have not ended."""
-    stops = (
+    return tuple(
         Stop(str(change.body["grade"]), int(change.body["until"]), change.reason)
-        for change in batch.tx.checks.changes(subject="stop", confirmed=True)
+        for change in stops.in_force(batch.tx, batch.now)
     )
-    return tuple(stop for stop in stops if batch.now < stop.until)
 
 
 def _reserve(batch: Batch, settlement: Settlement, amount_minor: int) -> bool:

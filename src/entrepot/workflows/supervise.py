@@ -20,7 +20,6 @@ from .batch import Batch
 from .change_kind import Effect, Kind
 from .sessions import keep_new
 
-GRADES = ("new", "fund", "all")
 ROLES = ("treasurer", "operator", "officer", "examiner", "arbiter", "supervisor", "authority")
 STAFF_KINDS = ("operator", "authority")  # whose people see and judge all settlements
 KINDS = ("company", "bank", "operator", "examiner", "authority")
@@ -103,12 +102,6 @@ def ownership_digest(chain_id: int, factory: str, participant: str, address: str
     return OWNERSHIP.digest(Domain(chain_id, factory), values)
 
 
-def _check_stop(_: Batch, body: Json) -> None:
-    if body.get("grade") not in GRADES:
-        raise Invalid("malformed", f"grade is one of {', '.join(GRADES)}.", path="body.grade")
-    whole_in(body, "until")
-
-
 def _check_membership(_: Batch, body: Json) -> None:
     if body.get("role") not in ROLES:
         raise Invalid("malformed", f"role is one of {', '.join(ROLES)}.", path="body.role")
@@ -141,10 +134,6 @@ def _check_return(batch: Batch, body: Json) -> None:
     text_in(body, "transaction", chars_max=66)
 
 
-def _stopped(batch: Batch, _: InboxItem, change: Change) -> Json:
-    return answered(200, {"change": change.id, "grade": change.body["grade"], "until": change.body["until"]})
-
-
 def _joined(batch: Batch, _: InboxItem, change: Change) -> Json:
     """A person (new, or known by id) gets a membership and a credential."""
     body = change.body
@@ -173,7 +162,6 @@ def _ordered(act: Callable[[Batch, InboxItem], Json]) -> Effect:
 
 
 CHANGES: dict[str, Kind] = {
-    "stop": Kind(("supervisor", "operator"), _check_stop, _stopped),
     "membership": Kind(("operator",), _check_membership, _joined),
     "wallet": Kind(("operator",), _check_wallet, lambda batch, _, change: _admit_wallet(batch, change.body)),
     "freeze": Kind(("authority", "supervisor"), _check_order, _ordered(unwind.freeze)),

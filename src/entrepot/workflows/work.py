@@ -18,7 +18,20 @@ from entrepot.core.settlement import Settlement
 from entrepot.rails.rail import Operation
 from entrepot.store.records import InboxItem, OutboxItem
 
-from . import changes, observe, preview, propose, review, saved_views, sessions, settle, supervise, tell, unwind
+from . import (
+    changes,
+    disclose,
+    observe,
+    preview,
+    propose,
+    review,
+    saved_views,
+    sessions,
+    settle,
+    supervise,
+    tell,
+    unwind,
+)
 from .answers import as_told, problem
 from .batch import Batch
 from .check import check_funding, read_terms
@@ -61,6 +74,7 @@ HANDLERS: dict[str, Handle] = {
     **changes.HANDLERS,
     **sessions.HANDLERS,
     **saved_views.HANDLERS,
+    **disclose.HANDLERS,
 }
 
 

@@ -19,6 +19,12 @@ const figures = new Intl.NumberFormat(root.lang === "ar" ? "ar-AE" : "en-GB", { 
 // A second series is told apart by its pattern too, never by colour alone.
 const decals = { waiting: { symbol: "rect", dashArrayX: [1, 0], dashArrayY: [3, 3], rotation: 0.8 }, soft: { symbol: "circle", symbolSize: 0.5 }, stop: { symbol: "rect", dashArrayX: [1, 0], dashArrayY: [2, 5], rotation: -0.8 } };
 
+// The next round number with some air above.
+function roundUp(value) {
+  const step = 10 ** Math.floor(Math.log10(value)) / 2;
+  return Math.ceil((value * 1.05) / step) * step;
+}
+
 function picture(spec, width) {
   const ink = token("ink"), soft = token("soft"), line = token("line");
   const isLying = spec.kind === "bars", isLine = spec.kind === "lines", isRtl = isRightToLeft();
@@ -34,7 +40,7 @@ function picture(spec, width) {
     splitLine: { lineStyle: { color: line } }, splitNumber: width < NARROW_PX ? 3 : 4, name: isLying ? "" : spec.unit,
     nameTextStyle: { ...text, align: isRtl ? "right" : "left", padding: [0, 0, 4, 0] }, nameLocation: "end",
     position: isLying ? undefined : isRtl ? "right" : "left", inverse: isLying && isRtl, minInterval: spec.unit ? 0 : 1,
-    max: marks.length ? ({ max }) => Math.ceil(Math.max(max, ...marks) * 1.1) : undefined,
+    max: marks.length ? ({ max }) => roundUp(Math.max(max, ...marks)) : undefined,
   };
   return {
     animation: false,

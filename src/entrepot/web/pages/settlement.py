@@ -15,7 +15,7 @@ from ..assets import asset_of
 from ..door import Problem
 from ..page import acted, page, shown
 from ..visitor import FORM_BYTES_MAX, Visitor, form_of, visitor_of
-from . import costs, sentences
+from . import costs, oversight, sentences
 from .voyage import money, voyage
 
 AUTHORIZED_S = 6 * 3600
@@ -63,6 +63,8 @@ async def settlement(request: Request, visitor: Visitor) -> Response:
         required=terms["documents_required"],
         document_names=DOCUMENT_NAMES,
         is_staff=visitor.role in STAFF,
+        decisions=(await door.get(f"/settlements/{id_}/decisions"))["decisions"] if visitor.role in STAFF else None,
+        decision_words=oversight.words(language),
         live=id_,
     )
 

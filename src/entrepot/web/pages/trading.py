@@ -13,13 +13,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ..assets import asset_of
+from ..inert import inert
 from ..page import acted, page, shown
 from ..visitor import FORM_BYTES_MAX, Visitor
 from . import sentences
 
 PAGE = 50
 OPEN, ENDED = "open", "ended"
-CSV_INJECTION = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def settlements(request: Request, visitor: Visitor) -> Response:
@@ -93,7 +93,7 @@ async def as_csv(request: Request, visitor: Visitor) -> Response:
             decimals = int(row["asset"]["decimals"])
             price = f"{whole // 10**decimals}.{whole % 10**decimals:0{decimals}d}" if decimals else str(whole)
             told = (row["id"], row["invoice"], row["seller"], row["buyer"], row["asset"]["symbol"])
-            table.writerow((*map(_inert, told), price, row["state"], row["created_at"]))
+            table.writerow((*map(inert, told), price, row["state"], row["created_at"]))
         if not following:
             break
         after = following
@@ -102,10 +102,6 @@ async def as_csv(request: Request, visitor: Visitor) -> Response:
         media_type="text/csv; charset=utf-8",
         headers={"content-disposition": 'attachment; filename="settlements.csv"'},
     )
-
-
-def _inert(text: str) -> str:
-    return f"'{text}" if text.startswith(CSV_INJECTION) else text
 
 
 async def new(request: Request, visitor: Visitor) -> Response:
