@@ -95,11 +95,11 @@ def test_a_proof_holds_in_the_browser_and_goes_red_when_a_byte_is_changed(ground
         (lambda told: told.update(checkpoint=flip(told["checkpoint"])), "did not sign"),
         (lambda told: told["leaves"][-1].update(proof=told["leaves"][-1]["proof"][:-1]), "changed"),
     ):
-        page.route(f"**/log/proof/{made}", lambda route, change=change: tampered(route, change))
+        page.route(f"**/log/proof/{made}", lambda route, _, change=change: tampered(route, change))
         verdict, steps = checked()
         assert verdict.endswith("bad") and says in steps, steps
         page.unroute(f"**/log/proof/{made}")
-    page.route("**/log/grown?**", lambda route: tampered(route, lambda told: told.update(proof=["0x" + "11" * 32])))
+    page.route("**/log/grown?**", lambda route, _: tampered(route, lambda told: told.update(proof=["0x" + "11" * 32])))
     ground.propose("SUP-PROOF-3", "carol", "dave")
     verdict, steps = checked()
     assert verdict.endswith("bad") and "rewritten" in steps

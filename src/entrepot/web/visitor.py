@@ -75,13 +75,14 @@ async def visitor_of(request: Request) -> Visitor:
     secret = request.cookies.get(COOKIE, "")
     if not secret:
         raise SignInNeeded
-    door: Door = request.app.state.api.door(secret, purpose_in(request))
+    door: Door = request.app.state.api.door(secret)
     try:
         me, clock = await door.get("/me"), await door.get("/clock")
     except Problem as problem:
         if problem.status == 401:
             raise SignInNeeded from None
         raise
+    door = request.app.state.api.door(secret, purpose_in(request, me["person"]))
     theme = request.cookies.get(THEME_COOKIE, "")
     return Visitor(
         door,
@@ -143,16 +144,17 @@ def keep_choice(response: Response, name: str, value: str) -> None:
     response.set_cookie(name, value, max_age=YEAR_S, httponly=False, samesite="lax", path="/")
 
 
-def purpose_in(connection: HTTPConnection) -> str:
-    """The purpose that a person of the house stated for this session, "" for their role's own."""
-    stated = unquote(connection.cookies.get(PURPOSE_COOKIE, "")[: 9 * PURPOSE_CHARS_MAX])
-    return stated if stated.isprintable() and len(stated) <= PURPOSE_CHARS_MAX else ""
+def purpose_in(connection: HTTPConnection, person: str) -> str:
+    """The purpose that this person of the house stated for this session, "" for their role's own."""
+    whose, _, stated = unquote(connection.cookies.get(PURPOSE_COOKIE, "")[: 10 * PURPOSE_CHARS_MAX]).partition(":")
+    is_sound = whose == person and stated.isprintable() and len(stated) <= PURPOSE_CHARS_MAX
+    return stated if is_sound else ""
 
 
-def keep_purpose(response: Response, request: Request, stated: str) -> None:
-    """Keeps a purpose as long as the browser's session; it opens nothing."""
+def keep_purpose(response: Response, request: Request, person: str, stated: str) -> None:
+    """Keeps a purpose as long as the browser's session, for this person only; it opens nothing."""
     secure = request.url.scheme == "https"
-    value = quote(" ".join(stated.split())[:PURPOSE_CHARS_MAX])
+    value = quote(f"{person}:{' '.join(stated.split())[:PURPOSE_CHARS_MAX]}")
     response.set_cookie(PURPOSE_COOKIE, value, httponly=True, samesite="lax", secure=secure, path="/")
 
 

@@ -46,7 +46,7 @@ async def disclosures(request: Request, visitor: Visitor) -> Response:
         is_staff=visitor.role in STAFF,
         has_purpose=visitor.role in told["purposes"],
         default_purpose=told["purposes"].get(visitor.role, ""),
-        purpose=purpose_in(request),
+        purpose=purpose_in(request, visitor.me["person"]),
         what_says=localised(language, WHAT),
         role_says=localised(language, ROLES),
     )
@@ -54,10 +54,10 @@ async def disclosures(request: Request, visitor: Visitor) -> Response:
 
 async def purpose(request: Request) -> Response:
     """Keeps the purpose for this session; an empty one is the role's own again."""
-    await visitor_of(request)
+    visitor = await visitor_of(request)
     form: FormData = await form_of(request)
     response = RedirectResponse("/disclosures", status_code=303)
-    keep_purpose(response, request, str(form.get("purpose", "")))
+    keep_purpose(response, request, visitor.me["person"], str(form.get("purpose", "")))
     return response
 
 
