@@ -28,7 +28,7 @@ DOCUMENTS = {"documents_sha256": "0xdd"}
 BEGINNING = (("quote_given", Role.OPERATOR), ("signed", Role.BUYER), ("countersigned", Role.SELLER),
              ("cleared", Role.RULES), ("funded", Role.RAIL))  # fmt: skip
 RARE = {"withdrawn": 0.1, "refused": 0.1, "reject_ordered": 0.3, "mispaid": 0.1, "return_cleared": 0.05,
-        "fee_cleared": 0.05, "blocked": 0.3, "frozen": 0.5, "refund_cleared": 0.5}  # fmt: skip
+        "fee_cleared": 0.05, "blocked": 0.3, "frozen": 0.5, "refund_cleared": 0.5, "quote_given": 0.4}  # fmt: skip
 PAYOUTS = {"release": "released", "refund": "refunded", "reject": "rejected"}
 
 
@@ -141,7 +141,9 @@ class Walk:
             return {} if act in self.allowed else None
         return {}
 
-    def _quote_given(self, _: Role) -> dict[str, Any]:
+    def _quote_given(self, _: Role) -> dict[str, Any] | None:
+        if self.at.funded_minor or (self.at.state is not State.PROPOSED and self.random.random() < 0.8):
+            return None
         price, fee = self.random.randrange(1, 1000), self.random.choice([0, self.random.randrange(50)])
         return {
             "asset": TOKEN,

@@ -89,6 +89,20 @@ def test_a_new_quote_needs_both_signatures_again() -> None:
     assert (again.terms_hash, again.escrow, again.total_minor) == ("0xbb", "0xef", 6)
 
 
+def test_what_both_signed_is_quoted_again_only_before_money_arrives() -> None:
+    quote = {"asset": "EUR", "price_minor": "5", "fee_minor": "1", "terms_hash": "0xbb", "escrow": "0xef"}
+    for state in (State.AGREED, State.CLEARED):
+        again = apply(replace(QUOTED, state=state, signed_by=("seller", "buyer")),
+                      Event("quote_given", T0, Role.OPERATOR, facts=quote))  # fmt: skip
+        assert (again.state, again.signed_by, again.terms_hash) == (State.QUOTED, (), "0xbb")
+    unpaid = replace(QUOTED, state=State.IN_REVIEW, suspended=((State.CLEARED, T0),))
+    again = apply(unpaid, Event("quote_given", T0, Role.OPERATOR, facts=quote))
+    assert (again.state, again.suspended) == (State.QUOTED, ())
+    paid = replace(unpaid, suspended=((State.FUNDED, T0),), funded_minor=unpaid.total_minor,
+                   dates={**unpaid.dates, "present_by": T0 + 9})  # fmt: skip
+    assert code_of(paid, Event("quote_given", T0, Role.OPERATOR, facts=quote)) == "not_in_this_state"
+
+
 def test_a_review_takes_two_persons_and_a_name_for_each() -> None:
     assert code_of(IN_REVIEW, event("disposed", Role.OFFICER)) == "same_person"
     once = apply(IN_REVIEW, event("disposed", Role.OFFICER, actor="anna"))

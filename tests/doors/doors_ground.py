@@ -27,7 +27,7 @@ from entrepot.signers.keystore import Keystore, Purpose
 FILLERS = 18  # a list may lose a tenth of its entries alone: two of twenty
 LATE_LIST = "LATECOMERS"
 PRESENT_S = 3600
-POLICY = {"pause_s": 1, "examination_s": 3600, "dispute_s": 3600}
+POLICY = {"payee_cooling_s": 0, "pause_s": 1, "examination_s": 3600, "dispute_s": 3600}
 
 QUINOA = (InvoiceLine("1", "White quinoa, washed", "100850", Decimal(21000), "KGM", Decimal("50321.00")),)
 COMPANIES = {

@@ -24,6 +24,10 @@ REST: dict[tuple[str, str], str] = {
     ("POST", "/v1/settlements/{settlement}/statements"): "makes a digest, changes nothing",
     ("POST", "/v1/settlements/{settlement}/blocks"): "only ever stops a payment",
     ("POST", "/v1/participants"): "names a participant; terms keep the names that were screened",
+    ("POST", "/v1/mandates"): "says who may act; what they do is checked as ever",
+    ("POST", "/v1/payees"): "another wallet or bank, screened at the next check like the one before",
+    ("POST", "/v1/approvals/{approval}/confirmations"): "does what waited through its own door, with all its checks",
+    ("POST", "/v1/approvals/{approval}/refusals"): "ends what waited",
     ("POST", "/v1/screenings"): "shows hits, changes nothing",
     ("POST", "/v1/changes/{change}/refusals"): "ends a proposal without effect",
     ("POST", "/v1/sessions"): "a secret for what the person may do anyway; screening asks for no secret",
@@ -45,6 +49,7 @@ REST: dict[tuple[str, str], str] = {
             "/v1/ledger/transfers", "/v1/log/checkpoint", "/v1/log/inclusion/{settlement}", "/v1/log/consistency",
             "/v1/stops/history", "/v1/decisions", "/v1/settlements/{settlement}/decisions", "/v1/measures",
             "/v1/headroom", "/v1/disclosures", "/v1/log/checkpoints",
+            "/v1/mandates", "/v1/payees", "/v1/approvals", "/v1/approvals/{approval}",
             "/v1/activity", "/v1/credentials", "/v1/stops", "/v1/assets",
             "/v1/regime", "/v1/lists", "/v1/changes", "/v1/clock", "/v1/requests/{key}", "/healthz",
         )

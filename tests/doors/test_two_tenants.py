@@ -14,6 +14,7 @@ import pytest
 from doors_ground import Ground
 
 from entrepot.core.ids import ENTROPY_BYTES, new_id, new_settlement_id
+from entrepot.demo.client import Client
 
 OWN = "only the caller's own"
 PUBLIC = "the same for everybody who is signed in"
@@ -45,6 +46,10 @@ GETS: dict[str, tuple[str, dict[str, str]]] = {
     "/v1/participants": (OWN, {}),
     "/v1/participants/{participant}": (ABSENT, {}),
     "/v1/memberships": (OWN, {}),
+    "/v1/mandates": (OWN, {}),
+    "/v1/payees": (OWN, {}),
+    "/v1/approvals": (OWN, {"status": "all", "settlement": "{settlement}"}),
+    "/v1/approvals/{approval}": (ABSENT, {}),
     "/v1/wallets/ownership/{participant}/{address}": (PUBLIC, {}),
     "/v1/ledger/accounts": (ABSENT, {"settlement": "{settlement}"}),
     "/v1/ledger/balances": (ABSENT, {"settlement": "{settlement}"}),
@@ -89,6 +94,10 @@ POSTS: dict[str, tuple[str, Any]] = {
         ABSENT,
         {"participant": "{participant}", "account": "eip155:31337:{address}", "signature": SIGNATURE},
     ),
+    "/v1/mandates": (OWN, None),
+    "/v1/payees": (OWN, None),
+    "/v1/approvals/{approval}/confirmations": (ABSENT, None),
+    "/v1/approvals/{approval}/refusals": (ABSENT, {"reason": "why"}),
     "/v1/lists": (STAFF, None),
     "/v1/screenings": (STAFF, {"name": "Ban Mai Coffee Export JSC"}),
     "/v1/changes": (
@@ -140,6 +149,7 @@ def theirs(ground: Ground) -> Iterator[Theirs]:
         "address": buyer.address,
         "view": buyer.post("/views", {"name": "Late", "query": "show=open"})["id"],
         "change": ground.supervisor.post("/changes", body)["change"],
+        "approval": _waiting(buyer),
         "key": key,
         "credential": sha256(buyer.http.headers["authorization"].partition(" ")[2].encode()).hexdigest()[:16],
     }
@@ -148,6 +158,11 @@ def theirs(ground: Ground) -> Iterator[Theirs]:
     texts += [view["escrow"][2:], view["terms_hash"][2:], view["fee_minor"], "TEN-1", "coffee", "MV Example Star"]
     texts += [text for party in stated for text in (party.name, party.lei, party.registration, party.tax_id) if text]
     yield Theirs(ids, [text.encode() for text in texts])
+
+
+def _waiting(buyer: Client) -> str:
+    """An act of the buyer that waits for another person."""
+    return str(buyer.post("/payees", {"bank_name": "Bank of the first pair"})["approval"])
 
 
 def _nobodys(ids: dict[str, str]) -> dict[str, str]:
@@ -246,7 +261,9 @@ def test_anothers_invoice_is_not_ones_own(ground: Ground, theirs: Theirs) -> Non
 def _told(ground: Ground, who: str, settlement: str) -> dict[str, bytes]:
     """Every byte that a party can read of a settlement."""
     paths = [
-        path for path, (kind, _) in GETS.items() if kind == ABSENT and "{paper}" not in path and "{key}" not in path
+        path
+        for path, (kind, _) in GETS.items()
+        if kind == ABSENT and not any(name in path for name in ("{paper}", "{key}", "{approval}"))
     ]
     ids = {"settlement": settlement, "participant": ground.parties[who].participant}
     got = {path: _knock(ground, who, "GET", path, GETS[path][1], ids).content for path in paths}

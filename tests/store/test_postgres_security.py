@@ -28,16 +28,25 @@ from entrepot.core.ledger import Phase, Transfer
 from entrepot.core.settlement import Settlement
 from entrepot.store.migrate import check_role, migrate
 from entrepot.store.postgres import PostgresStore
-from entrepot.store.records import Change, Disposition, KeptReceipt, ListRow, Reader
+from entrepot.store.records import (
+    Approval,
+    Change,
+    Disposition,
+    KeptReceipt,
+    ListRow,
+    MandateSet,
+    PayeeChange,
+    Reader,
+)
 from entrepot.store.store import Transaction
 
 # Reviewed: these tables hold no participant's rows.
 NOBODYS = {"schema_version", "log_nodes", "checkpoints", "list_versions", "settings", "senders", "cursors"}
 APPEND_ONLY = {
     "events", "log_leaves", "log_nodes", "checkpoints", "papers", "dispositions", "disposed_hits", "receipts",
-    "ledger_transfers",
+    "ledger_transfers", "mandate_sets", "payee_changes",
 }  # fmt: skip
-NEVER_DELETED = {"data_keys"}  # a key is erased in its row
+NEVER_DELETED = {"data_keys", "approvals"}  # a key is erased in its row
 REFUSED = (psycopg.errors.InsufficientPrivilege, psycopg.IntegrityError)
 
 
@@ -53,6 +62,7 @@ def trade(store: PostgresStore) -> Settlement:
             tx.papers.put(paper(put, owner=owner, visible_to=(put.seller, put.buyer)))
             tx.inbox.put(inbox_item(participant=owner, settlement=put.id))
         _checks(tx, put)
+        _mandates(tx, put)
         _rails(tx, put)
         _books(tx, put)
     return put
@@ -65,6 +75,17 @@ def _checks(tx: Transaction, put: Settlement) -> None:
     for participant in (put.seller, put.buyer):
         tx.checks.reserve(
             settlement=put.id, participant=participant, amount_minor=1, cap_minor=1, since=0, at=NOW
+        )  # fmt: skip
+
+
+def _mandates(tx: Transaction, put: Settlement) -> None:
+    two = (new_id(), new_id())
+    for participant in (put.seller, put.buyer):
+        tx.mandates.put_set(MandateSet(participant, 1, (), two, NOW))
+        tx.mandates.put_payee_change(PayeeChange(new_id(), participant, "bank", "", NOW, NOW, two))
+        tx.mandates.put_approval(
+            Approval(new_id(), participant, put.id, "fund", "api:x", new_id(), "ab", "0x", "", 0, "", False, two[0],
+                     NOW, NOW + 1)
         )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from entrepot.core.crypto import secp256k1_address, sha256
 from entrepot.core.lifecycle import State
 from entrepot.documents import samples
 from entrepot.store.records import InboxItem
-from entrepot.workflows.supervise import ownership_digest
+from entrepot.workflows.payee import ownership_digest
 
 
 def proposal(house: House, **options: Any) -> dict[str, Any]:
@@ -79,11 +79,13 @@ def test_a_stolen_credential_does_not_move_where_a_company_is_paid(house: House)
     assert before != after == thief["account"]
 
 
-def test_an_open_quote_keeps_the_wallet_that_it_names(house: House) -> None:
+def test_an_open_quote_names_the_new_wallet_and_nobodys_signature(house: House) -> None:
     trade = sale(house).propose()
-    named = house.terms(trade.id).seller.wallet
-    house.four_eyes("wallet", other_wallet(house, "seller", sha256(b"new")), by=("operator-1", "operator-2"))
-    assert house.terms(trade.id).seller.wallet == named
+    trade.sign("seller")
+    new = other_wallet(house, "seller", sha256(b"new"))
+    house.four_eyes("wallet", new, by=("operator-1", "operator-2"))
+    house.run()
+    assert (house.terms(trade.id).seller.wallet, trade.one.signed_by) == (new["account"], ())
 
 
 UNSEEN = ("\u200b", "\u00ad", "\u2060", "\u200f", "\u00a0", "\ufeff")

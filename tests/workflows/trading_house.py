@@ -32,15 +32,15 @@ from entrepot.rails.evm import Deployment, EvmRail, read_deployment
 from entrepot.rails.node import Node
 from entrepot.settings import Settings, read_settings
 from entrepot.signers.keystore import Keystore, Purpose
-from entrepot.store.records import Cursor, InboxItem, LoggedEvent, Person
+from entrepot.store.records import Cursor, InboxItem, LoggedEvent, Membership, Person
 from entrepot.store.store import Store
 from entrepot.wire import context_of, open_rail
 from entrepot.workflows import observe
 from entrepot.workflows.check import read_terms
 from entrepot.workflows.context import Context
+from entrepot.workflows.payee import ownership_digest
 from entrepot.workflows.reconcile import reconcile
 from entrepot.workflows.screen import load_lists
-from entrepot.workflows.supervise import ownership_digest
 from entrepot.workflows.work import send_out, step
 
 FINAL_BLOCKS = 2  # final is two blocks behind the newest
@@ -207,6 +207,7 @@ class House:
         actor = Actor(fresh_id(), participant, role, key)
         with self.store.work() as tx:
             tx.people.put_person(Person(actor.id, {"name": name}))
+            tx.people.put_membership(Membership(actor.id, participant, role))
         self.people[name] = actor
         return actor
 

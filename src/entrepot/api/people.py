@@ -10,7 +10,7 @@ from pydantic import Field
 
 from entrepot.core.canonical import hex0x
 from entrepot.core.errors import Unknown
-from entrepot.workflows.supervise import ownership_digest
+from entrepot.workflows.payee import ownership_digest
 
 from .ask import ask
 from .disclosures import disclose

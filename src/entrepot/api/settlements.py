@@ -29,7 +29,7 @@ from .caller import Caller
 from .disclosures import disclose
 from .reading import named, newest_json, terms_in
 from .trades import Id, Key, Signature, Signed, Strict, given
-from .views import event_view, find, is_staff, may_see, paper_view, settlement_view, signable_view
+from .views import event_view, find, is_staff, may_see, paper_view, payees_view, settlement_view, signable_view
 
 router = APIRouter(prefix="/v1", tags=["settlements"])
 
@@ -132,6 +132,7 @@ def read_settlement(request: Request, settlement: Id, caller: Signed) -> dict[st
         view["supplied"] = (newest_json(tx, found, "terms") or {}).get("supplied", [])
         view["examination"] = newest_json(tx, found, "examination")
         view["disputes"] = [json.loads(paper.body) for paper in tx.papers.of(found.id, kind="dispute") if paper.body]
+        view["payee_changes"] = payees_view(tx, found, newest_json(tx, found, "terms"))
     if any(reason["is_confidential"] for one in view.get("decisions", ()) if one for reason in one["reasons"]):
         disclose(request, caller, "decision", settlement, whose=(found.seller, found.buyer), settlement=settlement)
     return view

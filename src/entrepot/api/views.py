@@ -72,6 +72,27 @@ def settlement_view(settlement: Settlement, caller: Caller) -> Json:
     return view
 
 
+def payees_view(tx: Transaction, settlement: Settlement, terms: Json | None) -> list[Json]:
+    """Where a party of a trade that is not funded yet is paid elsewhere: since when, and from when payments go there.
+
+    `is_outdated`: the terms name another wallet, and both sign again on a fresh quote.
+    """
+    if terms is None or settlement.is_ended or settlement.funded_minor:
+        return []
+    shown = []
+    for side in ("seller", "buyer"):
+        changes = tx.mandates.payee_changes(terms[side]["participant"])
+        for kind in ("wallet", "bank"):
+            last = next((one for one in reversed(changes) if one.kind == kind), None)
+            if last is None:
+                continue
+            is_outdated = kind == "wallet" and last.account != terms[side]["wallet"]
+            if is_outdated or last.paid_from > settlement.created_at:
+                dates = {"changed_at": last.changed_at, "paid_from": last.paid_from}
+                shown.append({"side": side, "kind": kind, **dates, "is_outdated": is_outdated})
+    return shown
+
+
 def event_view(logged: LoggedEvent, caller: Caller) -> Json | None:
     """One event, or None for what this reader is not told of: parties count the events that they see, without a gap."""
     event = logged.event

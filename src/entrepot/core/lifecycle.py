@@ -90,6 +90,7 @@ _PARTIES = (Role.SELLER, Role.BUYER)
 _RESTING = (State.FUNDED, State.PRESENTED, State.DISCREPANT)  # money waits and no payment is under way
 _PAYING = (State.RELEASING, State.REFUNDING, State.REJECTING)
 HIDDEN = (State.IN_REVIEW, State.FROZEN, State.BLOCKED)  # parties are shown the state that was left for these
+UNPAID = (State.PROPOSED, State.QUOTED, State.AGREED, State.IN_REVIEW, State.CLEARED)  # may still be funded
 AS_BEFORE = "(as before)"
 _SUSPENDED = (State.IN_REVIEW, State.DISPUTED, State.FROZEN, State.BLOCKED)
 _HOLDING = (*_RESTING, *_PAYING, *_SUSPENDED)
@@ -137,6 +138,8 @@ S, R, B = State, Role, Becomes
 LIFECYCLE: tuple[Line, ...] = (
     # Propose, quote, agree
     *_each((S.PROPOSED, S.QUOTED), "quote_given", R.OPERATOR, S.QUOTED),
+    # A party is paid elsewhere: the signatures are void, and what was checked is checked again
+    *_each((S.AGREED, S.IN_REVIEW, S.CLEARED), "quote_given", R.OPERATOR, S.QUOTED),
     *_each((S.PROPOSED,), "proposal_expired", R.CLOCK, S.LAPSED),
     *_each((S.QUOTED,), "signed", _PARTIES, B.SAME),
     *_each((S.QUOTED,), "countersigned", _PARTIES, S.AGREED),

@@ -224,8 +224,10 @@ def _no_change(_: Settlement, __: Event) -> Change:
     return {}
 
 
-def _quoted(_: Settlement, event: Event) -> Change:
+def _quoted(settlement: Settlement, event: Event) -> Change:
     facts = event.facts
+    if settlement.funded_minor:
+        raise Refused("not_in_this_state", "The escrow holds money: its terms are not quoted again.")
     return {
         "asset": facts["asset"],
         "price_minor": int(facts["price_minor"]),

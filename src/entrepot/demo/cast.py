@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from entrepot.core.crypto import secp256k1_address, sha256
+from entrepot.core.mandate import ACTS, BY_TWO
 from entrepot.core.party import caip10
 from entrepot.documents import samples
 from entrepot.documents.stated import StatedParty
@@ -20,6 +21,7 @@ from .client import Client
 from .stories import Cast
 
 SIMULATED = "invented for the demo"
+DAILY_ACTS = tuple(act for act in ACTS if act not in BY_TWO)
 
 
 class Credentials:
@@ -100,6 +102,7 @@ class Casting:
         self.arbiters()
         for short, company in COMPANIES.items():
             self.company(short, company["party"])
+        self.second_treasurer("buyer", "Hana Vogel")
         return self.assemble({short: company["party"] for short, company in COMPANIES.items()})
 
     def assemble(self, stated: dict[str, StatedParty]) -> Cast:
@@ -150,6 +153,24 @@ class Casting:
             "/wallets", {"participant": participant, "account": account, "signature": treasurer.sign(digest)}
         )
         self.fill_wallet(address)
+
+    def second_treasurer(self, short: str, name: str) -> None:
+        """A colleague for a company's treasurer, who asks and does not act alone; the treasurer goes on as before."""
+        first, second = f"treasurer-{short}", f"treasurer-{short}-2"
+        if second in self.credentials.people:
+            return
+        known = self.credentials.people[first]
+        treasurer = self.credentials.client(first, self.base_url)
+        self._join(second, name, treasurer.participant, "treasurer", bytes.fromhex(known["wallet_key"]))
+        maker, checker = (self.credentials.client(who, self.base_url).get("/me")["person"] for who in (second, first))
+        rules = [
+            {"name": "Treasurer", "acts": list(DAILY_ACTS), "persons": [checker]},
+            {"name": "Assistant", "acts": list(DAILY_ACTS), "persons": [maker], "mode": "maker_checker",
+             "checkers": [checker]},
+            {"name": "Changes", "acts": list(BY_TWO), "persons": [checker, maker], "mode": "joint", "required": 2},
+        ]  # fmt: skip
+        asked = treasurer.post("/mandates", {"mandates": rules})["approval"]
+        self.first.post(f"/approvals/{asked}/confirmations")
 
     def _join(self, who: str, name: str, participant: str, role: str, key: bytes = b"") -> None:
         """One person gets a role: proposed by the first operator, confirmed by the second."""

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from .memory_checks import CheckTables, MemoryChecks, MemoryRails
 from .memory_inbox import InboxTables, MemoryInbox, MemoryOutbox
 from .memory_ledger import LedgerTables, MemoryLedger
+from .memory_mandates import MandateTables, MemoryMandates
 from .memory_people import MemoryPapers, MemoryPeople, PeopleTables
 from .memory_reports import MemoryReports, ReportTables
 from .memory_settlements import MemoryLog, MemorySettlements, SettlementTables
@@ -29,6 +30,7 @@ class _Tables:
         self.settlements = SettlementTables(self.journal)
         self.people = PeopleTables(self.journal)
         self.checks = CheckTables(self.journal)
+        self.mandates = MandateTables(self.journal)
         self.ledger = LedgerTables(self.journal)
         self.reports = ReportTables(self.journal)
 
@@ -45,6 +47,7 @@ class MemoryTransaction:
         self.papers = MemoryPapers(tables.people, tables.settlements, tables.inbox, access)
         self.people = MemoryPeople(tables.people, tables.settlements, access)
         self.checks = MemoryChecks(tables.checks, access)
+        self.mandates = MemoryMandates(tables.mandates, tables.settlements, access)
         self.rails = MemoryRails(tables.checks, tables.settlements, access)
         self.outbox = MemoryOutbox(tables.inbox, access)
         self.ledger = MemoryLedger(tables.ledger, access)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from entrepot.core import log
 from entrepot.core.ids import parse_id
-from entrepot.core.lifecycle import CONFIDENTIAL, STATES
+from entrepot.core.lifecycle import CONFIDENTIAL, STATES, UNPAID
 from entrepot.core.money import AMOUNT_MINOR_MAX
 from entrepot.core.settlement import Settlement
 
@@ -107,6 +107,14 @@ class MemorySettlements:
         """The settlement whose escrow address this is."""
         name = self._tables.by_escrow.get(escrow)
         return self.get(name) if name else None
+
+    def unpaid(self, participant: str) -> list[str]:
+        """Ids of the participant's settlements that may still be funded, as buyer or seller."""
+        shown = (row.settlement for row in self._tables.snapshots if self._access.sees_settlement(row.settlement.id))
+        return sorted(
+            one.id for one in shown
+            if participant in (one.seller, one.buyer) and not one.funded_minor and one.state in UNPAID
+        )  # fmt: skip
 
     def postpone(self, settlement_id: str, *, until: int) -> None:
         """Nothing is due for it before `until` (a retry later); its next event ends that."""

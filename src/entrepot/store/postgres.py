@@ -20,6 +20,7 @@ from .postgres_checks import PostgresChecks
 from .postgres_inbox import PostgresInbox, PostgresOutbox
 from .postgres_keys import Keyring
 from .postgres_ledger import PostgresLedger
+from .postgres_mandates import PostgresMandates
 from .postgres_people import PostgresPapers, PostgresPeople
 from .postgres_rails import PostgresRails
 from .postgres_reports import PostgresReports
@@ -58,6 +59,7 @@ class PostgresTransaction:
         self.papers = PostgresPapers(connection, self._keyring)
         self.people = PostgresPeople(connection, self._keyring)
         self.checks = PostgresChecks(connection)
+        self.mandates = PostgresMandates(connection)
         self.rails = PostgresRails(connection)
         self.outbox = PostgresOutbox(connection)
         self.ledger = PostgresLedger(connection)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from psycopg.types.json import Jsonb
 
 from entrepot.core import log
-from entrepot.core.lifecycle import CONFIDENTIAL, Role
+from entrepot.core.lifecycle import CONFIDENTIAL, UNPAID, Role
 from entrepot.core.settlement import Event, Settlement
 
 from .named_sql import load_sql
@@ -59,6 +59,11 @@ class PostgresSettlements:
         """The settlement whose escrow address this is."""
         row = self._rows.one("by_escrow", escrow=escrow)
         return settlement_from_row(row) if row else None
+
+    def unpaid(self, participant: str) -> list[str]:
+        """Ids of the participant's settlements that may still be funded, as buyer or seller."""
+        rows = self._rows.all("unpaid", participant=find_uuid(participant), states=[state.value for state in UNPAID])
+        return [row["id"].hex for row in rows]
 
     def postpone(self, settlement_id: str, *, until: int) -> None:
         """Nothing is due for it before `until` (a retry later); its next event ends that."""

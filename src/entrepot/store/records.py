@@ -248,3 +248,60 @@ class Due:
     act: str
     at: int
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MandateSet:
+    """One version of all mandates of a company, as JSON; the newest version is in force."""
+
+    participant: str
+    version: int
+    mandates: tuple[Json, ...]
+    decided_by: tuple[str, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """An act that waits for another person of its company, or (`by_operator`) for an operator.
+
+    Its request, signature and all, is the inbox's item under `source` and `key`, and must still hash to `body_sha256`;
+    `terms_hash` are the terms it was made for. `status` is open, done, declined, refused or replaced.
+    """
+
+    id: str
+    participant: str
+    settlement: str
+    act: str
+    source: str
+    key: str
+    body_sha256: str
+    terms_hash: str
+    asset: str
+    amount_minor: int
+    about: str
+    by_operator: bool
+    asked_by: str
+    asked_at: int
+    expires_at: int
+    confirmed_by: tuple[str, ...] = ()
+    status: str = "open"
+    closed_by: str = ""
+    closed_at: int | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PayeeChange:
+    """A participant is paid elsewhere: on the wallet `account`, or (`kind` bank) at the bank of its profile.
+
+    Nothing is paid there before `paid_from`.
+    """
+
+    id: str
+    participant: str
+    kind: str
+    account: str
+    changed_at: int
+    paid_from: int
+    decided_by: tuple[str, ...]

@@ -16,6 +16,7 @@ from entrepot.core.ledger import Ledger
 from entrepot.core.settlement import Settlement
 
 from .records import (
+    Approval,
     Change,
     Credential,
     Cursor,
@@ -24,10 +25,12 @@ from .records import (
     KeptReceipt,
     ListRow,
     LoggedEvent,
+    MandateSet,
     Membership,
     OutboxItem,
     Paper,
     Participant,
+    PayeeChange,
     Person,
     Reader,
     SentTransaction,
@@ -84,6 +87,9 @@ class Settlements(Protocol):
         """Locked snapshots whose next act is due, skipping those another worker holds."""
 
     def by_escrow(self, escrow: str) -> Settlement | None: ...
+
+    def unpaid(self, participant: str) -> list[str]:
+        """Ids of the participant's settlements that may still be funded, as buyer or seller."""
 
     def postpone(self, settlement_id: str, *, until: int) -> None:
         """Nothing is due for it before `until` (a retry later)."""
@@ -217,6 +223,34 @@ class Checks(Protocol):
     def set_clock_offset_s(self, offset_s: int) -> None: ...
 
 
+class Mandates(Protocol):
+    """Who may act for a company, what waits for its second person, and where it is paid."""
+
+    def put_set(self, mandates: MandateSet) -> None:
+        """The next version of all of a company's mandates."""
+
+    def sets(self, participant: str) -> list[MandateSet]:
+        """All versions, the one in force last."""
+
+    def put_approval(self, approval: Approval) -> None: ...
+
+    def save_approval(self, approval: Approval) -> None:
+        """Writes confirmations and how it was closed; what is closed stays so."""
+
+    def lock_approval(self, approval_id: str) -> Approval | None:
+        """Locked until the transaction ends."""
+
+    def approval(self, approval_id: str) -> Approval | None: ...
+
+    def approvals(self, *, participant: str = "", settlement: str = "", is_open: bool = False) -> list[Approval]:
+        """Those of a company, of a settlement, or all; newest first, a page at most."""
+
+    def put_payee_change(self, change: PayeeChange) -> None: ...
+
+    def payee_changes(self, participant: str) -> list[PayeeChange]:
+        """A participant's, in order; whoever trades with it sees them too."""
+
+
 class Rails(Protocol):
     """Signed transactions before they are broadcast, receipts, cursors."""
 
@@ -279,6 +313,9 @@ class Transaction(Protocol):
 
     @property
     def checks(self) -> Checks: ...
+
+    @property
+    def mandates(self) -> Mandates: ...
 
     @property
     def rails(self) -> Rails: ...

@@ -18,7 +18,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from . import guide, live
 from .door import Api, Problem
 from .page import refused
-from .pages import disclosures, measures, oversight, proof, settlement, sign_in, stops, trading
+from .pages import (
+    approvals,
+    company,
+    disclosures,
+    measures,
+    oversight,
+    proof,
+    settlement,
+    sign_in,
+    stops,
+    trading,
+)
 from .visitor import Forged, SignInNeeded, own_path
 
 FILES = Path(__file__).parent / "files"
@@ -45,7 +56,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
-PAGES = (sign_in, trading, settlement, stops, oversight, measures, proof, disclosures)
+PAGES = (sign_in, trading, approvals, company, settlement, stops, oversight, measures, proof, disclosures)
 API_PATHS = ("/v1", "/docs", "/assets", "/healthz", "/metrics")
 
 

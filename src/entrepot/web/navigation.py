@@ -23,16 +23,20 @@ STOPS = Place("/stops", marked("Stops"), "x")
 MEASURES = Place("/measures", marked("Measures"), "m")
 LOG = Place("/log", marked("Log"), "l")
 REGIME = Place("/regime", marked("Regime"), "r")
+APPROVALS = Place("/approvals", marked("Approvals"), "a")
 DISCLOSURES = Place("/disclosures", marked("Disclosures"), "d")
 PLACES: dict[str, tuple[Place, ...]] = {
     "treasurer": (
         SETTLEMENTS,
         Place("/new", marked("New invoice"), "n"),
+        APPROVALS,
+        Place("/company", marked("Company"), "c"),
         LOG,
         DISCLOSURES,
     ),
     "operator": (
         SETTLEMENTS,
+        APPROVALS,
         MEASURES,
         CAPS,
         STOPS,

@@ -25,6 +25,7 @@ from entrepot.store.records import Participant
 
 from . import stops
 from .batch import Batch
+from .payee import cooling_until, is_outdated
 
 DAY_S = 86_400
 CAP_DECIMALS = 2  # the regime's reference amounts are in hundredths
@@ -50,7 +51,7 @@ def check_funding(batch: Batch, settlement: Settlement) -> Settlement:
     if outcome == "clear":
         settlement = batch.happen(settlement, "cleared", Role.RULES, facts)
         batch.send(
-            f"{settlement.id}:open",
+            f"{settlement.id}:{settlement.terms_hash[2:18]}:open",
             "rail",
             settlement.id,
             {"kind": "open", "arguments": _signatures(batch, settlement)},
@@ -86,7 +87,7 @@ def decide(
         hs_codes=tuple(line.hs for line in terms.lines),
         places=(terms.incoterm_place,),
     )
-    stopped = pauses(regime, facts)
+    stopped = (*pauses(regime, facts), *_payee_pauses(batch, terms, act))
     if stopped:
         return stopped
     return Decision(
@@ -105,6 +106,17 @@ def decide(
         reasons=evaluate(regime, facts, RULES, _cleared(batch, settlement)),
         salt=batch.ctx.salt(),
     )
+
+
+def _payee_pauses(batch: Batch, terms: Terms, act: Act) -> tuple[Pause, ...]:
+    """A payee that changed a short while ago is not paid yet; escrows that hold money pay the wallet both signed."""
+    if act not in (Act.FUND, Act.RELEASE):
+        return ()
+    if act is Act.FUND and is_outdated(batch, terms):
+        return (Pause("payee_changed", "A party is paid elsewhere since these terms were signed."),)
+    until = cooling_until(batch, terms, is_funded=act is Act.RELEASE)
+    says = f"A party's new wallet or bank is paid from {until} (Unix s) on."
+    return (Pause("payee_cooling_off", says),) if until else ()
 
 
 def keep_decision(batch: Batch, settlement: Settlement, decision: Decision) -> Json:

@@ -59,6 +59,8 @@ class Policy:
     passport_s: int = 3600
     ask_rail_s: int = 5
     pause_s: int = 30
+    approval_s: int = 24 * 3600
+    payee_cooling_s: int = 48 * 3600
     block_review_s: int = 30 * 24 * 3600
     fee_bps: int = 15
     fee_min_minor: int = 1_000_000

@@ -8,7 +8,7 @@ from typing import Any
 
 from entrepot.core.canonical import Json
 from entrepot.core.errors import Invalid, Refused, Unknown, declare
-from entrepot.core.lifecycle import Role, State
+from entrepot.core.lifecycle import UNPAID, Role, State
 from entrepot.core.money import Money
 from entrepot.core.party import Party
 from entrepot.core.quote import Quote, make_quote
@@ -23,6 +23,7 @@ from entrepot.store.records import InboxItem, Participant
 from .answers import answered, require_role, signature_in, text_in, whole_in
 from .batch import Batch
 from .check import check_funding, stops_in_force
+from .payee import account_of, is_outdated, may_be_quoted_again, paid_from
 
 DOCUMENTS_REQUIRED = ("invoice", "packing_list", "transport_document")
 INVOICE_BASE64_MAX = 7_000_000
@@ -51,7 +52,7 @@ def propose(batch: Batch, item: InboxItem) -> Json:
 
 def open_trade(batch: Batch, item: InboxItem) -> Settlement:
     """Reads the invoice, registers it, quotes it. Raises: Refused(duplicate_invoice, no_rate, …), Invalid."""
-    invoice = read_invoice(_invoice_bytes(item.body))
+    invoice = read_invoice(invoice_bytes(item.body))
     seller = _admitted(batch, item.participant)
     buyer = _admitted(batch, text_in(item.body, "buyer", chars_max=32))
     if buyer.id == seller.id:
@@ -74,10 +75,10 @@ def open_trade(batch: Batch, item: InboxItem) -> Settlement:
     batch.keep(
         settlement,
         "invoice",
-        _invoice_bytes(item.body),
+        invoice_bytes(item.body),
         owner=seller.id,
         visible_to=(seller.id, buyer.id),
-        media=media_type_of(_invoice_bytes(item.body)),
+        media=media_type_of(invoice_bytes(item.body)),
     )
     return _give_quote(batch, settlement, invoice, (seller, buyer), item.body)
 
@@ -86,6 +87,28 @@ def requote(batch: Batch, item: InboxItem) -> Json:
     """A fresh firm quote for a trade that is not agreed yet; signatures over the old one are void."""
     require_role(item, "treasurer")
     settlement = own_settlement(batch, item)
+    if settlement.state in (State.AGREED, State.CLEARED):
+        _require_outdated(batch, settlement)
+    settlement = quote_afresh(batch, settlement)
+    return answered(200, {"settlement": settlement.id, "state": settlement.state.value})
+
+
+def payee_changed(batch: Batch, item: InboxItem) -> Json:
+    """A party is paid elsewhere: what both signed is void, and they sign again on a fresh quote."""
+    settlement = batch.settlement(item.settlement)
+    if settlement.state in UNPAID and settlement.terms_hash and may_be_quoted_again(batch, settlement):
+        settlement = quote_afresh(batch, settlement)
+    return answered(200, {"settlement": settlement.id, "state": settlement.state.value})
+
+
+def _require_outdated(batch: Batch, settlement: Settlement) -> None:
+    """What both signed is quoted again only for a changed payee. Raises: Refused(not_in_this_state)."""
+    if not is_outdated(batch, terms_of(batch, settlement)) or not may_be_quoted_again(batch, settlement):
+        raise Refused("not_in_this_state", f"quote_given does not happen while {settlement.state}.")
+
+
+def quote_afresh(batch: Batch, settlement: Settlement) -> Settlement:
+    """New terms for the same invoice: today's rate, and where both parties are paid now."""
     old = batch.json_of(settlement, "terms")
     invoice = read_invoice(batch.tx.papers.of(settlement.id, kind="invoice")[-1].body)
     parties = (_admitted(batch, settlement.seller), _admitted(batch, settlement.buyer))
@@ -96,8 +119,9 @@ def requote(batch: Batch, item: InboxItem) -> Json:
         "latest_shipment": schedule["latest_shipment"],
         "supplied": {"incoterm": old["incoterm"], "incoterm_place": old["incoterm_place"], "hs": old["lines"][0]["hs"]},
     }
-    settlement = _give_quote(batch, settlement, invoice, parties, asked)
-    return answered(200, {"settlement": settlement.id, "state": settlement.state.value})
+    if settlement.state in (State.AGREED, State.IN_REVIEW, State.CLEARED):
+        batch.tx.checks.free(settlement.id, at=batch.now)
+    return _give_quote(batch, settlement, invoice, parties, asked)
 
 
 def sign(batch: Batch, item: InboxItem) -> Json:
@@ -107,6 +131,8 @@ def sign(batch: Batch, item: InboxItem) -> Json:
     side = side_of(settlement, item)
     terms = terms_of(batch, settlement)
     signature = signature_in(item.body)
+    if is_outdated(batch, terms):
+        raise Refused("payee_changed", "A party is paid elsewhere since this quote; ask for a fresh one and sign it.")
     require_signed(terms, by=terms.seller if side == "seller" else terms.buyer, signature=signature)
     kind = "countersigned" if settlement.signed_by else "signed"
     settlement = batch.happen(
@@ -157,7 +183,8 @@ def terms_of(batch: Batch, settlement: Settlement) -> Terms:
     return Terms.from_json(batch.json_of(settlement, "terms"), batch.ctx.assets)
 
 
-def _invoice_bytes(body: Json) -> bytes:
+def invoice_bytes(body: Json) -> bytes:
+    """The invoice of a request. Raises: Invalid(malformed)."""
     try:
         return base64.b64decode(text_in(body, "invoice_base64", chars_max=INVOICE_BASE64_MAX), validate=True)
     except ValueError:  # binascii's, or characters beyond ASCII
@@ -287,15 +314,13 @@ def _terms(
     supplied = asked.get("supplied", {})
     lines, incoterm, place, names = _goods(invoice, supplied)
     names += _invented(invoice, parties)
-    fund_by = settlement.created_at + whole_in(asked, "fund_s", default=policy.fund_s, low=60, high=90 * 86400)
-    present_by = settlement.created_at + whole_in(
-        asked, "present_s", default=policy.present_s, low=120, high=400 * 86400
-    )
+    seller, buyer = _party(batch, parties[0]), _party(batch, parties[1])
+    fund_by, present_by = _dates(batch, settlement, (seller, buyer), asked)
     return Terms(
         settlement=settlement.id,
         salt=ctx.salt(),
-        seller=_party(batch, parties[0]),
-        buyer=_party(batch, parties[1]),
+        seller=seller,
+        buyer=buyer,
         invoice_number=invoice.number,
         invoice_date=invoice.issue_date.isoformat(),
         invoice_sha256=invoice.sha256,
@@ -321,6 +346,17 @@ def _terms(
         regime=ctx.regime(batch.now).id,
         supplied=names,
     )
+
+
+def _dates(batch: Batch, settlement: Settlement, parties: tuple[Party, Party], asked: Json) -> tuple[int, int]:
+    """By when to fund and to present, as asked; a new payee's cooling-off leaves both their time after it."""
+    policy, begins = batch.ctx.policy, settlement.created_at
+    fund_s = whole_in(asked, "fund_s", default=policy.fund_s, low=60, high=90 * 86400)
+    present_s = whole_in(asked, "present_s", default=policy.present_s, low=120, high=400 * 86400)
+    cooled_at = max(paid_from(batch.tx, one.participant, one.wallet, is_funded=False) for one in parties)
+    if cooled_at <= batch.now:
+        return begins + fund_s, begins + present_s
+    return max(begins + fund_s, cooled_at + policy.fund_s), max(begins + present_s, cooled_at + policy.present_s)
 
 
 def _goods(invoice: Invoice, supplied: dict[str, Any]) -> tuple[tuple[Line, ...], str, str, tuple[str, ...]]:
@@ -354,13 +390,12 @@ def _invented(invoice: Invoice, parties: tuple[Participant, Participant]) -> tup
 
 
 def _party(batch: Batch, participant: Participant) -> Party:
-    wallet = batch.tx.people.wallets(participant.id)[-1]
     profile = participant.profile
     return Party(
         participant=participant.id,
         name=str(profile["name"]),
         country=participant.country,
-        wallet=wallet.account,
+        wallet=account_of(batch.tx, participant.id),
         lei=str(profile.get("lei", "")),
         registration=str(profile.get("registration", "")),
     )

@@ -32,6 +32,7 @@ from entrepot.store.store import Transaction
 from .answers import answered, require_role, signature_in, whole_in
 from .batch import Batch
 from .check import check_funding, decide, give_passport, keep_decision, pause, read_terms, refer
+from .payee import require_payable
 from .propose import own_settlement, side_of
 from .unwind import block_held
 
@@ -55,6 +56,7 @@ def fund(batch: Batch, item: InboxItem) -> Json:
     if settlement.state is not State.CLEARED:
         raise Refused("not_in_this_state", f"Funding does not happen while {settlement.state}.")
     terms = read_terms(batch, settlement)
+    require_payable(batch, terms)
     decided = decide(batch, settlement, terms, Act.FUND)
     if not isinstance(decided, Decision):  # stale lists or a stop: having been cleared before does not help
         raise Refused("not_cleared", "The checks do not clear this payment now; try again later.")

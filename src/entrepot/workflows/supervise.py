@@ -6,18 +6,17 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from entrepot.core.canonical import Json, unhex
-from entrepot.core.crypto import secp256k1_recover
-from entrepot.core.eip712 import Domain, Struct
+from entrepot.core.canonical import Json
 from entrepot.core.errors import Invalid, Refused, Unknown, declare
-from entrepot.core.party import NAME_CHARS_MAX, is_lei, wallet_address
+from entrepot.core.party import NAME_CHARS_MAX, is_lei
 from entrepot.regimes.regime import DEVELOPMENT_CHAINS
-from entrepot.store.records import STAFF_ROLES, Change, Credential, InboxItem, Membership, Participant, Person, Wallet
+from entrepot.store.records import STAFF_ROLES, Change, Credential, InboxItem, Membership, Participant, Person
 
 from . import unwind
 from .answers import answered, require_role, signature_in, text_in, whole_in
 from .batch import Batch
 from .change_kind import Effect, Kind
+from .payee import BANK_FIELDS, change_payee, check_payee, require_owned
 from .sessions import keep_new
 
 ROLES = ("treasurer", "operator", "officer", "examiner", "arbiter", "supervisor", "authority")
@@ -30,15 +29,12 @@ _ID = re.compile(r"[0-9a-f]{32}\Z")
 _COUNTRY = re.compile(r"[A-Z]{2}\Z")
 PROFILE_FIELDS = ("name", "lei", "registration", "tax_id", "bank_name", "bank_bic", "simulated")
 
-# What proves that a wallet is a participant's own: its key signs the participant's id. Source: EIP-712.
-OWNERSHIP = Struct("WalletOwnership", (("bytes32", "participant"), ("address", "account")))
-
 declare(
     "Refused",
     sandbox_only="The sandbox clock exists on local development chains only.",
-    wallet_not_yours="The wallet's key did not sign for this participant.",
+    bank_change_by_two="The bank of an admitted participant is changed by two persons, never by one.",
     not_of_the_house="The role judges settlements, and the participant trades: its people may not have it.",
-    wallet_change_by_two="The participant has a wallet; another one is admitted by two operators.",
+    wallet_change_by_two="The participant has a wallet; another one is a change by two persons.",
 )
 
 
@@ -56,6 +52,8 @@ def admit(batch: Batch, item: InboxItem) -> Json:
     if profile.get("lei") and not is_lei(profile["lei"]):
         raise Invalid("malformed", f"{profile['lei']} is not an LEI (ISO 17442).", path="lei")
     known = batch.tx.people.participant(str(body.get("id", "")))
+    if known and any(profile.get(name, "") != known.profile.get(name, "") for name in BANK_FIELDS):
+        raise Refused("bank_change_by_two", "Another bank is a change by two persons.", path="bank_name")
     participant = Participant(
         id=known.id if known else batch.ctx.new_id(),
         kind=kind,
@@ -70,9 +68,9 @@ def admit(batch: Batch, item: InboxItem) -> Json:
 
 
 def add_wallet(batch: Batch, item: InboxItem) -> Json:
-    """A participant's first wallet, whose key signed for it. Any other is a change that takes two operators.
+    """A participant's first wallet, whose key signed for it. Any other is a change by two persons, with a cooling-off.
 
-    The newest wallet is the one that is paid: a stolen credential may not move it.
+    A stolen credential may not move where a company is paid.
     """
     require_role(item, "operator", "treasurer")
     participant = text_in(item.body, "participant", chars_max=32)
@@ -80,26 +78,16 @@ def add_wallet(batch: Batch, item: InboxItem) -> Json:
         raise Unknown("not_found", "There is no such participant.")
     known = batch.tx.people.wallets(participant)
     if known and item.body.get("account") not in {wallet.account for wallet in known}:
-        raise Refused("wallet_change_by_two", "Another wallet is admitted by two operators, as a change.")
+        raise Refused("wallet_change_by_two", "Another wallet is a change that two persons decide.")
     return _admit_wallet(batch, item.body)
 
 
 def _admit_wallet(batch: Batch, body: Json) -> Json:
-    participant, account = text_in(body, "participant", chars_max=32), text_in(body, "account", chars_max=100)
-    address = wallet_address(account, chain=batch.ctx.rail.chain)
-    digest = ownership_digest(batch.ctx.venue.chain_id, batch.ctx.venue.factory, participant, address)
-    if secp256k1_recover(unhex(signature_in(body)), digest) != address:
-        raise Refused("wallet_not_yours", "The wallet's key did not sign for this participant.")
-    if batch.tx.people.participant(participant) is None:
+    wallet = require_owned(batch, body)
+    if batch.tx.people.participant(wallet.participant) is None:
         raise Unknown("not_found", "There is no such participant.")
-    batch.tx.people.put_wallet(Wallet(account=account, participant=participant, admitted_at=batch.now))
-    return answered(201, {"account": account, "participant": participant})
-
-
-def ownership_digest(chain_id: int, factory: str, participant: str, address: str) -> bytes:
-    """What a wallet's key signs to prove whose it is: 32 bytes."""
-    values = {"participant": bytes(16) + bytes.fromhex(participant), "account": address}
-    return OWNERSHIP.digest(Domain(chain_id, factory), values)
+    batch.tx.people.put_wallet(wallet)
+    return answered(201, {"account": wallet.account, "participant": wallet.participant})
 
 
 def _check_membership(_: Batch, body: Json) -> None:
@@ -153,6 +141,13 @@ def _joined(batch: Batch, _: InboxItem, change: Change) -> Json:
     return answered(200, {"change": change.id, "person": person, "role": body["role"]})
 
 
+def _paid_elsewhere(batch: Batch, _: InboxItem, change: Change) -> Json:
+    """Two operators decided where a participant is paid: its first wallet at once, another one after a cooling-off."""
+    if change.subject == "wallet" and not batch.tx.people.wallets(change.body["participant"]):
+        return _admit_wallet(batch, change.body)
+    return change_payee(batch, change.body, (change.proposed_by, change.confirmed_by))
+
+
 def _ordered(act: Callable[[Batch, InboxItem], Json]) -> Effect:
     def effect(batch: Batch, item: InboxItem, change: Change) -> Json:
         body = {**change.body, "reason": change.reason}
@@ -163,7 +158,8 @@ def _ordered(act: Callable[[Batch, InboxItem], Json]) -> Effect:
 
 CHANGES: dict[str, Kind] = {
     "membership": Kind(("operator",), _check_membership, _joined),
-    "wallet": Kind(("operator",), _check_wallet, lambda batch, _, change: _admit_wallet(batch, change.body)),
+    "wallet": Kind(("operator",), _check_wallet, _paid_elsewhere),
+    "bank": Kind(("operator",), check_payee, _paid_elsewhere),
     "freeze": Kind(("authority", "supervisor"), _check_order, _ordered(unwind.freeze)),
     "unfreeze": Kind(("authority", "supervisor"), _check_order, _ordered(unwind.lift)),
     "return_payment": Kind(("officer",), _check_return, _ordered(unwind.return_mispaid)),

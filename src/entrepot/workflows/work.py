@@ -20,6 +20,7 @@ from entrepot.store.records import InboxItem, OutboxItem
 
 from . import (
     changes,
+    company,
     disclose,
     observe,
     preview,
@@ -52,15 +53,9 @@ log = structlog.get_logger(__name__)
 Handle = Callable[[Batch, InboxItem], Json]
 
 HANDLERS: dict[str, Handle] = {
-    "propose": propose.propose,
+    **company.HANDLERS,
     "requote": propose.requote,
-    "sign": propose.sign,
-    "withdraw": propose.withdraw,
-    "fund": settle.fund,
-    "present": settle.present,
     "examine": settle.examined,
-    "waive": settle.waive,
-    "dispute": unwind.dispute,
     "award": unwind.award,
     "block": unwind.block,
     "claim_fee": unwind.claim_fee,

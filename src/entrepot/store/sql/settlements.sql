@@ -31,6 +31,11 @@ SELECT * FROM settlements WHERE due_at IS NOT NULL AND next_at <= %(now)s
 -- name: by_escrow
 SELECT * FROM settlements WHERE escrow = %(escrow)s AND escrow <> '';
 
+-- name: unpaid
+SELECT id FROM settlements
+ WHERE (seller = %(participant)s OR buyer = %(participant)s) AND funded_minor = 0 AND state = ANY (%(states)s)
+ ORDER BY id;
+
 -- name: postpone
 UPDATE settlements SET postponed_until = %(until)s WHERE id = %(id)s;
 

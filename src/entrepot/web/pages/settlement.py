@@ -15,7 +15,7 @@ from ..assets import asset_of
 from ..door import Problem
 from ..page import acted, page, shown
 from ..visitor import FORM_BYTES_MAX, Visitor, form_of, visitor_of
-from . import costs, oversight, sentences
+from . import approvals, costs, oversight, sentences
 from .voyage import money, voyage
 
 AUTHORIZED_S = 6 * 3600
@@ -52,6 +52,7 @@ async def settlement(request: Request, visitor: Visitor) -> Response:
         sentence=sentences.sentence(view["state"], side, language, values),
         otherwise=sentences.otherwise(view, language, values),
         acts=sentences.acts(view, side, visitor.role),
+        waiting=await approvals.waiting(request, visitor, id_),
         voyage=voyage(view, events, language),
         money=money(view, terms, asset, language),
         costs=costs.of_quote(view, terms, language, asset, await asset_of(request, visitor, _invoiced(terms)["asset"])),
