@@ -1,7 +1,7 @@
 """`./run words`: brings the catalogues of the portal (web/words/CODE.po) to what its pages say; --check only compares.
 
-A sentence is what a template gives to `_` or `tell`, what Python gives to `say`, `tell` or `marked`, and the declared
-sentence of every error code.
+A sentence is what a template gives to `_` or `tell`, what Python gives to `say`, `tell` or `marked` or keeps in a table
+that is `Marked`, and the declared sentence of every error code.
 """
 
 from __future__ import annotations
@@ -92,6 +92,12 @@ def in_python(text: str) -> Iterator[str]:
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if name in SPEAKING:
                 yield from _constants(node.args[0])
+        elif isinstance(node, ast.AnnAssign) and node.value and _is_marked(node.annotation):
+            yield from _constants(node.value)
+
+
+def _is_marked(annotation: ast.expr) -> bool:
+    return isinstance(annotation, ast.Subscript) and getattr(annotation.value, "id", "") == "Marked"
 
 
 def _constants(node: ast.expr) -> Iterator[str]:
@@ -100,6 +106,11 @@ def _constants(node: ast.expr) -> Iterator[str]:
     elif isinstance(node, ast.IfExp):
         yield from _constants(node.body)
         yield from _constants(node.orelse)
+    elif isinstance(node, ast.Dict):
+        for row in node.values:
+            yield from _constants(row)
+    elif isinstance(node, ast.Tuple) and node.elts:
+        yield from _constants(node.elts[-1])
 
 
 def values(sentence: str) -> set[str]:

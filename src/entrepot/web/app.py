@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import guide, live
 from .door import Api, Problem
+from .language import marked
 from .page import refused
 from .pages import (
     approvals,
@@ -149,7 +150,10 @@ async def _to_sign_in(request: Request, _: Exception) -> Response:
 
 async def _forged(request: Request, _: Exception) -> Response:
     return await refused(
-        request, 403, "This form was not made by this page", "Nothing was done. Open the page again and act from there."
+        request,
+        403,
+        marked("This form was not made by this page"),
+        marked("Nothing was done. Open the page again and act from there."),
     )
 
 
@@ -159,16 +163,22 @@ async def _problem(request: Request, problem: Exception) -> Response:
         return await _to_sign_in(request, problem)
     if problem.status == 404:
         return await _missing(request, problem)
-    return await refused(request, problem.status, "This was not done", str(problem), code=problem.code)
+    return await refused(request, problem.status, marked("This was not done"), str(problem), code=problem.code)
 
 
 async def _missing(request: Request, _: Exception) -> Response:
     return await refused(
-        request, 404, "There is no such page", "It is not there, or it is not yours: the two look alike."
+        request,
+        404,
+        marked("There is no such page"),
+        marked("It is not there, or it is not yours: the two look alike."),
     )
 
 
 async def _defect(request: Request, _: Exception) -> Response:
     return await refused(
-        request, 500, "Something of ours failed", "What was done before is kept. Try again; if it stays, tell us."
+        request,
+        500,
+        marked("Something of ours failed"),
+        marked("What was done before is kept. Try again; if it stays, tell us."),
     )

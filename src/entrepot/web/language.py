@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import structlog
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.lists import format_list
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 from markupsafe import Markup, escape
@@ -24,8 +25,12 @@ LANGUAGES = {"en": "English", "ar": "العربية"}
 SHORT_MINOR_DIGITS = 2  # of a token whose remaining minor digits are zeros
 
 
+Table = TypeVar("Table")
+Marked = Annotated[Table, "rows end in sentences"]  # a table's type: the catalogues are known to need its sentences
+
+
 def marked(sentence: str) -> str:
-    """The sentence itself: marks one in a table, so that the catalogues are known to need it."""
+    """The sentence itself: marks one, so that the catalogues are known to need it."""
     return sentence
 
 
@@ -72,6 +77,11 @@ class Language:
         """rtl or ltr."""
         return "rtl" if self.code == "ar" else "ltr"
 
+    @property
+    def comma(self) -> str:
+        """What stands between parts of a line."""
+        return "،" if self.code == "ar" else ","
+
     def say(self, sentence: str, **values: Any) -> Markup:
         """The sentence in this language with its values put in, all escaped; a value that is Markup stays as it is."""
         words = catalog(self.code)
@@ -97,6 +107,10 @@ class Language:
         pattern = "#,##0" + ("." + "0" * places if places else "")
         return str(format_decimal(value, format=pattern, locale=self.locale))
 
+    def listed(self, names: Sequence[str]) -> str:
+        """Several names as one phrase: a, b and c."""
+        return str(format_list([str(name) for name in names], locale=self.locale))
+
     def percent(self, value: float) -> str:
         """A share."""
         return str(format_percent(value, locale=self.locale))
@@ -112,9 +126,8 @@ class Language:
 
     def moment(self, at: int, *, seconds: bool = False) -> Markup:
         """A day and a time, exact in the element."""
-        text = format_datetime(
-            self._moment(at), format="EEE d MMM y, HH:mm" + (":ss" if seconds else ""), locale=self.locale
-        )
+        pattern = f"EEE d MMM y{self.comma} HH:mm" + (":ss" if seconds else "")
+        text = format_datetime(self._moment(at), format=pattern, locale=self.locale)
         iso = datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
         return Markup('<time datetime="{}">{}</time>').format(iso, text if self.zone else f"{text} UTC")
 

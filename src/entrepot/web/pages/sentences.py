@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ..language import Language
+from ..language import Language, Marked, marked
 
 BUYER, SELLER, OTHER = "buyer", "seller", "other"
 
@@ -31,7 +31,7 @@ class Act:
 
 
 # State → (shape, chip's words). States that only staff are shown stand here too.
-CHIPS: dict[str, tuple[str, str]] = {
+CHIPS: Marked[dict[str, tuple[str, str]]] = {
     "proposed": ("waits", "Being quoted"),
     "quoted": ("waits", "Waiting for signatures"),
     "agreed": ("waits", "Checks run"),
@@ -57,7 +57,7 @@ CHIPS: dict[str, tuple[str, str]] = {
 }
 
 # (state, side) → the sentence. `side` is the reader's; OTHER is everybody who is neither buyer nor seller.
-SENTENCES: dict[tuple[str, str], str] = {
+SENTENCES: Marked[dict[tuple[str, str], str]] = {
     ("proposed", SELLER): "Your invoice to {buyer} is being quoted.",
     ("proposed", BUYER): "{seller} invoiced you; the price is being quoted.",
     ("proposed", OTHER): "{seller} invoiced {buyer}; the price is being quoted.",
@@ -124,7 +124,7 @@ SENTENCES: dict[tuple[str, str], str] = {
 }
 
 # What happens by then if nobody acts.
-OTHERWISE: dict[str, str] = {
+OTHERWISE: Marked[dict[str, str]] = {
     "proposal_expired": "If nobody acts, the proposal lapses on {deadline}.",
     "quote_expired": "If nobody signs, the quote lapses on {deadline}, and nobody owes anything.",
     "fund_expired": "If nobody pays, the settlement lapses on {deadline}.",
@@ -136,7 +136,7 @@ OTHERWISE: dict[str, str] = {
     "freeze_ended": "The order ends on {deadline}; then it goes on as before.",
     "block_review_due": "It moves only under a licence or a delisting.",
 }
-DOCUMENTS = {
+DOCUMENTS: Marked[dict[str, str]] = {
     "invoice": "the invoice",
     "packing_list": "the packing list",
     "transport_document": "the transport document",
@@ -163,10 +163,7 @@ def otherwise(view: Mapping[str, Any], language: Language, values: Mapping[str, 
 
 def documents_named(required: list[str], language: Language) -> str:
     """The required documents as words: the invoice, the packing list and the transport document."""
-    names = [str(language.say(DOCUMENTS.get(kind, kind))) for kind in required]
-    if len(names) < 2:
-        return "".join(names)
-    return str(language.say("{some} and {last}", some=", ".join(names[:-1]), last=names[-1]))
+    return language.listed([str(language.say(DOCUMENTS.get(kind, kind))) for kind in required])
 
 
 def acts(view: Mapping[str, Any], side: str, role: str) -> list[Act]:
@@ -174,15 +171,15 @@ def acts(view: Mapping[str, Any], side: str, role: str) -> list[Act]:
     state, is_party = str(view["state"]), side in (BUYER, SELLER) and role == "treasurer"
     found: list[Act] = []
     if is_party and state == "quoted" and side not in view["signed_by"]:
-        found.append(Act("sign", "Sign the terms"))
+        found.append(Act("sign", marked("Sign the terms")))
     if side == BUYER and is_party and state == "cleared":
-        found.append(Act("fund", "Pay into escrow"))
+        found.append(Act("fund", marked("Pay into escrow")))
     if side == SELLER and is_party and state in ("funded", "discrepant"):
-        found.append(Act("present", "Present documents" if state == "funded" else "Present again"))
+        found.append(Act("present", marked("Present documents" if state == "funded" else "Present again")))
     if side == BUYER and is_party and state == "discrepant":
-        found.append(Act("waive", "Accept the documents as they are"))
+        found.append(Act("waive", marked("Accept the documents as they are")))
     if is_party and state in ("funded", "presented", "discrepant"):
-        found.append(Act("dispute", "Ask the arbiters", is_first=False))
+        found.append(Act("dispute", marked("Ask the arbiters"), is_first=False))
     if is_party and state in ("proposed", "quoted", "cleared"):
-        found.append(Act("withdraw", "Withdraw", is_first=False))
+        found.append(Act("withdraw", marked("Withdraw"), is_first=False))
     return found

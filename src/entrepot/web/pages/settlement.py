@@ -13,13 +13,14 @@ from starlette.routing import Route
 
 from ..assets import asset_of
 from ..door import Problem
+from ..language import Marked
 from ..page import acted, page, shown
 from ..visitor import FORM_BYTES_MAX, Visitor, form_of, visitor_of
 from . import approvals, costs, oversight, sentences
 from .voyage import money, voyage
 
 AUTHORIZED_S = 6 * 3600
-DOCUMENT_NAMES = {
+DOCUMENT_NAMES: Marked[dict[str, str]] = {
     "invoice": "Commercial invoice",
     "packing_list": "Packing list",
     "transport_document": "Transport document",
@@ -62,6 +63,7 @@ async def settlement(request: Request, visitor: Visitor) -> Response:
         events=events,
         checkpoint=await door.find("/log/checkpoint"),
         required=terms["documents_required"],
+        required_says=values["documents"],
         document_names=DOCUMENT_NAMES,
         is_staff=visitor.role in STAFF,
         decisions=(await door.get(f"/settlements/{id_}/decisions"))["decisions"] if visitor.role in STAFF else None,
@@ -130,7 +132,7 @@ async def _ledger(
         terms["buyer"]["participant"]: terms["buyer"]["name"],
         terms["seller"]["participant"]: terms["seller"]["name"],
     }
-    words = {"escrow": "Escrow", "fee_due": "Fee", "mispaid": "Beside the trade"}
+    words: Marked[dict[str, str]] = {"escrow": "Escrow", "fee_due": "Fee", "mispaid": "Beside the trade"}
 
     def name_of(account_id: str) -> str:
         account = next((entry for entry in accounts if entry["id"] == account_id), None)

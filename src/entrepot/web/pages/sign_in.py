@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from ..door import Problem
-from ..language import LANGUAGES
+from ..language import LANGUAGES, Marked
 from ..navigation import places_of
 from ..page import plain_page, shown
 from ..visitor import (
@@ -26,7 +26,7 @@ from ..visitor import (
     visitor_of,
 )
 
-ROLES = {
+ROLES: Marked[dict[str, str]] = {
     "treasurer": "Treasurer",
     "operator": "Operator",
     "officer": "Compliance officer",

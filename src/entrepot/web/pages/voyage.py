@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ..language import Language
+from ..language import Language, marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +46,14 @@ class Money:
 
 # Port → (its name, the events that prove it was reached).
 PORTS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Agreed", ("countersigned",)),
-    ("Cleared", ("cleared",)),
-    ("Funded", ("funded",)),
-    ("Presented", ("presented",)),
-    ("Examined", ("examined", "waived", "release_cleared")),
-    ("Paid", ("released",)),
+    (marked("Agreed"), ("countersigned",)),
+    (marked("Cleared"), ("cleared",)),
+    (marked("Funded"), ("funded",)),
+    (marked("Presented"), ("presented",)),
+    (marked("Examined"), ("examined", "waived", "release_cleared")),
+    (marked("Paid"), ("released",)),
 )
-BACK = ("Paid back", ("refunded", "rejected"))
+BACK = (marked("Paid back"), ("refunded", "rejected"))
 BACK_STATES = ("refunding", "refunded", "rejecting", "rejected")
 ENDED_STATES = ("ended", "refused", "lapsed")
 
@@ -83,7 +83,7 @@ def voyage(view: Mapping[str, Any], events: Sequence[Mapping[str, Any]], languag
     return ports
 
 
-CLOSED = "no money was moved"
+CLOSED = marked("no money was moved")
 
 
 def _proof(port: tuple[str, tuple[str, ...]], reached: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
@@ -91,7 +91,7 @@ def _proof(port: tuple[str, tuple[str, ...]], reached: Mapping[str, Mapping[str,
 
 
 def _when(event: Mapping[str, Any], language: Language) -> str:
-    return f"{language.day(int(event['at']))}, {language.clock(int(event['at']))}"
+    return f"{language.day(int(event['at']))}{language.comma} {language.clock(int(event['at']))}"
 
 
 def _proved_by(event: Mapping[str, Any], language: Language) -> str:
