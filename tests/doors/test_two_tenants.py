@@ -38,6 +38,12 @@ GETS: dict[str, tuple[str, dict[str, str]]] = {
     "/v1/ledger/export": (OWN, {"since": "1700000000", "until": "1700000001"}),
     "/v1/cases": (STAFF, {}),
     "/v1/cases/{settlement}": (STAFF, {}),
+    "/v1/information-requests": (OWN, {}),
+    "/v1/information-requests/templates": (STAFF, {}),
+    "/v1/information-requests/{request_id}": (ABSENT, {}),
+    "/v1/information-requests/{request_id}/files/{file}": (ABSENT, {}),
+    "/v1/settlements/{settlement}/information-requests": (ABSENT, {}),
+    "/v1/settlements/{settlement}/notices": (ABSENT, {}),
     "/v1/me": (OWN, {}),
     "/v1/activity": (OWN, {}),
     "/v1/credentials": (OWN, {}),
@@ -89,6 +95,9 @@ POSTS: dict[str, tuple[str, Any]] = {
     "/v1/settlements/{settlement}/blocks": (STAFF, {"reason": "why"}),
     "/v1/settlements/{settlement}/fee-claims": (STAFF, None),
     "/v1/cases/{settlement}/dispositions": (STAFF, {"verdict": "clear", "reason": "why"}),
+    "/v1/information-requests/wordings": (STAFF, {"text": "Please"}),
+    "/v1/information-requests/{request_id}/answers": (ABSENT, {"text": "Here it is."}),
+    "/v1/settlements/{settlement}/information-requests": (STAFF, {"to": "buyer", "items": ["contract"]}),
     "/v1/participants": (STAFF, {"name": "Mallory", "country": "PE", "id": "{participant}"}),
     "/v1/wallets": (
         ABSENT,
@@ -142,8 +151,14 @@ def theirs(ground: Ground) -> Iterator[Theirs]:
     key = "a-key-of-the-buyer"
     buyer.http.post("/v1/quotes", json={"currency": "USD", "amount": "5"}, headers={"Idempotency-Key": key})
     body = {"subject": "stop", "body": {"grade": "new", "until": ground.now() + 600}, "reason": "a change of staff"}
+    asked = ground.operator.post(f"/settlements/{made}/information-requests", {"to": "buyer", "items": ["contract"]})
+    file = {"name": "contract.txt", "content_base64": "Q09OVFJBQ1Q="}
+    buyer.post(f"/information-requests/{asked['request']}/answers", {"text": "It is attached.", "files": [file]})
+    answer = buyer.get(f"/information-requests/{asked['request']}")["answers"][0]
     ids = {
         "settlement": made,
+        "request_id": asked["request"],
+        "file": answer["files"][0]["id"],
         "paper": seller.get(f"/settlements/{made}/documents")["documents"][0]["id"],
         "participant": buyer.participant,
         "address": buyer.address,
@@ -154,7 +169,8 @@ def theirs(ground: Ground) -> Iterator[Theirs]:
         "credential": sha256(buyer.http.headers["authorization"].partition(" ")[2].encode()).hexdigest()[:16],
     }
     stated = [ground.stated["seller"], ground.stated["buyer"]]
-    texts = [made, ids["paper"], seller.participant, buyer.participant, seller.address[2:], buyer.address[2:]]
+    texts = ["It is attached.", "contract.txt", ids["request_id"]]
+    texts += [made, ids["paper"], seller.participant, buyer.participant, seller.address[2:], buyer.address[2:]]
     texts += [view["escrow"][2:], view["terms_hash"][2:], view["fee_minor"], "TEN-1", "coffee", "MV Example Star"]
     texts += [text for party in stated for text in (party.name, party.lei, party.registration, party.tax_id) if text]
     yield Theirs(ids, [text.encode() for text in texts])
@@ -260,11 +276,8 @@ def test_anothers_invoice_is_not_ones_own(ground: Ground, theirs: Theirs) -> Non
 
 def _told(ground: Ground, who: str, settlement: str) -> dict[str, bytes]:
     """Every byte that a party can read of a settlement."""
-    paths = [
-        path
-        for path, (kind, _) in GETS.items()
-        if kind == ABSENT and not any(name in path for name in ("{paper}", "{key}", "{approval}"))
-    ]
+    others = ("{paper}", "{key}", "{request_id}", "{approval}", "{delivery}")
+    paths = [path for path, (kind, _) in GETS.items() if kind == ABSENT and not any(one in path for one in others)]
     ids = {"settlement": settlement, "participant": ground.parties[who].participant}
     got = {path: _knock(ground, who, "GET", path, GETS[path][1], ids).content for path in paths}
     got["list"] = ground.parties[who].http.get("/v1/settlements").content

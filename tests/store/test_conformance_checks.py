@@ -75,6 +75,41 @@ def test_a_person_disposes_of_a_hit_once(store: Store) -> None:
         assert tx.checks.dispositions(one) == said
 
 
+def test_what_was_said_of_the_same_hit_elsewhere_is_found_by_staff_only(store: Store) -> None:
+    first, second, other = new_id(), new_id(), new_id()
+    said = [
+        disposition(first, new_id(), "h1", "h2"),
+        disposition(second, new_id(), "h1"),
+        disposition(other, first, "h3"),
+    ]
+    with store.work() as tx:
+        for entry in said:
+            tx.checks.put_disposition(entry)
+        with pytest.raises(Refused), tx.savepoint():
+            tx.checks.put_disposition(disposition(other, first, "h3", "h1"))
+        assert tx.checks.dispositions_of(["h1"]) == said[:2]
+        assert (tx.checks.dispositions_of(["h2", "h3"]), tx.checks.dispositions_of([])) == ([said[0], said[2]], [])
+    with store.read(Reader("", "officer")) as tx:
+        assert tx.checks.dispositions_of(["h1", "h9"]) == said[:2]
+    with store.read(Reader(new_id(), "treasurer")) as tx:
+        assert tx.checks.dispositions_of(["h1"]) == []
+
+
+def test_a_suspension_is_seen_by_whom_it_suspends_once_confirmed_and_by_staff(store: Store) -> None:
+    own, officers = new_id(), (new_id(), new_id())
+    made = Change(new_id(), "suspension", {"participant": own, "until": NOW + 9}, "why", officers[0], NOW)
+    with store.work() as tx:
+        tx.checks.put_change(made)
+    with store.read(Reader(own, "treasurer")) as tx:
+        assert tx.checks.changes(subject="suspension") == []
+    with store.work() as tx:
+        done = tx.checks.confirm_change(made.id, person=officers[1], at=NOW)
+    for reader, expected in ((Reader(own, "treasurer"), [done]), (Reader(new_id(), "treasurer"), []),
+                             (Reader("", "officer"), [done])):  # fmt: skip
+        with store.read(reader) as tx:
+            assert tx.checks.changes(subject="suspension", confirmed=True) == expected
+
+
 def reserve(store: Store, of: str, who: str, amount: int, *, cap: int = 100, since: int = NOW, at: int = NOW) -> bool:
     """Reserves in a transaction of its own."""
     with store.work() as tx:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from made_up import NOW, admit, inbox_item, new_id, outbox_item
 
@@ -168,6 +170,18 @@ def test_done_is_done_and_a_retry_comes_back_with_its_error(store: Store) -> Non
     assert [(item.once, item.attempts, item.error) for item in again] == [("b", 1, "node down")]
     with pytest.raises(AssertionError), store.work() as tx:
         tx.outbox.done("c", at=NOW)
+
+
+def test_the_newest_of_a_kind_is_the_one_queued_last_for_staff(store: Store) -> None:
+    items = [replace(outbox_item(once), kind=kind) for once, kind in (("a", "lists"), ("b", "lists"), ("c", "rail"))]
+    with store.work() as tx:
+        tx.outbox.put(items)
+        tx.outbox.done("b", at=NOW)
+        assert tx.outbox.newest("lists") == replace(items[1], done_at=NOW) and tx.outbox.newest("none") is None
+    with store.read(Reader("", "officer")) as tx:
+        assert tx.outbox.newest("rail") == items[2]
+    with store.read(Reader(new_id(), "treasurer")) as tx:
+        assert tx.outbox.newest("rail") is None
 
 
 def test_only_staff_see_what_leaves_and_only_workers_take_it(store: Store) -> None:

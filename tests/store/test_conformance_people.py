@@ -146,6 +146,25 @@ def test_a_paper_is_read_by_those_it_is_addressed_to(store: Store) -> None:
             assert tx.papers.get(internal.id) == (internal if internal in expected else None)
 
 
+def test_papers_of_a_kind_are_found_across_settlements_as_far_as_the_reader_may_see(store: Store) -> None:
+    one, other = settlement(), settlement()
+    for name in (one.seller, one.buyer, other.seller, other.buyer):
+        admit(store, name, name=name)
+    asked = [
+        replace(paper(of, owner=of.buyer, visible_to=(of.buyer,)), kind="information_request") for of in (one, other)
+    ]
+    with store.work() as tx:
+        for of, entry in zip((one, other), asked, strict=True):
+            tx.settlements.insert(of)
+            tx.papers.put(entry)
+            tx.papers.put(paper(of))
+        assert tx.papers.by_kind("information_request") == asked and tx.papers.by_kind("nothing") == []
+    for reader, expected in ((Reader(one.buyer, "treasurer"), asked[:1]), (Reader(one.seller, "treasurer"), []),
+                             (Reader("", "officer"), asked)):  # fmt: skip
+        with store.read(reader) as tx:
+            assert tx.papers.by_kind("information_request") == expected
+
+
 def test_erasing_an_owner_empties_its_papers_and_profile_and_nothing_else(store: Store) -> None:
     one = settlement()
     for name in (one.seller, one.buyer):

@@ -19,11 +19,13 @@ from entrepot.store.store import Store
 from entrepot.workflows.answers import problem
 
 from . import (
+    cases,
     changes,
     decisions,
     disclosures,
     examining,
     health,
+    information,
     journal,
     ledger,
     mandates,
@@ -61,6 +63,8 @@ def create_app(store: Store, *, facts: health.Facts, assets_dir: Path | None = N
         journal,
         saved_views,
         mandates,
+        cases,
+        information,
         people,
         sessions,
         ledger,

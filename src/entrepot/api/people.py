@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
@@ -10,9 +11,13 @@ from pydantic import Field
 
 from entrepot.core.canonical import hex0x
 from entrepot.core.errors import Unknown
+from entrepot.store.records import Participant
+from entrepot.store.store import Transaction
 from entrepot.workflows.payee import ownership_digest
+from entrepot.workflows.standing import suspended_until
 
 from .ask import ask
+from .caller import Caller
 from .disclosures import disclose
 from .trades import Id, Key, Signature, Signed, Strict, given
 from .views import is_staff, participant_view
@@ -50,7 +55,19 @@ def participants(request: Request, caller: Signed) -> dict[str, Any]:
     """Admitted participants: staff see all, a company itself and those it trades with."""
     disclose(request, caller, "participants", "")
     with request.app.state.store.read(caller.reader) as tx:
-        return {"participants": [participant_view(entry, caller) for entry in tx.people.participants()]}
+        return {
+            "participants": [
+                participant_view(entry, caller) | _standing(tx, entry, caller) for entry in tx.people.participants()
+            ]
+        }
+
+
+def _standing(tx: Transaction, participant: Participant, caller: Caller) -> dict[str, Any]:
+    """Until when it is suspended: for staff and for itself; whoever trades with it reads nothing of it."""
+    if not is_staff(caller) and caller.participant != participant.id:
+        return {}
+    now = int(time.time()) + tx.checks.clock_offset_s()
+    return {"suspended_until": suspended_until(tx, participant.id, now) or None}
 
 
 @router.post("/participants", status_code=201)
@@ -67,8 +84,9 @@ def read_participant(request: Request, participant: Id, caller: Signed) -> dict[
         if found is None:
             raise Unknown("not_found", "There is no such participant.")
         wallets = [entry.account for entry in tx.people.wallets(participant)]
+        standing = _standing(tx, found, caller)
     disclose(request, caller, "participant", participant, whose=(participant,))
-    return participant_view(found, caller) | {"wallets": wallets}
+    return participant_view(found, caller) | {"wallets": wallets} | standing
 
 
 @router.get("/memberships")

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from entrepot.core.crypto import sha256
 from entrepot.core.errors import Unauthenticated
+from entrepot.workflows.standing import suspended_until
 
 from .ask import ask
 from .trades import Id, Key, Signed, Strict, given
@@ -48,6 +49,8 @@ def me(request: Request, caller: Signed) -> dict[str, Any]:
             {"participant": one.participant, "role": one.role, "name": _name(tx.people.participant(one.participant))}
             for one in tx.people.memberships(person=caller.person)
         ]
+        now = int(time.time()) + tx.checks.clock_offset_s()
+        until = suspended_until(tx, caller.participant, now)
     return {
         "person": caller.person,
         "participant": caller.participant,
@@ -55,6 +58,7 @@ def me(request: Request, caller: Signed) -> dict[str, Any]:
         "name": _name(person),
         "participant_name": _name(participant),
         "memberships": memberships,
+        "suspended_until": until or None,
         "credential": {"kind": held.kind, "opened_at": held.opened_at, "expires_at": held.expires_at} if held else {},
     }
 

@@ -81,13 +81,6 @@ class Blocking(Strict):
     reason: str = Field(min_length=1, max_length=500)
 
 
-class Disposing(Strict):
-    """One person's answer to a case's open hits."""
-
-    verdict: Literal["clear", "refuse"]
-    reason: str = Field(min_length=1, max_length=2000)
-
-
 class Statement(Strict):
     """What is to be signed: `act` with what it is about."""
 
@@ -316,57 +309,3 @@ def evidence(request: Request, settlement: Id, caller: Signed) -> Response:
         media_type="application/json",
         headers={"Content-Disposition": f'attachment; filename="{settlement}.bundle.json"'},
     )
-
-
-@router.get("/cases")
-def cases(request: Request, caller: Signed) -> dict[str, Any]:
-    """Settlements in review, for officers."""
-    _require_officer(caller)
-    with request.app.state.store.read(caller.reader) as tx:
-        found = tx.settlements.page(state="in_review")
-        views = [_case(tx, settlement) for settlement in found]
-    whose = tuple(party for settlement in found for party in (settlement.seller, settlement.buyer))
-    disclose(request, caller, "cases", "", whose=whose)
-    return {"cases": views}
-
-
-@router.get("/cases/{settlement}")
-def read_case(request: Request, settlement: Id, caller: Signed) -> dict[str, Any]:
-    """One case: hits with their reasons, and who has said what."""
-    _require_officer(caller)
-    with request.app.state.store.read(caller.reader) as tx:
-        found = find(tx, settlement)
-        view = _case(tx, found)
-    disclose(request, caller, "case", settlement, whose=(found.seller, found.buyer), settlement=settlement)
-    return view
-
-
-@router.post("/cases/{settlement}/dispositions")
-def dispose(request: Request, settlement: Id, body: Disposing, caller: Signed, key: Key) -> JSONResponse:
-    """One officer clears or refuses; it takes effect when a second person says the same."""
-    return ask(request, caller, "dispose", given(body), settlement=settlement)
-
-
-def _case(tx: Transaction, settlement: Settlement) -> dict[str, Any]:
-    case = newest_json(tx, settlement, "case")
-    if case is None:
-        raise Unknown("not_found", "There is no such case.")
-    decision = newest_json(tx, settlement, f"decision_{case['act'].lower()}") or {}
-    said = [
-        {"person": entry.person, "verdict": entry.verdict, "reason": entry.reason, "at": entry.at}
-        for entry in tx.checks.dispositions(settlement.id)
-    ]
-    return {
-        "id": settlement.id,
-        "state": settlement.state.value,
-        "act": case["act"],
-        "hits": case["hits"],
-        "reasons": decision.get("reasons", []),
-        "lists": decision.get("lists", []),
-        "dispositions": said,
-    }
-
-
-def _require_officer(caller: Caller) -> None:
-    if caller.role not in ("officer", "supervisor"):
-        raise Unknown("not_found", "There is no such page.")

@@ -6,7 +6,8 @@ A version that has been in force is never edited; a new one says only what chang
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from entrepot.core.decision import Reason, Verdict
 from entrepot.core.passport import Act
@@ -72,7 +73,10 @@ class PartyFacts:
 
 @dataclass(frozen=True, slots=True)
 class HitFacts:
-    """A hit of the screening: `basis` is identifier, wallet or name. `has_name_hit`: the entity's name matched too."""
+    """A hit of the screening: `basis` is identifier, wallet or name. `has_name_hit`: the entity's name matched too.
+
+    `compared` holds both sides for the people who look at it (workflows/screen.py); no rule reads it.
+    """
 
     subject: str
     source: str
@@ -82,6 +86,7 @@ class HitFacts:
     score_bps: int
     hit: str
     explanation: str
+    compared: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

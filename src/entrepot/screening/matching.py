@@ -17,7 +17,7 @@ from rapidfuzz.distance import Levenshtein
 from .birth import agreement, from_iso
 from .entity import Entity, Identifier, ListedName, Subject
 from .identifiers import comparison_key, is_same_issue, normalise_identifier, normalise_wallet
-from .likeness import CONSONANTS_MIN, CONSONANTS_MIN_UNSURE, NONE, Likeness, bound, likeness, may_be_contained
+from .likeness import CONSONANTS_MIN, CONSONANTS_MIN_UNSURE, NONE, Likeness, Pair, bound, likeness, may_be_contained
 from .lists import ListVersion, LoadedList
 from .names import Reading, Token, readings
 
@@ -57,6 +57,9 @@ class Hit:
     basis: Basis
     has_name_hit: bool
     features: tuple[Feature, ...]
+    listed: Entity
+    listed_name: str = ""  # the entry's name that is most like the subject's
+    pairs: tuple[Pair, ...] = ()
 
     @property
     def strength(self) -> Strength:
@@ -304,6 +307,9 @@ def _hit(
         basis=basis,
         has_name_hit=match is not None,
         features=tuple(features),
+        listed=listed.entity,
+        listed_name=match.name.text if match else "",
+        pairs=match.like.pairs if match else (),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from entrepot.core.errors import Refused, Unknown
@@ -33,6 +34,7 @@ class CheckTables:
         self.versions: Table[tuple[str, str], ListRow] = Table(journal)
         self.current: Table[str, str] = Table(journal)
         self.dispositions: Lists[str, Disposition] = Lists(journal)
+        self.disposed: Table[int, Disposition] = Table(journal)  # the same, of all settlements
         self.reservations: Table[tuple[str, str], _Reservation] = Table(journal)
         self.invoices: Table[str, tuple[str, str]] = Table(journal)
         self.changes: Table[str, Change] = Table(journal)
@@ -73,10 +75,17 @@ class MemoryChecks:
             if earlier.person == disposition.person and set(earlier.hits) & set(disposition.hits):
                 raise Refused("same_person", "A second person is needed: this one has disposed of a hit already.")
         self._tables.dispositions.append(disposition.settlement, disposition)
+        self._tables.disposed.put(len(self._tables.disposed), disposition)
 
     def dispositions(self, settlement_id: str) -> list[Disposition]:
         """In the order in which they were given."""
         return self._tables.dispositions.of(settlement_id) if self._access.sees_all else []
+
+    def dispositions_of(self, hits: Sequence[str]) -> list[Disposition]:
+        """Those of any settlement that name one of these hits, in the order in which they were given."""
+        if not self._access.sees_all:
+            return []
+        return [row for row in self._tables.disposed if set(row.hits) & set(hits)]
 
     def reserve(
         self, *, settlement: str, participant: str, amount_minor: int, cap_minor: int, since: int, at: int
@@ -162,10 +171,16 @@ class MemoryChecks:
         """In the order in which they were proposed."""
         return [
             replace(row, body=plain(row.body)) for row in self._tables.changes
-            if (self._access.sees_all or (row.subject in STOPS and row.confirmed_by and not self._access.is_door))
-            and subject in ("", row.subject)
+            if self._sees(row) and subject in ("", row.subject)
             and (confirmed is None or (bool(row.confirmed_by) if confirmed else row.is_open))
         ]  # fmt: skip
+
+    def _sees(self, change: Change) -> bool:
+        """Staff see all; a party the stops in force, and what suspends itself."""
+        if self._access.sees_all or not change.confirmed_by or self._access.is_door:
+            return self._access.sees_all
+        is_own = self._access.is_reader(str(change.body.get("participant", "")))
+        return change.subject in STOPS or (change.subject in ("suspension", "suspension_lift") and is_own)
 
     def clock_offset_s(self) -> int:
         """Seconds by which the sandbox clock is ahead of the machine's."""

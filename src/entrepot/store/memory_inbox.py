@@ -162,6 +162,12 @@ class MemoryOutbox:
         """How many are not done."""
         return len(self._tables.undone) if self._access.sees_all else 0
 
+    def newest(self, kind: str) -> OutboxItem | None:
+        """The item of a kind that was queued last, done or not; for staff."""
+        rows = [row for row in self._tables.leaving if row.item.kind == kind and self._access.sees_all]
+        last = max(rows, key=lambda row: row.arrival, default=None)
+        return None if last is None else replace(last.item, body=plain(last.item.body))
+
 
 def _copy(item: InboxItem) -> InboxItem:
     return replace(item, body=plain(item.body), answer=None if item.answer is None else plain(item.answer))

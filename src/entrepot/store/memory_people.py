@@ -10,7 +10,7 @@ from .memory_inbox import InboxTables
 from .memory_settlements import SettlementTables
 from .memory_tables import Access, Journal, Lists, Table, known_id, plain
 from .records import DISPUTE_PAPERS, Credential, Membership, Paper, Participant, Person, Wallet
-from .store import require_wallet_free
+from .store import PAGE_MAX, require_wallet_free
 
 STATUSES = ("admitted", "suspended", "left")
 
@@ -174,6 +174,11 @@ class MemoryPapers:
             return []
         papers = [found for name in self._tables.papers_of.of(settlement_id) if (found := self.get(name)) is not None]
         return [paper for paper in papers if kind in ("", paper.kind)]
+
+    def by_kind(self, kind: str) -> list[Paper]:
+        """All of a kind that the reader may see, the newest PAGE_MAX of them, oldest first."""
+        seen = [found for row in self._tables.papers if row.kind == kind and (found := self.get(row.id)) is not None]
+        return seen[-PAGE_MAX:]
 
     def erase_owner(self, participant: str) -> None:
         """Empties the participant's papers, profile and requests; hashes and proofs stay whole."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from psycopg.types.json import Json as AsJson
 from psycopg.types.json import Jsonb
 
@@ -61,6 +63,10 @@ class PostgresChecks:
     def dispositions(self, settlement_id: str) -> list[Disposition]:
         """In the order in which they were given."""
         return [_disposition(row) for row in self._rows.all("dispositions", settlement=find_uuid(settlement_id))]
+
+    def dispositions_of(self, hits: Sequence[str]) -> list[Disposition]:
+        """Those of any settlement that name one of these hits, in the order in which they were given."""
+        return [_disposition(row) for row in self._rows.all("dispositions_of", hits=list(hits))]
 
     def reserve(
         self, *, settlement: str, participant: str, amount_minor: int, cap_minor: int, since: int, at: int

@@ -132,6 +132,11 @@ class PostgresOutbox:
         row = self._rows.one("open_count")
         return int(row["open"]) if row else 0
 
+    def newest(self, kind: str) -> OutboxItem | None:
+        """The item of a kind that was queued last, done or not; for staff."""
+        row = self._rows.one("newest", kind=kind)
+        return _outbox_item(row) if row else None
+
 
 def _outbox_item(row: Row) -> OutboxItem:
     return OutboxItem(

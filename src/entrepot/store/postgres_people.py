@@ -10,7 +10,7 @@ from .named_sql import load_sql
 from .postgres_keys import Keyring
 from .postgres_rows import Connection, Row, Rows, find_uuid, from_uuid, to_bytes, to_uuid
 from .records import Credential, Membership, Paper, Participant, Person, Wallet
-from .store import require_wallet_free
+from .store import PAGE_MAX, require_wallet_free
 
 _PAPERS, _PEOPLE = load_sql("papers"), load_sql("people")
 
@@ -49,6 +49,12 @@ class PostgresPapers:
     def of(self, settlement_id: str, *, kind: str = "") -> list[Paper]:
         """Oldest first; a paper whose owner was erased comes with an empty body."""
         rows = self._rows.all("of", settlement=find_uuid(settlement_id), kind=kind)
+        self._keyring.fetch(row["body"] for row in rows)
+        return [paper_from_row(row, self._keyring) for row in rows]
+
+    def by_kind(self, kind: str) -> list[Paper]:
+        """All of a kind that the reader may see, the newest PAGE_MAX of them, oldest first."""
+        rows = self._rows.all("by_kind", kind=kind, limit=PAGE_MAX)
         self._keyring.fetch(row["body"] for row in rows)
         return [paper_from_row(row, self._keyring) for row in rows]
 

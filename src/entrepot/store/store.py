@@ -132,6 +132,9 @@ class Papers(Protocol):
     def of(self, settlement_id: str, *, kind: str = "") -> list[Paper]:
         """Oldest first; a paper whose owner was erased comes with an empty body."""
 
+    def by_kind(self, kind: str) -> list[Paper]:
+        """All of a kind that the reader may see, the newest PAGE_MAX of them, oldest first."""
+
     def erase_owner(self, participant: str) -> None:
         """Destroys the participant's key: its papers and profile are unreadable from then on, proofs stay whole."""
 
@@ -187,6 +190,9 @@ class Checks(Protocol):
         """Raises: Refused(same_person) if this person disposed of a hit of this settlement already."""
 
     def dispositions(self, settlement_id: str) -> list[Disposition]: ...
+
+    def dispositions_of(self, hits: Sequence[str]) -> list[Disposition]:
+        """Those of any settlement that name one of these hits, in the order in which they were given."""
 
     def reserve(
         self, *, settlement: str, participant: str, amount_minor: int, cap_minor: int, since: int, at: int
@@ -291,6 +297,9 @@ class Outbox(Protocol):
     def retry(self, once: str, *, due_at: int, error: str) -> None: ...
 
     def open_count(self) -> int: ...
+
+    def newest(self, kind: str) -> OutboxItem | None:
+        """The item of a kind that was queued last, done or not; for staff."""
 
 
 class Transaction(Protocol):

@@ -21,11 +21,14 @@ from .language import marked
 from .page import refused
 from .pages import (
     approvals,
+    cases,
     company,
+    desk,
     disclosures,
     measures,
     oversight,
     proof,
+    requests,
     settlement,
     sign_in,
     stops,
@@ -57,7 +60,21 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
-PAGES = (sign_in, trading, approvals, company, settlement, stops, oversight, measures, proof, disclosures)
+PAGES = (
+    sign_in,
+    trading,
+    approvals,
+    company,
+    settlement,
+    stops,
+    oversight,
+    measures,
+    proof,
+    disclosures,
+    cases,
+    requests,
+    desk,
+)
 API_PATHS = ("/v1", "/docs", "/assets", "/healthz", "/metrics")
 
 

@@ -33,6 +33,7 @@ PLACES: dict[str, tuple[Place, ...]] = {
         Place("/company", marked("Company"), "c"),
         LOG,
         DISCLOSURES,
+        Place("/requests", marked("Requests"), "r"),
     ),
     "operator": (
         SETTLEMENTS,
@@ -45,10 +46,14 @@ PLACES: dict[str, tuple[Place, ...]] = {
         DISCLOSURES,
     ),
     "officer": (
+        Place("/queue", marked("Queue"), "q"),
         SETTLEMENTS,
         DECISIONS,
         REGIME,
         DISCLOSURES,
+        Place("/lists", marked("Lists"), "l"),
+        Place("/screen", marked("Screening desk"), "d"),
+        Place("/suspensions", marked("Suspensions"), "u"),
     ),
     "supervisor": (
         SETTLEMENTS,

@@ -11,7 +11,7 @@ from entrepot.core.canonical import Json
 from entrepot.core.errors import Invalid, Refused, Unknown, declare
 from entrepot.store.records import Change, InboxItem
 
-from . import stops, supervise
+from . import inform, standing, stops, supervise
 from .answers import answered, require_role, text_in
 from .batch import Batch
 from .change_kind import Kind
@@ -24,6 +24,8 @@ declare("Refused", proposal_expired="The proposal was not confirmed in time; it 
 KINDS: dict[str, Kind] = {
     **supervise.CHANGES,
     **stops.CHANGES,
+    **inform.CHANGES,
+    **standing.CHANGES,
 }
 SUBJECTS = tuple(KINDS)
 

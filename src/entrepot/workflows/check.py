@@ -26,6 +26,7 @@ from entrepot.store.records import Participant
 from . import stops
 from .batch import Batch
 from .payee import cooling_until, is_outdated
+from .standing import suspended_until
 
 DAY_S = 86_400
 CAP_DECIMALS = 2  # the regime's reference amounts are in hundredths
@@ -74,7 +75,7 @@ def decide(
         act=act,
         at=batch.now,
         chain_id=terms.venue.chain_id,
-        parties=_party_facts(batch, terms, parties),
+        parties=_party_facts(batch, terms, parties, act),
         asset_id=terms.price.asset.id,
         asset_symbol=terms.price.asset.symbol,
         asset_kind=terms.price.asset.kind,
@@ -127,14 +128,26 @@ def keep_decision(batch: Batch, settlement: Settlement, decision: Decision) -> J
 
 def refer(batch: Batch, settlement: Settlement, decision: Decision, facts: Json) -> Settlement:
     """Into review: the open hits wait for two persons."""
-    batch.keep_json(
-        settlement,
-        "case",
-        {"schema": "entrepot/case/1", "act": decision.act.name, "hits": list(decision.open_hits())},
-        visible_to=(),
-    )
+    keep_case(batch, settlement, decision)
     review_by = batch.now + batch.ctx.regime(batch.now).review_s
     return batch.happen(settlement, "referred", Role.RULES, facts, dates={"review_by": review_by})
+
+
+def keep_case(batch: Batch, settlement: Settlement, decision: Decision) -> None:
+    """Keeps what officers look at: the open hits, and both sides of every hit against the versions screened now."""
+    terms = read_terms(batch, settlement)
+    parties = [batch.tx.people.participant(party.participant) for party in (terms.seller, terms.buyer)]
+    lists = batch.tx.checks.lists(with_entities=False)
+    named = {entry.hit for entry in decision.reasons if entry.about == "listed"}
+    hits = batch.ctx.screener.screen(_subjects(batch, settlement, terms, parties), lists) if named else ()
+    body: Json = {
+        "schema": "entrepot/case/1",
+        "act": decision.act.name,
+        "at": decision.at,
+        "hits": list(decision.open_hits()),
+        "compared": {hit.hit: dict(hit.compared) for hit in hits if hit.hit in named},
+    }
+    batch.keep_json(settlement, "case", body, visible_to=())
 
 
 def pause(batch: Batch, settlement: Settlement, why: tuple[Pause, ...]) -> Settlement:
@@ -232,15 +245,17 @@ def _used_by_others(batch: Batch, settlement: Settlement) -> int:
     )
 
 
-def _party_facts(batch: Batch, terms: Terms, parties: list[Participant | None]) -> tuple[PartyFacts, ...]:
+def _party_facts(batch: Batch, terms: Terms, parties: list[Participant | None], act: Act) -> tuple[PartyFacts, ...]:
+    """A suspension stops new money only: what is in escrow goes on as agreed."""
     facts = []
     for role, party, participant in zip(("seller", "buyer"), (terms.seller, terms.buyer), parties, strict=True):
         wallet = batch.tx.people.wallet(party.wallet)
+        is_suspended = act is Act.FUND and suspended_until(batch.tx, party.participant, batch.now) > 0
         facts.append(
             PartyFacts(
                 role=role,
                 participant=party.participant,
-                status=participant.status if participant else "unknown",
+                status="suspended" if is_suspended else participant.status if participant else "unknown",
                 country=party.country,
                 is_wallet_admitted=wallet is not None and wallet.participant == party.participant,
             )

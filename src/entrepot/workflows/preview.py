@@ -87,6 +87,7 @@ def screen(batch: Batch, item: InboxItem) -> Json:
             "basis": hit.basis,
             "score_bps": hit.score_bps,
             "explanation": hit.explanation,
+            "compared": dict(hit.compared),
         }
         for hit in batch.ctx.screener.screen((subject,), lists)
     ]

@@ -24,6 +24,7 @@ from .answers import answered, require_role, signature_in, text_in, whole_in
 from .batch import Batch
 from .check import check_funding, stops_in_force
 from .payee import account_of, is_outdated, may_be_quoted_again, paid_from
+from .standing import suspended_until
 
 DOCUMENTS_REQUIRED = ("invoice", "packing_list", "transport_document")
 INVOICE_BASE64_MAX = 7_000_000
@@ -193,7 +194,9 @@ def invoice_bytes(body: Json) -> bytes:
 
 def _admitted(batch: Batch, participant_id: str) -> Participant:
     participant = batch.tx.people.participant(participant_id)
-    if participant is None or participant.status != "admitted" or not batch.tx.people.wallets(participant_id):
+    is_free = not suspended_until(batch.tx, participant_id, batch.now)
+    is_in = participant is not None and participant.status == "admitted" and is_free
+    if participant is None or not is_in or not batch.tx.people.wallets(participant_id):
         raise Refused("participant_not_admitted", "The participant is not admitted, or has no admitted wallet here.")
     return participant
 

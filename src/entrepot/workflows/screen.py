@@ -4,21 +4,37 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from entrepot.core.crypto import sha256
+from entrepot.core.canonical import sha256_of
 from entrepot.core.errors import Refused, declare
 from entrepot.regimes.regime import HitFacts
 from entrepot.screening.entity import Entity, Subject
+from entrepot.screening.highlight import marked_names
 from entrepot.screening.lists import ListVersion, LoadedList, invented, load_folder
-from entrepot.screening.matching import Hit, Index, screen
+from entrepot.screening.matching import REVIEW_SCORE, Hit, Index, screen
 from entrepot.store.records import ListRow
 from entrepot.store.store import Store
 
 from .context import ListsChanged
 
 SHRINK_SHARE_MAX = 0.10
+ROLES = (
+    "seller",
+    "buyer",
+    "seller_bank",
+    "buyer_bank",
+    "vessel",
+    "carrier",
+    "shipper",
+    "consignee",
+    "notify",
+    "invoice_seller",
+    "invoice_buyer",
+    "origin",
+)
 
 declare(
     "Refused", list_shrinks="The new version of a list loses more than a tenth of its entries: two persons must agree."
@@ -130,10 +146,7 @@ def _loaded(row: ListRow) -> LoadedList:
 
 
 def _facts(subject: Subject, hit: Hit) -> HitFacts:
-    """A hit as rules see it. Its id names list, entry and who was compared: another name or wallet is another hit."""
-    compared = "|".join(
-        (subject.role, subject.kind, subject.name, subject.country, subject.wallet, repr(subject.identifiers))
-    )
+    """A hit as rules see it. Its id names list, entry, role and pair: another name, wallet or entry is another hit."""
     return HitFacts(
         subject=subject.role,
         source=hit.source,
@@ -141,6 +154,39 @@ def _facts(subject: Subject, hit: Hit) -> HitFacts:
         basis=hit.basis,
         has_name_hit=hit.has_name_hit,
         score_bps=hit.score_bps,
-        hit=f"{hit.source}:{hit.entity}:{subject.role}:{sha256(compared.encode()).hex()[:16]}",
+        hit=f"{hit.source}:{hit.entity}:{subject.role}:{_pair_digest(subject, hit)}",
         explanation=hit.explanation,
+        compared=_compared(subject, hit),
     )
+
+
+def _pair_digest(subject: Subject, hit: Hit) -> str:
+    """16 hex digits over who was compared with which content of the entry: what a disposition is about."""
+    compared = "|".join((subject.kind, subject.name, subject.country, subject.wallet, repr(subject.identifiers)))
+    return sha256_of({"schema": "entrepot/pair/1", "subject": compared, "entry": hit.listed.to_json()}).hex()[:16]
+
+
+def alike(hit: str) -> tuple[str, ...]:
+    """The ids of the same pair in every role: the same party as it was, the same content of the entry."""
+    source, _, rest = hit.partition(":")
+    entity, _, digest = rest.rpartition(":")
+    entity = entity.rpartition(":")[0]
+    return tuple(f"{source}:{entity}:{role}:{digest}" for role in ROLES)
+
+
+def _compared(subject: Subject, hit: Hit) -> dict[str, Any]:
+    """Both sides of a hit, with what of the names was paired and what speaks for and against."""
+    mine, listed = marked_names(subject.name, hit.listed_name, hit.pairs, kinds=(subject.kind, hit.listed.schema))
+    return {
+        "subject": asdict(subject),
+        "entry": hit.listed.to_json(),
+        "list": {"source": hit.source, "version": hit.list_version, "sha256": hit.list_sha256},
+        "listed_name": hit.listed_name,
+        "marks": {"subject": mine, "listed": listed},
+        "features": [
+            {"name": feature.name, "figure": f"{feature.figure:.2f}", "says": feature.text} for feature in hit.features
+        ],
+        "basis": hit.basis,
+        "score_bps": hit.score_bps,
+        "threshold_bps": round(REVIEW_SCORE * 10_000),
+    }

@@ -31,7 +31,7 @@ from entrepot.store.store import Transaction
 
 from .answers import answered, require_role, signature_in, whole_in
 from .batch import Batch
-from .check import check_funding, decide, give_passport, keep_decision, pause, read_terms, refer
+from .check import check_funding, decide, give_passport, keep_case, keep_decision, pause, read_terms, refer
 from .payee import require_payable
 from .propose import own_settlement, side_of
 from .unwind import block_held
@@ -262,6 +262,7 @@ def otherwise(batch: Batch, settlement: Settlement, decided: Decision, facts: Js
     if outcome == "review":
         return refer(batch, settlement, decided, facts)
     if outcome == "block":
+        keep_case(batch, settlement, decided)
         return block_held(batch, settlement, Role.RULES, decided.sha256(), facts)
     return batch.happen(settlement, "reject_ordered", Role.RULES, facts, dates={"ask_rail_at": batch.now})
 

@@ -20,7 +20,7 @@ from entrepot.store.records import InboxItem
 
 from .answers import answered, require_role, signature_in, text_in, whole_in
 from .batch import Batch
-from .check import decide, give_passport, keep_decision, pause, read_terms, refer
+from .check import decide, give_passport, keep_case, keep_decision, pause, read_terms, refer
 from .propose import PARTY_ROLES, own_settlement, side_of
 
 FREEZE_S_MAX = 30 * 86_400
@@ -58,6 +58,7 @@ def _pay_back(batch: Batch, settlement: Settlement, act: Act) -> Settlement:
     facts = keep_decision(batch, settlement, decided)
     outcome = decided.outcome(holds_money=True)
     if outcome == "block":
+        keep_case(batch, settlement, decided)
         return block_held(batch, settlement, Role.RULES, decided.sha256(), facts)
     if outcome == "review":
         return refer(batch, settlement, decided, facts)
@@ -173,8 +174,11 @@ def block(batch: Batch, item: InboxItem) -> Json:
     """An officer blocks by hand what touches a listed person's interest."""
     require_role(item, "officer")
     settlement = own_settlement(batch, item)
-    order = order_sha256(settlement, text_in(item.body, "reason", chars_max=REASON_CHARS_MAX))
+    reason = text_in(item.body, "reason", chars_max=REASON_CHARS_MAX)
+    order = order_sha256(settlement, reason)
     settlement = block_held(batch, settlement, Role.OFFICER, order, {"order_sha256": order}, actor=item.person)
+    why: Json = {"schema": "entrepot/block/1", "by": item.person, "reason": reason, "at": batch.now}
+    batch.keep_json(settlement, "case_block", why, visible_to=())
     return _answered(settlement)
 
 

@@ -22,6 +22,7 @@ from . import (
     changes,
     company,
     disclose,
+    inform,
     observe,
     preview,
     propose,
@@ -70,6 +71,7 @@ HANDLERS: dict[str, Handle] = {
     **sessions.HANDLERS,
     **saved_views.HANDLERS,
     **disclose.HANDLERS,
+    **inform.HANDLERS,
 }
 
 

@@ -27,6 +27,10 @@ VALUES (%(settlement)s, %(hits)s, %(person)s, %(verdict)s, %(reason)s, %(at)s);
 -- name: dispositions
 SELECT * FROM dispositions WHERE settlement = %(settlement)s ORDER BY id;
 
+-- name: dispositions_of
+SELECT * FROM dispositions
+ WHERE id IN (SELECT disposition FROM disposed_hits WHERE hit = ANY (%(hits)s::text[])) ORDER BY id;
+
 -- Two at a time of one participant wait for each other until the first one's transaction ends.
 -- name: lock_participant
 SELECT pg_advisory_xact_lock(hashtextextended('reserve ' || %(participant)s::uuid, 0));

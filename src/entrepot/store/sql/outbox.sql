@@ -22,3 +22,6 @@ UPDATE outbox SET due_at = %(due_at)s, error = %(error)s, attempts = attempts + 
 
 -- name: open_count
 SELECT count(*) AS open FROM outbox WHERE done_at IS NULL;
+
+-- name: newest
+SELECT * FROM outbox WHERE kind = %(kind)s ORDER BY arrival DESC LIMIT 1;

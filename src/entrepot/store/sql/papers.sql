@@ -12,3 +12,7 @@ SELECT * FROM papers WHERE id = %(id)s;
 
 -- name: of
 SELECT * FROM papers WHERE settlement = %(settlement)s AND (%(kind)s = '' OR kind = %(kind)s) ORDER BY arrival;
+
+-- name: by_kind
+SELECT * FROM (SELECT * FROM papers WHERE kind = %(kind)s ORDER BY arrival DESC LIMIT %(limit)s) AS newest
+ ORDER BY arrival;

@@ -16,7 +16,7 @@ from ..door import Problem
 from ..language import Marked
 from ..page import acted, page, shown
 from ..visitor import FORM_BYTES_MAX, Visitor, form_of, visitor_of
-from . import approvals, costs, oversight, sentences
+from . import approvals, costs, oversight, requests, sentences
 from .voyage import money, voyage
 
 AUTHORIZED_S = 6 * 3600
@@ -68,6 +68,7 @@ async def settlement(request: Request, visitor: Visitor) -> Response:
         is_staff=visitor.role in STAFF,
         decisions=(await door.get(f"/settlements/{id_}/decisions"))["decisions"] if visitor.role in STAFF else None,
         decision_words=oversight.words(language),
+        **await requests.told(visitor, id_),
         live=id_,
     )
 
