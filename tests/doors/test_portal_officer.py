@@ -278,7 +278,7 @@ def test_a_company_is_suspended_by_two_and_reads_that_new_trades_are_paused(grou
     said = party.inner_text(".sheet")
     assert "New trades and new payments of your company are paused" in said and "charged" not in said
     read = ground.parties["buyer"].get(f"/participants/{late}")
-    assert "suspended_until" not in read and read["status"] == "admitted", "who trades with it reads nothing of it"
+    assert "paused_until" not in read and read["status"] == "admitted", "who trades with it reads nothing of it"
     second.fill(f"#why-{late}", "The charge was dropped.")
     with second.expect_navigation():
         second.click("button:has-text('Propose to lift')")

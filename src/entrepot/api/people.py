@@ -67,7 +67,7 @@ def _standing(tx: Transaction, participant: Participant, caller: Caller) -> dict
     if not is_staff(caller) and caller.participant != participant.id:
         return {}
     now = int(time.time()) + tx.checks.clock_offset_s()
-    return {"suspended_until": suspended_until(tx, participant.id, now) or None}
+    return {"paused_until": suspended_until(tx, participant.id, now) or None}
 
 
 @router.post("/participants", status_code=201)

@@ -58,7 +58,7 @@ def me(request: Request, caller: Signed) -> dict[str, Any]:
         "name": _name(person),
         "participant_name": _name(participant),
         "memberships": memberships,
-        "suspended_until": until or None,
+        "paused_until": until or None,
         "credential": {"kind": held.kind, "opened_at": held.opened_at, "expires_at": held.expires_at} if held else {},
     }
 

@@ -81,7 +81,7 @@ async def suspensions(request: Request, visitor: Visitor) -> Response:
             "id": one["id"],
             "name": one["profile"].get("name", one["id"]),
             "country": one["country"],
-            "until": one.get("suspended_until"),
+            "until": one.get("paused_until"),
         }
         for one in participants
         if one["kind"] in ("company", "bank")
