@@ -22,6 +22,7 @@ from markupsafe import Markup, escape
 log = structlog.get_logger(__name__)
 WORDS = Path(__file__).parent / "words"
 LANGUAGES = {"en": "English", "ar": "العربية"}
+FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 SHORT_MINOR_DIGITS = 2  # of a token whose remaining minor digits are zeros
 
 
@@ -88,7 +89,12 @@ class Language:
         if words and sentence not in words:
             _miss(self.code, sentence)
         template = escape(words.get(sentence, sentence))
-        return Markup(template.format_map({name: escape(value) for name, value in values.items()}))
+        return Markup(template.format_map({name: self._set_apart(value) for name, value in values.items()}))
+
+    def _set_apart(self, value: Any) -> Markup:
+        """A value, escaped; in right-to-left text it keeps its own direction and turns no neighbour around."""
+        text = escape(value)
+        return Markup(f"{FIRST_STRONG_ISOLATE}{text}{POP_ISOLATE}") if self.direction == "rtl" else text
 
     def tell(self, sentence: str, **values: Any) -> Markup:
         """As `say`, with what matters in it set off: every value is."""
@@ -107,9 +113,10 @@ class Language:
         pattern = "#,##0" + ("." + "0" * places if places else "")
         return str(format_decimal(value, format=pattern, locale=self.locale))
 
-    def listed(self, names: Sequence[str]) -> str:
-        """Several names as one phrase: a, b and c."""
-        return str(format_list([str(name) for name in names], locale=self.locale))
+    def listed(self, names: Sequence[str], *, is_choice: bool = False) -> str:
+        """Several names as one phrase: a, b and c; a choice: a, b or c."""
+        style = "or" if is_choice else "standard"
+        return str(format_list([str(name) for name in names], style=style, locale=self.locale))
 
     def percent(self, value: float) -> str:
         """A share."""

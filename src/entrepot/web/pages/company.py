@@ -78,7 +78,7 @@ async def _row(request: Request, visitor: Visitor, one: Mapping[str, Any], names
     how = {
         "alone": language.say("each alone"),
         "joint": language.say("{number} of {count} jointly", number=one["required"], count=len(people)),
-        "maker_checker": language.say("asks; {checkers} confirms", checkers=language.say(" or ").join(checkers)),
+        "maker_checker": language.say("asks; {checkers} confirms", checkers=language.listed(checkers, is_choice=True)),
     }[one["mode"]]
     chip = Chip("final", str(language.say("In force")))
     if one["has_ended"]:
