@@ -115,8 +115,8 @@ class Language:
 
     def listed(self, names: Sequence[str], *, is_choice: bool = False) -> str:
         """Several names as one phrase: a, b and c; a choice: a, b or c."""
-        style = "or" if is_choice else "standard"
-        return str(format_list([str(name) for name in names], style=style, locale=self.locale))
+        said = [str(name) for name in names]
+        return str(format_list(said, "or" if is_choice else "standard", self.locale))
 
     def percent(self, value: float) -> str:
         """A share."""
