@@ -12,6 +12,7 @@ from pathlib import Path
 from starlette.types import ASGIApp
 
 from entrepot.api.app import create_app
+from entrepot.api.brake import Brake
 from entrepot.commands.running import quiet_logs
 from entrepot.rails.anvil import PARTS
 from entrepot.regimes.regime import DEVELOPMENT_CHAINS
@@ -34,7 +35,7 @@ def build() -> ASGIApp:
     app = create_app(store, facts=facts_of(settings), assets_dir=parts / "swagger-ui-dist")
     app.state.stack = stack
     people = _demo_people(settings) if app.state.facts.chain_id in DEVELOPMENT_CHAINS else None
-    return beside(app, create_portal(app, parts=parts / ".portal", demo_people=people))
+    return Brake(beside(app, create_portal(app, parts=parts / ".portal", demo_people=people, origin=settings.origin)))
 
 
 def _demo_people(settings: Settings) -> People:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 DEFAULT_HOME = "var"
@@ -24,6 +24,16 @@ class Settings:
     rpc_url: str
     host: str
     port: int
+    given_origin: str = ""
+    openid_issuer: str = ""
+    openid_client_id: str = ""
+    openid_client_secret: str = field(default="", repr=False)
+    openid_name: str = ""
+
+    @property
+    def origin(self) -> str:
+        """Where browsers find the portal (scheme, host, port): ENTREPOT_ORIGIN, else localhost and our port."""
+        return self.given_origin.rstrip("/") or f"http://localhost:{self.port}"
 
     @property
     def keys_dir(self) -> Path:
@@ -72,7 +82,9 @@ class Settings:
 
 
 def read_settings(env: Mapping[str, str] | None = None) -> Settings:
-    """Reads ENTREPOT_HOME, ENTREPOT_DATABASE_URL (owner), …_SERVE_URL, …_WORK_URL, ENTREPOT_RPC_URL, _HOST, _PORT."""
+    """Reads ENTREPOT_HOME, _DATABASE_URL (owner), _DATABASE_SERVE_URL, …_WORK_URL, _RPC_URL, _HOST, _PORT, _ORIGIN,
+    and _OPENID_ISSUER, _OPENID_CLIENT_ID, _OPENID_CLIENT_SECRET, _OPENID_NAME of a single sign-on provider.
+    """
     env = os.environ if env is None else env
     owner = env.get("ENTREPOT_DATABASE_URL", "")
     return Settings(
@@ -83,4 +95,9 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         rpc_url=env.get("ENTREPOT_RPC_URL", ""),
         host=env.get("ENTREPOT_HOST", "127.0.0.1"),
         port=int(env.get("ENTREPOT_PORT", "8080")),
+        given_origin=env.get("ENTREPOT_ORIGIN", ""),
+        openid_issuer=env.get("ENTREPOT_OPENID_ISSUER", ""),
+        openid_client_id=env.get("ENTREPOT_OPENID_CLIENT_ID", ""),
+        openid_client_secret=env.get("ENTREPOT_OPENID_CLIENT_SECRET", ""),
+        openid_name=env.get("ENTREPOT_OPENID_NAME", "") or "single sign-on",
     )

@@ -19,6 +19,7 @@ from entrepot.core.errors import Refused, Unavailable, declare
 from entrepot.core.sent_transaction import SentState, SentTransaction
 from entrepot.core.settlement import Settlement
 from entrepot.core.terms import Terms, Venue
+from entrepot.identity.openid import Client, Provider
 from entrepot.messages.schemas import message_types
 from entrepot.rails.anvil import move_clock
 from entrepot.rails.authorization import authorization_of
@@ -33,7 +34,7 @@ from entrepot.store import embedded
 from entrepot.store.database import read_sign_ins
 from entrepot.store.postgres import PostgresStore
 from entrepot.store.store import Store
-from entrepot.workflows.context import Context, Policy
+from entrepot.workflows.context import Context, Policy, SignIn
 from entrepot.workflows.screen import ListScreener, load_lists
 
 ORIGIN = "entrepot.local/pilot"
@@ -131,6 +132,8 @@ def facts_of(settings: Settings) -> Facts:
         lists_age_s_max=regime.lists_age_s_max,
         sign_manifest=house.checkpoint_key().sign,
         authorization=authorization,
+        origin=settings.origin,
+        single_sign_on=settings.openid_name if settings.openid_issuer else "",
     )
 
 
@@ -157,6 +160,16 @@ def context_of(settings: Settings, store: Store, rail: EvmRail) -> Context:
         advance_chain=_advance_chain(settings),
         load_lists=lambda: _reload(settings, store),
         policy=replace(Policy(origin=ORIGIN, message_dir=str(settings.messages_dir)), **house.body.get("policy", {})),
+        sign_in=SignIn(origin=settings.origin, provider=_provider(settings)),
+    )
+
+
+def _provider(settings: Settings) -> Client | None:
+    """The single sign-on provider that settings name; the worker alone talks to it."""
+    if not settings.openid_issuer:
+        return None
+    return Client(
+        Provider(settings.openid_issuer, settings.openid_client_id, settings.openid_name, settings.openid_client_secret)
     )
 
 

@@ -9,7 +9,7 @@ import sys
 
 from tree import ROOT, modules
 
-KINDS = {"Unknown", "Unauthenticated", "Invalid", "Refused", "Unavailable"}
+KINDS = {"Unknown", "Unauthenticated", "Invalid", "Refused", "Unavailable", "TooMany"}
 
 
 def declared() -> list[tuple[str, str, str]]:

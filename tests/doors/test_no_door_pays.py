@@ -38,6 +38,15 @@ REST: dict[tuple[str, str], str] = {
     ("DELETE", "/v1/credentials/{credential}"): "ends a secret",
     ("POST", "/v1/views"): "names a way of looking at a list",
     ("DELETE", "/v1/views/{view}"): "forgets it",
+    **dict.fromkeys(
+        (("POST", "/v1/sign-ins"), ("POST", "/v1/sign-ins/{attempt}"), ("POST", "/v1/passkeys/attempts"),
+         ("POST", "/v1/passkeys"), ("POST", "/v1/passkeys/{passkey}/name"), ("DELETE", "/v1/passkeys/{passkey}"),
+         ("POST", "/v1/invitation/attempts"), ("POST", "/v1/invitation/passkeys"), ("POST", "/v1/single-sign-on"),
+         ("POST", "/v1/single-sign-on/{attempt}"), ("POST", "/v1/identities/attempts"), ("POST", "/v1/identities"),
+         ("DELETE", "/v1/identities/{identity}"), ("POST", "/v1/invitation/identities/attempts"),
+         ("POST", "/v1/invitation/identities")),
+        "a way to show who one is: it opens a session, as what one is anyway",
+    ),
     **{
         ("GET", path): READS
         for path in (
@@ -56,7 +65,9 @@ REST: dict[tuple[str, str], str] = {
             "/v1/stops/history", "/v1/decisions", "/v1/settlements/{settlement}/decisions", "/v1/measures",
             "/v1/headroom", "/v1/disclosures", "/v1/log/checkpoints",
             "/v1/mandates", "/v1/payees", "/v1/approvals", "/v1/approvals/{approval}",
-            "/v1/activity", "/v1/credentials", "/v1/stops", "/v1/assets",
+            "/v1/activity", "/v1/credentials", "/v1/sign-ins", "/v1/passkeys", "/v1/invitation",
+            "/v1/single-sign-on/{attempt}", "/v1/identities",
+            "/v1/stops", "/v1/assets",
             "/v1/regime", "/v1/lists", "/v1/changes", "/v1/clock", "/v1/requests/{key}", "/healthz",
         )
     },

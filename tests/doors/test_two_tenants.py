@@ -21,6 +21,7 @@ PUBLIC = "the same for everybody who is signed in"
 ABSENT = "absent: as for an id that nobody has"
 STAFF = "absent or not allowed to a treasurer"
 FREE = "needs no sign-in and names nobody"
+CLOSED = "401, as for everybody who holds a session and not this one thing"
 
 GETS: dict[str, tuple[str, dict[str, str]]] = {
     "/v1/trades/{settlement}": (ABSENT, {}),
@@ -47,6 +48,11 @@ GETS: dict[str, tuple[str, dict[str, str]]] = {
     "/v1/me": (OWN, {}),
     "/v1/activity": (OWN, {}),
     "/v1/credentials": (OWN, {}),
+    "/v1/passkeys": (OWN, {}),
+    "/v1/sign-ins": (FREE, {}),
+    "/v1/invitation": (CLOSED, {}),
+    "/v1/single-sign-on/{attempt}": (CLOSED, {}),
+    "/v1/identities": (OWN, {}),
     "/v1/stops": (PUBLIC, {}),
     "/v1/assets": (PUBLIC, {}),
     "/v1/participants": (OWN, {}),
@@ -78,6 +84,8 @@ GETS: dict[str, tuple[str, dict[str, str]]] = {
     "/healthz": (FREE, {}),
 }
 SIGNATURE = "0x" + "11" * 65
+PASSKEY = {"id": "{passkey}", "rawId": "{passkey}", "type": "public-key", "response": {"clientDataJSON": "e30"}}
+BROUGHT = {"code": "a-code", "state": "a-state"}
 POSTS: dict[str, tuple[str, Any]] = {
     "/v1/trades": (OWN, None),
     "/v1/trades/{settlement}/signatures": (ABSENT, {"signature": SIGNATURE}),
@@ -118,10 +126,25 @@ POSTS: dict[str, tuple[str, Any]] = {
     "/v1/clock": (PUBLIC, {"advance_s": 1}),
     "/v1/sessions": (ABSENT, {"secret_sha256": "22" * 32, "participant": "{participant}", "role": "treasurer"}),
     "/v1/credentials": (OWN, {"secret_sha256": "33" * 32, "label": "an ERP"}),
+    "/v1/sign-ins": (FREE, None),
+    "/v1/sign-ins/{attempt}": (CLOSED, {"secret_sha256": "44" * 32, "passkey": PASSKEY}),
+    "/v1/passkeys/attempts": (OWN, None),
+    "/v1/passkeys": (OWN, None),
+    "/v1/passkeys/{passkey}/name": (ABSENT, {"label": "mine now"}),
+    "/v1/single-sign-on": (FREE, None),
+    "/v1/single-sign-on/{attempt}": (CLOSED, BROUGHT | {"secret_sha256": "66" * 32}),
+    "/v1/identities/attempts": (OWN, None),
+    "/v1/identities": (OWN, None),
+    "/v1/invitation/identities/attempts": (CLOSED, None),
+    "/v1/invitation/identities": (CLOSED, BROUGHT | {"attempt": "{attempt}", "secret_sha256": "77" * 32}),
+    "/v1/invitation/attempts": (CLOSED, None),
+    "/v1/invitation/passkeys": (CLOSED, {"attempt": "{attempt}", "secret_sha256": "55" * 32, "passkey": PASSKEY}),
 }
 DELETES: dict[str, tuple[str, dict[str, str]]] = {
     "/v1/credentials/{credential}": (ABSENT, {}),
     "/v1/views/{view}": (ABSENT, {}),
+    "/v1/passkeys/{passkey}": (ABSENT, {}),
+    "/v1/identities/{identity}": (ABSENT, {}),
 }
 SAME_WORDS = ("state", "says", "next_act", "event", "kind", "is_ended", "phase", "act")
 # What only officers know. `decision_sha256` is salted and stands in every passport, so it is not among them.
@@ -168,10 +191,35 @@ def theirs(ground: Ground) -> Iterator[Theirs]:
         "key": key,
         "credential": sha256(buyer.http.headers["authorization"].partition(" ")[2].encode()).hexdigest()[:16],
     }
+    ids |= {
+        "passkey": "cGFzc2tleQ",
+        "attempt": buyer.http.post("/v1/sign-ins", headers={"Idempotency-Key": key + "2"}).json()["attempt"],
+    }
+    ids["identity"] = "8" * 64
+    with psycopg.connect(ground.house.database.owner_dsn) as connection:
+        connection.execute(
+            "INSERT INTO identities VALUES (%s, %s, %s, 1, 0)",
+            (ids["identity"], buyer.get("/me")["person"], "https://their-own.example"),
+        )
+        connection.execute(
+            "INSERT INTO passkeys VALUES (%s, %s, %s, 0, %s, %s, false, 1, 0)",
+            (ids["passkey"], buyer.get("/me")["person"], b"cose", "The buyer's own laptop", []),
+        )
     stated = [ground.stated["seller"], ground.stated["buyer"]]
     texts = ["It is attached.", "contract.txt", ids["request_id"]]
     texts += [made, ids["paper"], seller.participant, buyer.participant, seller.address[2:], buyer.address[2:]]
     texts += [view["escrow"][2:], view["terms_hash"][2:], view["fee_minor"], "TEN-1", "coffee", "MV Example Star"]
+    texts = [made, ids["paper"], seller.participant, buyer.participant, seller.address[2:], buyer.address[2:]]
+    texts += [
+        view["escrow"][2:],
+        view["terms_hash"][2:],
+        view["fee_minor"],
+        "TEN-1",
+        "coffee",
+        "MV Example Star",
+        "own laptop",
+        "their-own",
+    ]
     texts += [text for party in stated for text in (party.name, party.lei, party.registration, party.tax_id) if text]
     yield Theirs(ids, [text.encode() for text in texts])
 
@@ -189,6 +237,8 @@ def _nobodys(ids: dict[str, str]) -> dict[str, str]:
         "address": "0x" + "77" * 20,
         "key": "a-key-of-nobody",
         "credential": "7" * 16,
+        "passkey": "bm9ib2R5cw",
+        "identity": "9" * 64,
     }
 
 
@@ -248,6 +298,8 @@ def _try(ground: Ground, theirs: Theirs, method: str, path: str, kind: str, give
         other = _knock(ground, "carol", method, path, given, _nobodys(theirs.ids))
         assert (answer.status_code, answer.content) == (other.status_code, other.content), "an oracle for another's id"
         assert answer.status_code == 404 or (kind == STAFF and answer.json()["code"] == "not_allowed"), answer.text
+    elif kind == CLOSED:
+        assert answer.status_code == 401 and answer.json()["code"] == "not_signed_in", answer.text
     else:
         assert answer.status_code in (200, 201, 202), answer.text
 

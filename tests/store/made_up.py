@@ -11,13 +11,17 @@ from entrepot.core.lifecycle import Role, State
 from entrepot.core.settlement import Event, Settlement
 from entrepot.store.postgres import PostgresStore
 from entrepot.store.records import (
+    Attempt,
     Credential,
+    Identity,
     InboxItem,
+    Invitation,
     LoggedEvent,
     Membership,
     OutboxItem,
     Paper,
     Participant,
+    Passkey,
     Person,
     SentTransaction,
     Wallet,
@@ -109,7 +113,7 @@ def sent(once: str, nonce: int, **fields: Any) -> SentTransaction:
 
 
 def admit(store: Store, participant: str, *, name: str) -> Person:
-    """A participant with a person, a membership, a credential and a wallet."""
+    """A participant with a person, a membership, ways to sign in, and a wallet."""
     person = Person(new_id(), {"name": f"{name}'s treasurer"})
     with store.work() as tx:
         tx.people.put_participant(Participant(participant, "company", "DE", "admitted", NOW, {"name": name}))
@@ -117,4 +121,8 @@ def admit(store: Store, participant: str, *, name: str) -> Person:
         tx.people.put_membership(Membership(person.id, participant, "treasurer"))
         tx.people.put_credential(Credential(f"{participant}{person.id}", person.id, participant, "treasurer", NOW + 9))
         tx.people.put_wallet(Wallet(f"eip155:31337:0x{participant}", participant, NOW))
+        tx.sign_ins.put_passkey(Passkey(f"key-{person.id}", person.id, b"cose", 0, f"{name}'s key", NOW))
+        tx.sign_ins.put_identity(Identity(f"identity-{person.id}", person.id, "https://login.example", NOW))
+        tx.sign_ins.put_invitation(Invitation(f"invited-{person.id}", person.id, participant, "treasurer", NOW, NOW))
+        tx.sign_ins.put_attempt(Attempt(new_id(), "passkey", "open", NOW, person=person.id))
     return person

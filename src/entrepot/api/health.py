@@ -35,6 +35,8 @@ class Facts:
     lists_age_s_max: int
     sign_manifest: Callable[[bytes], bytes]
     authorization: Callable[[Settlement, Terms, int, int], Signable]
+    origin: str = ""
+    single_sign_on: str = ""
 
 
 def state_of(store: Store, facts: Facts) -> dict[str, Any]:

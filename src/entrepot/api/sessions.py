@@ -23,9 +23,13 @@ SHOWN_DIGITS = 16  # of the SHA-256 of a secret: enough to name a credential, no
 
 
 class NewSession(Strict):
-    """A session under a secret whose SHA-256 this is; another membership of yours by `participant` and `role`."""
+    """A session under a secret whose SHA-256 this is; another membership of yours by `participant` and `role`.
+
+    `device` is what you will know it by in the list of your sessions; a session keeps its own when it is renewed.
+    """
 
     secret_sha256: Digest
+    device: str = Field(default="", max_length=60)
     participant: Id | None = None
     role: str = Field(default="", max_length=20)
 
@@ -42,11 +46,11 @@ class NewKey(Strict):
 def me(request: Request, caller: Signed) -> dict[str, Any]:
     """Who you are here, your other memberships, and when you must show it again (Unix seconds)."""
     with request.app.state.store.door() as tx:
-        held = tx.people.credential(_presented(request))
+        held = tx.people.credential(presented(request))
     with request.app.state.store.read(caller.reader) as tx:
         person, participant = tx.people.person(caller.person), tx.people.participant(caller.participant)
         memberships = [
-            {"participant": one.participant, "role": one.role, "name": _name(tx.people.participant(one.participant))}
+            {"participant": one.participant, "role": one.role, "name": named(tx.people.participant(one.participant))}
             for one in tx.people.memberships(person=caller.person)
         ]
         now = int(time.time()) + tx.checks.clock_offset_s()
@@ -55,8 +59,8 @@ def me(request: Request, caller: Signed) -> dict[str, Any]:
         "person": caller.person,
         "participant": caller.participant,
         "role": caller.role,
-        "name": _name(person),
-        "participant_name": _name(participant),
+        "name": named(person),
+        "participant_name": named(participant),
         "memberships": memberships,
         "paused_until": until or None,
         "credential": {"kind": held.kind, "opened_at": held.opened_at, "expires_at": held.expires_at} if held else {},
@@ -66,7 +70,7 @@ def me(request: Request, caller: Signed) -> dict[str, Any]:
 @router.post("/sessions", status_code=201)
 def open_session(request: Request, body: NewSession, caller: Signed, key: Key) -> JSONResponse:
     """Opens a session with any credential of yours; a session renews itself, or switches to another membership."""
-    return ask(request, caller, "open_session", given(body) | {"with": _presented(request)})
+    return ask(request, caller, "open_session", given(body) | {"with": presented(request)})
 
 
 @router.get("/credentials")
@@ -79,12 +83,14 @@ def credentials(request: Request, caller: Signed) -> dict[str, Any]:
                 {
                     "credential": one.secret_sha256[:SHOWN_DIGITS],
                     "kind": one.kind,
+                    "session": (one.session or one.secret_sha256)[:SHOWN_DIGITS],
                     "label": one.label,
+                    "participant_name": named(tx.people.participant(one.participant)),
                     "role": one.role,
                     "opened_at": one.opened_at,
                     "expires_at": one.expires_at,
                     "is_valid": one.expires_at > now,
-                    "is_this": one.secret_sha256 == _presented(request),
+                    "is_this": one.secret_sha256 == presented(request),
                 }
                 for one in tx.people.credentials(caller.person)
             ]
@@ -99,14 +105,19 @@ def add_key(request: Request, body: NewKey, caller: Signed, key: Key) -> JSONRes
 
 @router.delete("/credentials/{credential}")
 def end_credential(
-    request: Request, credential: Annotated[str, Field(pattern=r"^[0-9a-f]{16,64}$|^this$")], caller: Signed, key: Key
+    request: Request,
+    credential: Annotated[str, Field(pattern=r"^[0-9a-f]{16,64}$|^this$|^others$")],
+    caller: Signed,
+    key: Key,
 ) -> JSONResponse:
-    """Ends a key or session of yours now; `this` is the one that you show."""
-    wanted = _presented(request) if credential == "this" else credential
+    """Ends a key or session of yours now; `this` is the one that you show, `others` are all sessions but it."""
+    if credential == "others":
+        return ask(request, caller, "end_others", {"with": presented(request)})
+    wanted = presented(request) if credential == "this" else credential
     return ask(request, caller, "end_credential", {"credential": wanted})
 
 
-def _presented(request: Request) -> str:
+def presented(request: Request) -> str:
     """The SHA-256 (hex) of the secret that this request showed."""
     secret = request.headers.get("authorization", "").partition(" ")[2]
     if not secret:
@@ -114,5 +125,6 @@ def _presented(request: Request) -> str:
     return sha256(secret.encode()).hex()
 
 
-def _name(row: Any) -> str:
+def named(row: Any) -> str:
+    """The name in a profile, "" where there is none to see."""
     return str(row.profile.get("name", "")) if row else ""

@@ -61,6 +61,12 @@ class Unavailable(EntrepotError):
     kind, http_status, exit_code = "Unavailable", 503, 4
 
 
+class TooMany(Unavailable):
+    """Somebody tries too often; the caller waits."""
+
+    kind, http_status, exit_code = "TooMany", 429, 4
+
+
 CODES: dict[str, Code] = {}
 
 

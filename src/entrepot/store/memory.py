@@ -17,6 +17,7 @@ from .memory_mandates import MandateTables, MemoryMandates
 from .memory_people import MemoryPapers, MemoryPeople, PeopleTables
 from .memory_reports import MemoryReports, ReportTables
 from .memory_settlements import MemoryLog, MemorySettlements, SettlementTables
+from .memory_sign_ins import MemorySignIns, SignInTables
 from .memory_tables import DOOR_ROLE, Access, Journal
 from .records import Reader
 
@@ -29,6 +30,7 @@ class _Tables:
         self.inbox = InboxTables(self.journal)
         self.settlements = SettlementTables(self.journal)
         self.people = PeopleTables(self.journal)
+        self.sign_ins = SignInTables(self.journal)
         self.checks = CheckTables(self.journal)
         self.mandates = MandateTables(self.journal)
         self.ledger = LedgerTables(self.journal)
@@ -46,6 +48,7 @@ class MemoryTransaction:
         self.log = MemoryLog(tables.settlements, access)
         self.papers = MemoryPapers(tables.people, tables.settlements, tables.inbox, access)
         self.people = MemoryPeople(tables.people, tables.settlements, access)
+        self.sign_ins = MemorySignIns(tables.sign_ins, access)
         self.checks = MemoryChecks(tables.checks, access)
         self.mandates = MemoryMandates(tables.mandates, tables.settlements, access)
         self.rails = MemoryRails(tables.checks, tables.settlements, access)

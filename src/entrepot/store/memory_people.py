@@ -78,7 +78,7 @@ class MemoryPeople:
         return [
             row for row in self._tables.memberships
             if person in ("", row.person) and participant in ("", row.participant)
-            and self._access.sees_own(row.participant)
+            and (self._access.sees_own(row.participant) or self._access.sees_person(row.person))
         ]  # fmt: skip
 
     def put_credential(self, credential: Credential) -> None:
@@ -90,13 +90,13 @@ class MemoryPeople:
     def credential(self, secret_sha256: str) -> Credential | None:
         """The credential of a secret."""
         row = self._tables.credentials.get(secret_sha256)
-        return row if row and (self._access.is_door or self._access.sees_own(row.participant)) else None
+        return row if row and (self._access.is_door or self._sees_credential(row)) else None
 
     def credentials(self, person: str) -> list[Credential]:
         """Those of a person, oldest first."""
         rows = [
             row for row in self._tables.credentials
-            if row.person == person and (self._access.is_door or self._access.sees_own(row.participant))
+            if row.person == person and (self._access.is_door or self._sees_credential(row))
         ]  # fmt: skip
         return sorted(rows, key=lambda row: (row.opened_at, row.secret_sha256))
 
@@ -130,9 +130,15 @@ class MemoryPeople:
         rows = self._tables.saved_views.get((person, participant)) or []
         return [plain(one) for one in rows] if self._access.sees_own(participant) else []
 
+    def _sees_credential(self, row: Credential) -> bool:
+        return self._access.sees_own(row.participant) or self._access.sees_person(row.person)
+
     def _sees(self, participant_id: str) -> bool:
         """A company sees itself and those it trades with."""
         if self._access.sees_own(participant_id):
+            return True
+        if any(row.participant == participant_id and self._access.sees_person(row.person)
+               for row in self._tables.memberships):  # fmt: skip
             return True
         return any(participant_id in row.parties and self._access.sees_settlement(row.settlement.id)
                    for row in self._settlements.snapshots)  # fmt: skip

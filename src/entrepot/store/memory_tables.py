@@ -132,6 +132,10 @@ class Access:
         """True if the reader acts for this participant."""
         return self.reader is not None and bool(participant) and self.reader.participant == participant
 
+    def sees_person(self, person: str) -> bool:
+        """True if rows that are this person's own are shown."""
+        return self.sees_all or (self.reader is not None and bool(person) and self.reader.person == person)
+
     def sees_own(self, participant: str) -> bool:
         """True if rows of this participant are shown."""
         return self.sees_all or self.is_reader(participant)

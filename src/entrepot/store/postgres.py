@@ -26,6 +26,7 @@ from .postgres_rails import PostgresRails
 from .postgres_reports import PostgresReports
 from .postgres_rows import Connection, find_uuid, from_uuid, translated
 from .postgres_settlements import PostgresLog, PostgresSettlements
+from .postgres_sign_ins import PostgresSignIns
 from .postgres_wake import CHANNEL, Wakes
 from .records import Reader
 from .vault import Vault
@@ -58,6 +59,7 @@ class PostgresTransaction:
         self.log = PostgresLog(connection)
         self.papers = PostgresPapers(connection, self._keyring)
         self.people = PostgresPeople(connection, self._keyring)
+        self.sign_ins = PostgresSignIns(connection, self._keyring)
         self.checks = PostgresChecks(connection)
         self.mandates = PostgresMandates(connection)
         self.rails = PostgresRails(connection)
@@ -141,8 +143,9 @@ class PostgresStore:
 def _read_as(connection: Connection, reader: Reader) -> None:
     """Tells row-level security who reads, until the transaction ends."""
     connection.execute(
-        "SELECT set_config('entrepot.role', %s, true), set_config('entrepot.participant', %s, true)",
-        (reader.role, from_uuid(find_uuid(reader.participant))),
+        "SELECT set_config('entrepot.role', %s, true), set_config('entrepot.participant', %s, true),"
+        " set_config('entrepot.person', %s, true)",
+        (reader.role, from_uuid(find_uuid(reader.participant)), from_uuid(find_uuid(reader.person))),
     )
 
 

@@ -156,6 +156,7 @@ class PostgresPeople:
             kind=credential.kind,
             label=credential.label,
             opened_at=credential.opened_at,
+            session=credential.session,
         )
 
     def credential(self, secret_sha256: str) -> Credential | None:
@@ -227,4 +228,5 @@ def _credential(row: Row) -> Credential:
         row["kind"],
         row["label"],
         row["opened_at"],
+        row["session"],
     )

@@ -64,7 +64,7 @@ class Credential:
     """A bearer secret, kept as its SHA-256 (hex), for one membership.
 
     `kind` says who holds it: a program (key) or a person's browser (session). `opened_at` is when the person proved
-    who they are; renewing a session does not move it.
+    who they are; renewing a session does not move it. `session` is the SHA-256 of its first secret, whatever the later.
     """
 
     secret_sha256: str
@@ -75,6 +75,66 @@ class Credential:
     kind: Literal["key", "session"] = "key"
     label: str = ""
     opened_at: int = 0
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    """A person's WebAuthn credential: `id` is base64url, `public_key` COSE. `is_synced`: its maker keeps copies."""
+
+    id: str
+    person: str
+    public_key: bytes
+    sign_count: int
+    label: str
+    created_at: int
+    last_used_at: int = 0
+    transports: tuple[str, ...] = ()
+    is_synced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A person at a single sign-on provider; `id` is the SHA-256 (hex) of issuer and subject."""
+
+    id: str
+    person: str
+    issuer: str
+    created_at: int
+    last_used_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """Lets a person in the first time: a one-time secret, kept as its SHA-256 (hex), that two persons gave."""
+
+    secret_sha256: str
+    person: str
+    participant: str
+    role: str
+    invited_at: int
+    expires_at: int
+    used_at: int | None = None
+
+
+AttemptKind = Literal["passkey", "new_passkey", "openid"]
+AttemptState = Literal["asked", "open", "proving", "done", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt to prove who somebody is. `person` (or `invitation`, a secret's SHA-256) if it is known before.
+
+    `facts` are sealed: the challenge, and what a provider's answer is checked against.
+    """
+
+    id: str
+    kind: AttemptKind
+    state: AttemptState
+    expires_at: int
+    person: str = ""
+    invitation: str = ""
+    facts: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,17 +20,20 @@ from .door import Api, Problem
 from .language import marked
 from .page import refused
 from .pages import (
+    account,
     approvals,
     cases,
     company,
     desk,
     disclosures,
+    join,
     measures,
     oversight,
     proof,
     requests,
     settlement,
     sign_in,
+    single_sign_on,
     stops,
     trading,
 )
@@ -62,6 +65,9 @@ HEADERS = {
 }
 PAGES = (
     sign_in,
+    single_sign_on,
+    join,
+    account,
     trading,
     approvals,
     company,
@@ -92,8 +98,11 @@ class Person:
 People = Callable[[], Mapping[str, Person]]
 
 
-def create_portal(api: ASGIApp, *, parts: Path, demo_people: People | None) -> Starlette:
-    """Pages over `api`. `parts` holds fonts and the signer; `demo_people` is given on development chains only."""
+def create_portal(api: ASGIApp, *, parts: Path, demo_people: People | None, origin: str) -> Starlette:
+    """Pages over `api`. `parts` holds fonts and the signer; `demo_people` is given on development chains only.
+
+    `origin` is where browsers find us: passkeys work there, and https there makes every cookie a safe one.
+    """
     assets = [
         Mount("/static/parts", Compressed(parts), name="parts"),
         Mount("/static", Compressed(FILES), name="static"),
@@ -110,7 +119,7 @@ def create_portal(api: ASGIApp, *, parts: Path, demo_people: People | None) -> S
             500: _defect,
         },
     )
-    portal.state.api, portal.state.demo_people = Api(api), demo_people
+    portal.state.api, portal.state.demo_people, portal.state.origin = Api(api), demo_people, origin
     return portal
 
 

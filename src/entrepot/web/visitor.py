@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from starlette.datastructures import FormData
 from starlette.requests import HTTPConnection, Request
@@ -21,7 +21,9 @@ from starlette.responses import Response
 from .door import Door, Problem
 from .language import LANGUAGES, Language
 
-COOKIE = "entrepot_session"
+COOKIE, ATTEMPT_COOKIE, INVITATION_COOKIE = "entrepot_session", "entrepot_attempt", "entrepot_invitation"
+ATTEMPT_S = 600
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 LANGUAGE_COOKIE, ZONE_COOKIE, THEME_COOKIE = "entrepot_language", "entrepot_zone", "entrepot_theme"
 PURPOSE_COOKIE, PURPOSE_CHARS_MAX = "entrepot_purpose", 200
 SESSION_S = 12 * 3600
@@ -30,6 +32,22 @@ SECRET_BYTES = 32
 FORM_BYTES_MAX = 8_000_000
 FORM_FILES_MAX, FORM_FIELDS_MAX = 10, 200
 YEAR_S = 365 * 86_400
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+    ("httpx", "A program"),
+)
+SYSTEMS = (
+    ("Windows", "Windows"),
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
 
 
 class SignInNeeded(Exception):
@@ -72,7 +90,7 @@ def language_of(connection: HTTPConnection, now: int = 0) -> Language:
 
 async def visitor_of(request: Request) -> Visitor:
     """The visitor of this request. Raises: SignInNeeded."""
-    secret = request.cookies.get(COOKIE, "")
+    secret = kept(request, COOKIE)
     if not secret:
         raise SignInNeeded
     door: Door = request.app.state.api.door(secret)
@@ -100,27 +118,47 @@ def form_token(secret: str) -> str:
 
 async def form_of(request: Request) -> FormData:
     """The form of a change, sent by a page of ours in this session. Raises: Forged."""
-    site = request.headers.get("sec-fetch-site", "same-origin")
-    if site not in ("same-origin", "none") or not _is_own_origin(request):
-        raise Forged
+    require_own(request)
     form = await request.form(max_files=FORM_FILES_MAX, max_fields=FORM_FIELDS_MAX, max_part_size=FORM_BYTES_MAX)
     sent = str(form.get("form_token", ""))
-    if not hmac.compare_digest(sent, form_token(request.cookies.get(COOKIE, ""))):
+    if not hmac.compare_digest(sent, form_token(kept(request, COOKIE))):
         raise Forged
     return form
 
 
-def _is_own_origin(request: Request) -> bool:
-    origin = request.headers.get("origin")
-    return origin is None or origin == f"{request.url.scheme}://{request.headers.get('host', '')}"
+def require_own(request: Request) -> None:
+    """A change that a page of ours sends, of whoever is or is not signed in. Raises: Forged.
+
+    Ours are the origin that settings name, and this machine's own names: no other name that leads here is believed.
+    """
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    host, origin = request.headers.get("host", ""), request.headers.get("origin")
+    own = {str(request.app.state.origin)}
+    if urlsplit(f"//{host}").hostname in LOOPBACK:
+        own.add(f"{request.url.scheme}://{host}")
+    if site not in ("same-origin", "none") or (origin is not None and origin not in own):
+        raise Forged
+
+
+def new_secret() -> tuple[str, str]:
+    """A session's secret, and its SHA-256, which alone is told."""
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    return secret, hashlib.sha256(secret.encode()).hexdigest()
 
 
 async def open_session(door: Door, **membership: str) -> str:
     """Opens (renews, switches) a session through this door; returns its secret."""
-    secret = secrets.token_urlsafe(SECRET_BYTES)
-    digest = hashlib.sha256(secret.encode()).hexdigest()
+    secret, digest = new_secret()
     await door.post("/sessions", {"secret_sha256": digest, **membership}, once=secrets.token_hex(16))
     return secret
+
+
+def device_of(request: Request) -> str:
+    """The browser and system that a request names, as its owner would: no version, no address."""
+    agent = request.headers.get("user-agent", "")
+    browser = next((name for sign, name in BROWSERS if sign in agent), "")
+    system = next((name for sign, name in SYSTEMS if sign in agent), "")
+    return f"{browser} on {system}" if browser and system else browser or system
 
 
 async def renewed(request: Request, visitor: Visitor) -> str:
@@ -132,11 +170,32 @@ async def renewed(request: Request, visitor: Visitor) -> str:
     return await open_session(visitor.door)
 
 
-def keep(response: Response, request: Request, secret: str) -> None:
-    """Sets the session's cookie: out of reach of scripts and of other sites."""
+def keep(response: Response, request: Request, secret: str, *, name: str = COOKIE, max_age_s: int = SESSION_S) -> None:
+    """Sets the session's cookie (or another secret's): out of reach of scripts and of other sites."""
+    is_safe = _is_https(request)
     response.set_cookie(
-        COOKIE, secret, max_age=SESSION_S, httponly=True, samesite="lax", secure=request.url.scheme == "https", path="/"
+        _named(request, name), secret, max_age=max_age_s, httponly=True, samesite="lax", secure=is_safe, path="/"
     )
+
+
+def kept(request: HTTPConnection, name: str) -> str:
+    """The secret in a cookie of ours, "" if there is none."""
+    return request.cookies.get(_named(request, name), "")
+
+
+def drop(response: Response, request: Request, name: str) -> None:
+    """Forgets a secret."""
+    response.delete_cookie(_named(request, name), httponly=True, samesite="lax", secure=_is_https(request), path="/")
+
+
+def _named(request: HTTPConnection, name: str) -> str:
+    """`__Host-` binds a cookie to this host and to https: no neighbouring host can set one of ours."""
+    return f"__Host-{name}" if _is_https(request) else name
+
+
+def _is_https(request: HTTPConnection) -> bool:
+    """True where browsers reach us by https, also if what stands before us speaks http to us."""
+    return request.url.scheme == "https" or str(request.app.state.origin).startswith("https://")
 
 
 def keep_choice(response: Response, name: str, value: str) -> None:

@@ -68,6 +68,38 @@ class Policy:
     message_dir: str = ""
 
 
+class SingleSignOn(Protocol):
+    """A provider that says who somebody is. Raises: NotProved, Unavailable."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def issuer(self) -> str: ...
+
+    def authorize_url(self, *, redirect_uri: str, state: str, nonce: str, verifier: str) -> str:
+        """Where the browser is sent."""
+
+    def subject(self, *, code: str, redirect_uri: str, nonce: str, verifier: str, issuer: str = "") -> str:
+        """Who came back with this code."""
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """Where the portal is: passkeys are bound to this origin (scheme, host, port), and no other is believed.
+
+    `provider` is None where there is no single sign-on.
+    """
+
+    origin: str = "http://localhost:8080"
+    provider: SingleSignOn | None = None
+
+    @property
+    def redirect_uri(self) -> str:
+        """Where the provider sends browsers back to."""
+        return f"{self.origin}/sign-in/back"
+
+
 @dataclass
 class Context:
     """The worker's parts. `regime(at)` is the version in force; `signers` are by purpose."""
@@ -89,6 +121,7 @@ class Context:
     advance_chain: Callable[[int], None]  # moves a development chain's time to the machine's plus this many seconds
     load_lists: Callable[[], None]
     policy: Policy = field(default_factory=Policy)
+    sign_in: SignIn = field(default_factory=SignIn)
     offset_s: int = 0
 
     def now(self) -> int:

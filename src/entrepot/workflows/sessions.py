@@ -25,6 +25,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 declare(
     "Refused",
     session_over="The session is over; sign in again.",
+    key_is_for_a_program="A program's API key opens no session: a person signs in.",
     secret_known="A credential with this secret is there already; make another secret.",
 )
 
@@ -34,7 +35,9 @@ def open_session(batch: Batch, item: InboxItem) -> Json:
 
     `secret_sha256` is of the new secret; `with` that of the credential that the caller holds.
     """
-    held, now = _held(batch, item), batch.machine_now
+    held, now = held_in(batch, item), batch.machine_now
+    if held.kind == "key" and held.label:
+        raise Refused("key_is_for_a_program", "A program's API key opens no session: a person signs in.")
     opened_at = held.opened_at if held.kind == "session" else now
     until = min(now + SESSION_S, opened_at + SESSION_S_MAX)
     if held.expires_at <= now or until <= now:
@@ -44,25 +47,54 @@ def open_session(batch: Batch, item: InboxItem) -> Json:
     )
     if membership not in batch.tx.people.memberships(person=item.person):
         raise Unknown("not_found", "You have no such membership.")
+    given = item.body.get("device", "")
+    label = held.label if held.kind == "session" else text_in(item.body, "device", chars_max=60) if given else ""
+    secret_sha256 = new_secret_in(item.body)
     session = Credential(
-        _new_secret(item),
+        secret_sha256,
         membership.person,
         membership.participant,
         membership.role,
         until,
         kind="session",
+        label=label,
         opened_at=opened_at,
+        session=held.session if held.kind == "session" else secret_sha256,
     )
-    keep_new(batch, session)
+    answer = _opened(batch, session)
     if held.kind == "session":
         batch.tx.people.put_credential(replace(held, expires_at=min(held.expires_at, now + RENEWED_S)))
-    return answered(201, {"expires_at": until, "opened_at": opened_at, "role": membership.role})
+    return answer
+
+
+def open_for(batch: Batch, membership: Membership, secret_sha256: str, *, label: str) -> Json:
+    """The first session after a person proved who they are; `label` says on what device."""
+    now = batch.machine_now
+    return _opened(
+        batch,
+        Credential(
+            secret_sha256,
+            membership.person,
+            membership.participant,
+            membership.role,
+            now + SESSION_S,
+            kind="session",
+            label=label,
+            opened_at=now,
+            session=secret_sha256,
+        ),
+    )
+
+
+def _opened(batch: Batch, session: Credential) -> Json:
+    keep_new(batch, session)
+    return answered(201, {"expires_at": session.expires_at, "opened_at": session.opened_at, "role": session.role})
 
 
 def add_key(batch: Batch, item: InboxItem) -> Json:
     """An API key for a program of the caller's, in the caller's membership, for at most 90 days."""
     key = Credential(
-        _new_secret(item),
+        new_secret_in(item.body),
         item.person,
         item.participant,
         item.role,
@@ -75,14 +107,36 @@ def add_key(batch: Batch, item: InboxItem) -> Json:
 
 
 def end_credential(batch: Batch, item: InboxItem) -> Json:
-    """A key or session of the caller's ends now; `credential` is the first 16 digits of its secret's SHA-256."""
+    """A key or session of the caller's ends now; `credential` is the first 16 digits of its secret's SHA-256.
+
+    A session ends with every secret it had: the one before the last would open for another minute.
+    """
     wanted = text_in(item.body, "credential", chars_max=64)
     for one in batch.tx.people.credentials(item.person):
         if len(wanted) >= 16 and one.secret_sha256.startswith(wanted):
-            ended = replace(one, expires_at=min(one.expires_at, batch.machine_now - 1))
-            batch.tx.people.put_credential(ended)
-            return answered(200, {"credential": wanted[:16], "expires_at": ended.expires_at})
+            ended = [other for other in batch.tx.people.credentials(item.person) if _is_same_session(one, other)]
+            _end(batch, ended)
+            return answered(200, {"credential": wanted[:16], "expires_at": min(one.expires_at, batch.machine_now - 1)})
     raise Unknown("not_found", "There is no such credential of yours.")
+
+
+def end_others(batch: Batch, item: InboxItem) -> Json:
+    """Every session of the caller's ends but the one that they hold; keys of programs go on."""
+    held = held_in(batch, item)
+    sessions = [one for one in batch.tx.people.credentials(item.person) if one.kind == "session"]
+    ended = [one for one in sessions if not _is_same_session(one, held)]
+    still_open = [one for one in ended if one.expires_at > batch.machine_now]
+    _end(batch, still_open)
+    return answered(200, {"ended": len({one.session or one.secret_sha256 for one in still_open})})
+
+
+def _is_same_session(one: Credential, other: Credential) -> bool:
+    return one == other or (one.kind == other.kind == "session" and one.session == other.session != "")
+
+
+def _end(batch: Batch, credentials: list[Credential]) -> None:
+    for one in credentials:
+        batch.tx.people.put_credential(replace(one, expires_at=min(one.expires_at, batch.machine_now - 1)))
 
 
 def keep_new(batch: Batch, credential: Credential) -> None:
@@ -92,15 +146,17 @@ def keep_new(batch: Batch, credential: Credential) -> None:
     batch.tx.people.put_credential(credential)
 
 
-def _held(batch: Batch, item: InboxItem) -> Credential:
+def held_in(batch: Batch, item: InboxItem) -> Credential:
+    """The credential that the caller showed. Raises: Unknown(not_found)."""
     held = batch.tx.people.credential(text_in(item.body, "with", chars_max=64))
     if held is None or held.person != item.person:
         raise Unknown("not_found", "There is no such credential of yours.")
     return held
 
 
-def _new_secret(item: InboxItem) -> str:
-    digest = text_in(item.body, "secret_sha256", chars_max=64)
+def new_secret_in(body: Json) -> str:
+    """The SHA-256 of the secret to come. Raises: Invalid(malformed)."""
+    digest = text_in(body, "secret_sha256", chars_max=64)
     if not _SHA256.match(digest):
         raise Invalid("malformed", "secret_sha256 is the SHA-256 of the new secret, in hex.", path="secret_sha256")
     return digest
@@ -110,4 +166,5 @@ HANDLERS: dict[str, Callable[[Batch, InboxItem], Json]] = {
     "open_session": open_session,
     "add_key": add_key,
     "end_credential": end_credential,
+    "end_others": end_others,
 }

@@ -18,6 +18,7 @@ from .batch import Batch
 from .change_kind import Effect, Kind
 from .payee import BANK_FIELDS, change_payee, check_payee, require_owned
 from .sessions import keep_new
+from .sign_ins import invite
 
 ROLES = ("treasurer", "operator", "officer", "examiner", "arbiter", "supervisor", "authority")
 STAFF_KINDS = ("operator", "authority")  # whose people see and judge all settlements
@@ -97,8 +98,23 @@ def _check_membership(_: Batch, body: Json) -> None:
     if body.get("person"):
         _require_id(body, "person")
     text_in(body, "person_name", chars_max=140)
-    if not _SHA256.match(str(body.get("secret_sha256", ""))):
-        raise Invalid("malformed", "secret_sha256 is the SHA-256 of the credential, in hex.", path="body.secret_sha256")
+    name = "invitation_sha256" if "invitation_sha256" in body else "secret_sha256"
+    _require_digest(body, name)
+    if {"invitation_sha256", "secret_sha256"} <= set(body):
+        raise Invalid("malformed", "A membership comes with a credential or with an invitation.", path="body")
+
+
+def _check_invitation(_: Batch, body: Json) -> None:
+    for name in ("person", "participant"):
+        _require_id(body, name)
+    if body.get("role") not in ROLES:
+        raise Invalid("malformed", f"role is one of {', '.join(ROLES)}.", path="body.role")
+    _require_digest(body, "invitation_sha256")
+
+
+def _require_digest(body: Json, name: str) -> None:
+    if not _SHA256.match(str(body.get(name, ""))):
+        raise Invalid("malformed", f"{name} is the SHA-256 of a secret, in hex.", path=f"body.{name}")
 
 
 def _check_wallet(_: Batch, body: Json) -> None:
@@ -123,7 +139,7 @@ def _check_return(batch: Batch, body: Json) -> None:
 
 
 def _joined(batch: Batch, _: InboxItem, change: Change) -> Json:
-    """A person (new, or known by id) gets a membership and a credential."""
+    """A person (new, or known by id) gets a membership, and a credential or an invitation to come in by."""
     body = change.body
     participant = batch.tx.people.participant(body["participant"])
     if participant is None:
@@ -134,11 +150,25 @@ def _joined(batch: Batch, _: InboxItem, change: Change) -> Json:
     batch.tx.people.put_person(Person(id=person, profile={"name": body["person_name"]}))
     membership = Membership(person=person, participant=body["participant"], role=body["role"])
     batch.tx.people.put_membership(membership)
+    answer = answered(200, {"change": change.id, "person": person, "role": body["role"]})
+    if "invitation_sha256" in body:
+        invite(batch, membership, body["invitation_sha256"])
+        return answer
     keep_new(
         batch,
         Credential(body["secret_sha256"], person, body["participant"], body["role"], batch.machine_now + CREDENTIAL_S),
     )
-    return answered(200, {"change": change.id, "person": person, "role": body["role"]})
+    return answer
+
+
+def _invited(batch: Batch, _: InboxItem, change: Change) -> Json:
+    """A person who lost every way in is invited again, to a membership that they have."""
+    body = change.body
+    membership = Membership(body["person"], body["participant"], body["role"])
+    if membership not in batch.tx.people.memberships(person=body["person"]):
+        raise Unknown("not_found", "There is no such membership.")
+    invite(batch, membership, body["invitation_sha256"])
+    return answered(200, {"change": change.id, "person": body["person"], "role": body["role"]})
 
 
 def _paid_elsewhere(batch: Batch, _: InboxItem, change: Change) -> Json:
@@ -158,6 +188,7 @@ def _ordered(act: Callable[[Batch, InboxItem], Json]) -> Effect:
 
 CHANGES: dict[str, Kind] = {
     "membership": Kind(("operator",), _check_membership, _joined),
+    "invitation": Kind(("operator",), _check_invitation, _invited),
     "wallet": Kind(("operator",), _check_wallet, _paid_elsewhere),
     "bank": Kind(("operator",), check_payee, _paid_elsewhere),
     "freeze": Kind(("authority", "supervisor"), _check_order, _ordered(unwind.freeze)),

@@ -30,6 +30,8 @@ from . import (
     saved_views,
     sessions,
     settle,
+    sign_ins,
+    single_sign_on,
     supervise,
     tell,
     unwind,
@@ -72,6 +74,8 @@ HANDLERS: dict[str, Handle] = {
     **saved_views.HANDLERS,
     **disclose.HANDLERS,
     **inform.HANDLERS,
+    **sign_ins.HANDLERS,
+    **single_sign_on.HANDLERS,
 }
 
 
@@ -218,6 +222,8 @@ def _send(ctx: Context, item: OutboxItem) -> None:
         tell.deliver(ctx, item)
     elif item.kind == "clock":
         ctx.advance_chain(item.body["offset_s"])
+    elif item.kind == "openid":
+        single_sign_on.outside(ctx, item)
     elif item.kind == "lists":
         ctx.load_lists()
     elif item.kind == "ask":

@@ -23,8 +23,9 @@ SELECT * FROM memberships
  ORDER BY arrival;
 
 -- name: put_credential
-INSERT INTO credentials (secret_sha256, person, participant, role, expires_at, kind, label, opened_at)
-VALUES (%(secret_sha256)s, %(person)s, %(participant)s, %(role)s, %(expires_at)s, %(kind)s, %(label)s, %(opened_at)s)
+INSERT INTO credentials (secret_sha256, person, participant, role, expires_at, kind, label, opened_at, session)
+VALUES (%(secret_sha256)s, %(person)s, %(participant)s, %(role)s, %(expires_at)s, %(kind)s, %(label)s, %(opened_at)s,
+        %(session)s)
 ON CONFLICT (secret_sha256) DO UPDATE SET person = excluded.person, participant = excluded.participant,
     role = excluded.role, expires_at = excluded.expires_at;
 
