@@ -48,10 +48,7 @@ def measures(request: Request, caller: Signed, since: Time = 0, until: Time = 0)
             "steps": _steps(tx.reports.steps(since=since, until=until, bounds=BOUNDS_S)),
             "cost": _costs(tx.reports.costs(since=since, until=until, percent=MONEY_PERCENT_A_YEAR)),
             "outcomes": _outcomes(tx.reports.outcomes(since=since, until=until), caller),
-            "caps": [
-                {"day": row.day, "kept_minor": str(row.kept_minor), "freed_minor": str(row.freed_minor)}
-                for row in tx.reports.reserved_by_day(since=since, until=until)
-            ],
+            "taken": _taken(tx, since, until),
             "yardsticks": [asdict(one) for one in YARDSTICKS],
         }
 
@@ -70,6 +67,7 @@ def headroom(request: Request, caller: Signed) -> dict[str, Any]:
         window_s = regime.window_days * DAY_S
         rows = tx.reports.headroom(since=now - window_s)
         users = [_user(tx, row, regime.cap_window_minor, window_s) for row in rows]
+        taken = _taken(tx, now - window_s, now + 1)
     return {
         "regime": regime.id,
         "reference": regime.reference,
@@ -84,7 +82,16 @@ def headroom(request: Request, caller: Signed) -> dict[str, Any]:
             },
         ],
         "users": users,
+        "taken": taken,
     }
+
+
+def _taken(tx: Transaction, since: int, until: int) -> list[dict[str, Any]]:
+    """Headroom taken by day: what is kept, and what was given back since."""
+    return [
+        {"day": row.day, "kept_minor": str(row.kept_minor), "freed_minor": str(row.freed_minor)}
+        for row in tx.reports.reserved_by_day(since=since, until=until)
+    ]
 
 
 def _user(tx: Transaction, row: Headroom, limit_minor: int, window_s: int) -> dict[str, Any]:

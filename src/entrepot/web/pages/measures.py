@@ -50,7 +50,6 @@ async def measures(request: Request, visitor: Visitor) -> Response:
         until=told["until"],
         days=days,
         periods=PERIODS,
-        live="*",
     )
 
 
@@ -59,7 +58,7 @@ async def charts_of(request: Request, visitor: Visitor, told: Mapping[str, Any])
     assets = {row["asset"]: await asset_of(request, visitor, row["asset"]) for row in told["volume"]}
     language = visitor.language
     return [volume(told, assets, language), waiting(told, language), steps(told, language), cost(told, language),
-            outcomes(told, language)]  # fmt: skip
+            outcomes(told, language), taken(told, language)]  # fmt: skip
 
 
 def sentence(told: Mapping[str, Any], language: Language) -> Markup:
@@ -194,7 +193,7 @@ def outcomes(told: Mapping[str, Any], language: Language) -> Chart:
 
 def taken(told: Mapping[str, Any], language: Language) -> Chart:
     """Headroom taken by day: kept, and given back since."""
-    rows = told["caps"]
+    rows = told["taken"]
 
     def series(name: str, field: str, tone: Tone) -> Series:
         minor = [int(row[field]) for row in rows]

@@ -66,8 +66,6 @@ async def caps(request: Request, visitor: Visitor) -> Response:
     told, language = await visitor.door.get("/headroom"), visitor.language
     limits = {one["cap"]: one | {"limit": language.amount(one["limit_minor"], REFERENCE)} for one in told["caps"]}
     window = limits["window"]
-    since = max(1, language.now - window["window_days"] * DAY_S)
-    used = (await visitor.door.get("/measures", since=since, until=language.now + 1))["caps"]
     return page(
         request,
         visitor,
@@ -77,7 +75,7 @@ async def caps(request: Request, visitor: Visitor) -> Response:
         payment=limits["payment"],
         window=window,
         users=[_user(one, int(window["limit_minor"]), language) for one in told["users"]],
-        taken=taken({"caps": used}, language),
+        taken=taken(told, language),
         live="*",
     )
 
