@@ -74,7 +74,7 @@ GETS: dict[str, tuple[str, dict[str, str]]] = {
     "/v1/changes": (STAFF, {}),
     "/v1/stops/history": (STAFF, {}),
     "/v1/decisions": (STAFF, {}),
-    "/v1/settlements/{settlement}/decisions": (ABSENT, {}),
+    "/v1/settlements/{settlement}/decisions": (STAFF, {}),
     "/v1/measures": (OWN, {}),
     "/v1/headroom": (OWN, {}),
     "/v1/disclosures": (OWN, {}),
