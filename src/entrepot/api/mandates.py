@@ -106,7 +106,9 @@ def approvals(
         found = tx.mandates.approvals(
             participant="" if is_staff(caller) else caller.participant, settlement=settlement, is_open=status == "open"
         )
-        shown = [one for one in found if _is_shown(one, caller) and (status == "all" or one.expires_at > now)]
+        shown = [
+            one for one in found if _is_shown(one, caller) and (status == "all" or _status(tx, one, now) == "open")
+        ]
         return {"approvals": [_view(tx, one, caller, now) for one in shown]}
 
 
@@ -174,6 +176,16 @@ def _is_shown(approval: Approval, caller: Caller) -> bool:
     return approval.participant == caller.participant or (caller.role == "operator" and approval.by_operator)
 
 
+def _status(tx: Transaction, approval: Approval, now: int) -> str:
+    """What became of it; what still waits may have expired, or be about terms that were quoted afresh since."""
+    if approval.status != "open":
+        return approval.status
+    if approval.expires_at <= now:
+        return "expired"
+    settlement = tx.settlements.get(approval.settlement) if approval.settlement else None
+    return "outdated" if settlement is not None and settlement.terms_hash != approval.terms_hash else "open"
+
+
 def _find(tx: Transaction, approval: str, caller: Caller) -> Approval:
     found = tx.mandates.approval(approval)
     if found is None or not _is_shown(found, caller):
@@ -186,14 +198,13 @@ def _view(tx: Transaction, approval: Approval, caller: Caller, now: int) -> Json
     asked = tx.inbox.get(approval.source, approval.key)
     body = asked.body if asked else {}
     company = tx.people.participant(approval.participant)
-    is_over = approval.status == "open" and approval.expires_at <= now
     return {
         "id": approval.id,
         "act": approval.act,
         "settlement": approval.settlement or None,
         "participant": approval.participant,
         "company": str(company.profile.get("name", "")) if company else "",
-        "status": "expired" if is_over else approval.status,
+        "status": _status(tx, approval, now),
         "waits_for": "an operator" if approval.by_operator else "a second person",
         "asset": approval.asset,
         "amount_minor": str(approval.amount_minor),

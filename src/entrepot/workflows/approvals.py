@@ -46,13 +46,13 @@ def under_mandates(act: str, handle: Handle) -> Handle:
         mandates = in_force(batch, item.participant) if item.role == "treasurer" else ()
         if not mandates:
             return handle(batch, item)
-        amount, terms_hash = _about(batch, act, item)
+        amount, terms_hash, about = _about(batch, act, item)
         ruling = ruling_of(mandates, act, amount, now=batch.now, persons=[item.person])
         if ruling.outcome is Outcome.DONE:
             return handle(batch, item)
         require_person(batch, item.participant, ruling)
         try_only(batch, item, handle)
-        return keep_waiting(batch, item, act, amount=amount, terms_hash=terms_hash)
+        return keep_waiting(batch, item, act, amount=amount, terms_hash=terms_hash, about=about)
 
     return handled
 
@@ -226,15 +226,16 @@ def _close(batch: Batch, approval: Approval, status: str, person: str, why: str)
     batch.tx.mandates.save_approval(closed)
 
 
-def _about(batch: Batch, act: str, item: InboxItem) -> tuple[Money | None, str]:
-    """How much an act is about, in the settlement's asset, and the hash of the terms it is for."""
+def _about(batch: Batch, act: str, item: InboxItem) -> tuple[Money | None, str, str]:
+    """How much an act is about, in the settlement's asset, the hash of its terms, and the invoice's number."""
     if act == "propose":
         invoice = read_invoice(invoice_bytes(item.body))
-        return quote_invoice(batch, invoice.payable).total, ""
+        return quote_invoice(batch, invoice.payable).total, "", invoice.number
     settlement = own_settlement(batch, item)
     if not settlement.asset:
-        return None, settlement.terms_hash
-    return Money(settlement.total_minor, batch.ctx.assets.get(settlement.asset)), settlement.terms_hash
+        return None, settlement.terms_hash, ""
+    amount = Money(settlement.total_minor, batch.ctx.assets.get(settlement.asset))
+    return amount, settlement.terms_hash, str(batch.json_of(settlement, "terms")["invoice_number"])
 
 
 def _waiting(approval: Approval) -> Json:

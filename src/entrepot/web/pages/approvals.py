@@ -45,6 +45,7 @@ STATUS = {
     "declined": Chip("stopped", marked("Declined")),
     "refused": Chip("stopped", marked("Refused")),
     "replaced": Chip("stopped", marked("Asked anew")),
+    "outdated": Chip("stopped", marked("Terms changed")),
     "expired": Chip("stopped", marked("Time is over")),
 }
 
