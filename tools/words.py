@@ -1,7 +1,7 @@
 """`./run words`: brings the catalogues of the portal (web/words/CODE.po) to what its pages say; --check only compares.
 
 A sentence is what a template gives to `_` or `tell`, what Python gives to `say`, `tell` or `marked` or keeps in a table
-that is `Marked`, and the declared sentence of every error code.
+that is `Marked`, the declared sentence of every error code, and what a party may be asked to provide.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from babel.messages.pofile import read_po, write_po
 from jinja2 import nodes
 
 from docs import declared_codes
+from entrepot.workflows.inform import TEMPLATES
 
 ROOT = Path(__file__).resolve().parent.parent
 WEB = ROOT / "src" / "entrepot" / "web"
@@ -56,6 +57,7 @@ def sentences() -> list[str]:
     for path in sorted(WEB.rglob("*.py")):
         found |= dict.fromkeys(in_python(path.read_text()))
     found |= dict.fromkeys(code.meaning for code in declared_codes())
+    found |= dict.fromkeys(TEMPLATES.values())
     return [sentence for sentence in found if sentence.strip()]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .language import marked
+from .language import Marked, marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,16 @@ class Place:
     key: str
 
 
+ROLES: Marked[dict[str, str]] = {
+    "treasurer": "Treasurer",
+    "operator": "Operator",
+    "officer": "Compliance officer",
+    "supervisor": "Supervisor",
+    "examiner": "Document examiner",
+    "arbiter": "Arbiter",
+    "authority": "Authority",
+    "engineer": "Engineer",
+}
 SETTLEMENTS = Place("/settlements", marked("Settlements"), "s")
 CAPS = Place("/caps", marked("Caps"), "c")
 DECISIONS = Place("/decisions", marked("Why it was allowed"), "w")

@@ -15,7 +15,7 @@ from .door import FROM_NOW, Problem
 from .guide import guide_for
 from .language import LANGUAGES, Language
 from .live import stops_key
-from .navigation import places_of
+from .navigation import ROLES, places_of
 from .visitor import SignInNeeded, Visitor, form_of, keep, language_of, own_path, renewed, visitor_of
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -48,6 +48,7 @@ def page(request: Request, visitor: Visitor, template: str, *, status: int = 200
         once=once,
         form_token=visitor.form_token,
         theme=visitor.theme,
+        role_names=localised(language, ROLES),
         places=places_of(visitor.role),
         path=request.url.path,
         here=own_path(request.url.path + (f"?{request.url.query}" if request.url.query else "")),

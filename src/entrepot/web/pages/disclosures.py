@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ..language import marked
+from ..navigation import ROLES
 from ..page import localised, page, shown
 from ..visitor import Visitor, form_of, keep_purpose, purpose_in, visitor_of
 
@@ -22,12 +23,6 @@ WHAT = {
     "evidence": marked("evidence"),
     "participant": marked("a participant's file"),
     "participants": marked("the list of participants"),
-}
-ROLES = {
-    "officer": marked("Compliance officer"),
-    "operator": marked("Operator"),
-    "supervisor": marked("Supervisor"),
-    "authority": marked("Authority"),
 }
 
 

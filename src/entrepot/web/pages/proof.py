@@ -9,8 +9,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..door import Problem
-from ..page import page, shown
+from ..page import localised, page, shown
 from ..visitor import Visitor, visitor_of
+from .happenings import ACTORS, EVENTS
 
 CHECKPOINTS, ENTRIES = 20, 30
 
@@ -33,6 +34,8 @@ async def log(request: Request, visitor: Visitor) -> Response:
         checkpoints=checkpoints,
         next=checkpoints[-1]["size"] if len(checkpoints) == CHECKPOINTS else None,
         entries=events[::-1],
+        happened=localised(visitor.language, EVENTS),
+        actors=localised(visitor.language, ACTORS),
         live="*",
     )
 

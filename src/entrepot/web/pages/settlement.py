@@ -14,9 +14,10 @@ from starlette.routing import Route
 from ..assets import asset_of
 from ..door import Problem
 from ..language import Marked
-from ..page import acted, page, shown
+from ..page import acted, localised, page, shown
 from ..visitor import FORM_BYTES_MAX, Visitor, form_of, visitor_of
 from . import approvals, costs, oversight, requests, sentences
+from .happenings import ACTORS, EVENTS
 from .voyage import money, voyage
 
 AUTHORIZED_S = 6 * 3600
@@ -61,6 +62,8 @@ async def settlement(request: Request, visitor: Visitor) -> Response:
         ledger=await _ledger(visitor, id_, terms, asset),
         messages=(await door.get(f"/settlements/{id_}/messages"))["messages"],
         events=events,
+        happened=localised(language, EVENTS),
+        actors=localised(language, ACTORS),
         checkpoint=await door.find("/log/checkpoint"),
         required=terms["documents_required"],
         required_says=values["documents"],

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from ..door import Door, Problem
 from ..language import LANGUAGES, Marked
-from ..navigation import places_of
+from ..navigation import ROLES, places_of
 from ..page import plain_page, shown
 from ..visitor import (
     ATTEMPT_COOKIE,
@@ -39,15 +39,6 @@ from ..visitor import (
     visitor_of,
 )
 
-ROLES: Marked[dict[str, str]] = {
-    "treasurer": "Treasurer",
-    "operator": "Operator",
-    "officer": "Compliance officer",
-    "supervisor": "Supervisor",
-    "examiner": "Document examiner",
-    "arbiter": "Arbiter",
-    "authority": "Authority",
-}
 DOES: Marked[dict[str, str]] = {
     "treasurer": "Proposes a trade and signs it; pays into escrow, or presents documents and is paid.",
     "operator": "Admits companies, resolves exceptions, compares books and chain at day's end.",
