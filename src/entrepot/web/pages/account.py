@@ -11,9 +11,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..door import Problem
+from ..navigation import ROLES
 from ..page import acted, page, shown
 from ..visitor import ATTEMPT_COOKIE, Visitor, form_of, kept, visitor_of
-from .sign_in import ROLES, answer_in, begun, said
+from .sign_in import answer_in, begun, said
 
 FRESH_S = 900  # as the API has it: so long after signing in, ways of signing in may be changed
 SESSION_S_MAX = 12 * 3600
