@@ -7,9 +7,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ..door import Door, Problem
+from ..navigation import ROLES
 from ..page import plain_page
 from ..visitor import ATTEMPT_COOKIE, INVITATION_COOKIE, device_of, keep, kept, new_secret, require_own
-from .sign_in import DOES, ROLES, answer_in, begun, entered
+from .sign_in import DOES, answer_in, begun, entered
 
 OPENED_S = 3600
 SECRET_CHARS_MAX = 200
