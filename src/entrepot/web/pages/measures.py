@@ -167,7 +167,7 @@ def cost(told: Mapping[str, Any], language: Language) -> Chart:
         str(language.say("Day")),
         tuple(language.short_day(row["day"]) for row in days),
         (series(marked("median"), "median_bps", "harbour"), series(marked("9 of 10"), "p90_bps", "waiting")),
-        "bps",
+        str(language.say("basis points")),
         tuple(
             Reference(f"G20: {one['value'] / 100:g}%", _source(one), value=float(one["value"]))
             for one in told["yardsticks"] if one["name"] == "cost_average"
@@ -223,7 +223,7 @@ def _source(one: Mapping[str, Any]) -> str:
 
 
 def _bps(text: str, language: Language) -> str:
-    return f"{language.number(Decimal(text), 1)} bps"
+    return str(language.say("{figure} bps", figure=language.number(Decimal(text), 1)))
 
 
 ROUTES = [Route("/measures", shown(measures))]
