@@ -87,7 +87,7 @@ def test_one_asks_to_pay_and_another_confirms(ground: Ground, enter: Any) -> Non
 
 def own_confirmation(page: Any, ground: Ground) -> str:
     """What a person reads who posts the confirmation of what they asked, past the missing button."""
-    form = page.locator(".approval form[action$='/decline']")
+    form = page.locator(".approval details.act form")
     form.evaluate("form => { form.action = form.action.replace('decline', 'confirm'); form.noValidate = true; }")
     page.locator(".approval details.act summary").click()
     with page.expect_navigation():
