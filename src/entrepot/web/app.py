@@ -189,7 +189,9 @@ async def _problem(request: Request, problem: Exception) -> Response:
         return await _to_sign_in(request, problem)
     if problem.status == 404:
         return await _missing(request, problem)
-    return await refused(request, problem.status, marked("This was not done"), str(problem), code=problem.code)
+    return await refused(
+        request, problem.status, marked("This was not done"), problem.title or str(problem), code=problem.code
+    )
 
 
 async def _missing(request: Request, _: Exception) -> Response:

@@ -165,7 +165,7 @@ async def dispose(request: Request, visitor: Visitor, form: FormData) -> str:
     """One person's word: clear or refuse, with a reason."""
     id_, verdict = request.path_params["settlement"], request.path_params["verdict"]
     if verdict not in DECIDED:
-        raise Problem(404, {"detail": "There is no such act."})
+        raise Problem(404, {"title": marked("There is no such act.")})
     body = {"verdict": verdict, "reason": str(form.get("reason", "")).strip()}
     await visitor.door.post(f"/cases/{id_}/dispositions", body, once=str(form.get("once", "")))
     return f"/cases/{id_}"

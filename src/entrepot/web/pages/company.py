@@ -201,7 +201,15 @@ def _minor(text: str, decimals: int) -> str:
     except InvalidOperation:
         value = Decimal(-1)
     if not value.is_finite() or value < 0 or value != value.to_integral_value():
-        raise Problem(422, {"detail": f"{text:.40} is no amount.", "code": "malformed", "path": "limits"})
+        raise Problem(
+            422,
+            {
+                "title": marked("This is no amount."),
+                "detail": f"{text:.40} is no amount.",
+                "code": "malformed",
+                "path": "limits",
+            },
+        )
     return str(int(value))
 
 
@@ -216,7 +224,15 @@ def _unix(day: str) -> int:
     try:
         return int((datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(0)).timestamp())
     except ValueError:
-        raise Problem(422, {"detail": f"{day:.40} is no day.", "code": "malformed", "path": "valid_from"}) from None
+        raise Problem(
+            422,
+            {
+                "title": marked("This is no day."),
+                "detail": f"{day:.40} is no day.",
+                "code": "malformed",
+                "path": "valid_from",
+            },
+        ) from None
 
 
 ROUTES = [

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ..door import Problem
+from ..language import marked
 from ..page import acted, once, page, shown
 from ..visitor import Visitor
 from . import pair
@@ -116,7 +117,7 @@ async def propose(_: Request, visitor: Visitor, form: FormData) -> str:
     """One officer proposes a suspension, or its end."""
     subject = str(form.get("subject", ""))
     if subject not in SUBJECTS:
-        raise Problem(404, {"detail": "There is no such act."})
+        raise Problem(404, {"title": marked("There is no such act.")})
     body: dict[str, Any] = {"participant": str(form.get("participant", ""))}
     if subject == "suspension":
         body["until"] = _end_of(str(form.get("until", "")))
@@ -130,7 +131,7 @@ def _end_of(day: str) -> int:
     try:
         found = date.fromisoformat(day)
     except ValueError:
-        raise Problem(422, {"detail": "A suspension has an end: choose a day.", "code": "malformed"}) from None
+        raise Problem(422, {"title": marked("A suspension has an end: choose a day."), "code": "malformed"}) from None
     return int(datetime(found.year, found.month, found.day, tzinfo=UTC).timestamp()) + DAY_S - 1
 
 

@@ -36,7 +36,7 @@ async def told(visitor: Visitor, settlement: str) -> dict[str, Any]:
 async def requests(request: Request, visitor: Visitor) -> Response:
     """All requests to this party."""
     if visitor.role != "treasurer":
-        raise Problem(404, {"detail": "There is no such page."})
+        raise Problem(404, {"title": marked("There is no such page.")})
     rows = (await visitor.door.get("/information-requests"))["requests"]
     return page(request, visitor, "officer/requests.html", at="/requests", rows=rows, live="*")
 

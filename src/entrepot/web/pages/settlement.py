@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from ..assets import asset_of
 from ..door import Problem
-from ..language import Marked
+from ..language import Marked, marked
 from ..page import acted, localised, page, shown
 from ..visitor import FORM_BYTES_MAX, Visitor, form_of, visitor_of
 from . import approvals, costs, oversight, requests, sentences
@@ -196,7 +196,7 @@ async def act(request: Request, visitor: Visitor, form: FormData) -> str:
     """One act on a settlement; back to its page."""
     id_, kind = request.path_params["settlement"], request.path_params["act"]
     if kind not in ACTS:
-        raise Problem(404, {"detail": "There is no such act."})
+        raise Problem(404, {"title": marked("There is no such act.")})
     path, body = await _asked(kind, form)
     await visitor.door.post(f"/{path.format(id=id_)}", body, once=str(form.get("once", "")))
     return f"/settlements/{id_}?done={kind}"

@@ -76,7 +76,7 @@ async def propose(request: Request, visitor: Visitor, form: FormData) -> str:
     try:
         until = datetime.fromisoformat(str(form.get("until", ""))).replace(tzinfo=zone_of(visitor.language.zone))
     except ValueError:
-        raise Problem(422, {"detail": "A stop has an end: a day and a time.", "path": "until"}) from None
+        raise Problem(422, {"title": marked("A stop has an end: a day and a time."), "path": "until"}) from None
     body = {"grade": str(form.get("grade", "")), "until": int(until.timestamp())}
     return await _proposed(visitor, "stop", body, form)
 
@@ -92,7 +92,7 @@ async def act(request: Request, visitor: Visitor, form: FormData) -> str:
     elif kind == "decline":
         await visitor.door.post(f"/changes/{change}/refusals", {"reason": str(form.get("reason", ""))}, once=once)
     else:
-        raise Problem(404, {"detail": "There is no such act."})
+        raise Problem(404, {"title": marked("There is no such act.")})
     return "/stops"
 
 
