@@ -73,6 +73,8 @@ GETS: dict[str, tuple[str, dict[str, str]]] = {
     "/v1/lists": (PUBLIC, {}),
     "/v1/changes": (STAFF, {}),
     "/v1/stops/history": (STAFF, {}),
+    "/v1/sandbox/samples/invoice": (ABSENT, {"buyer": "{participant}"}),
+    "/v1/sandbox/samples/{settlement}/{kind}": (ABSENT, {}),
     "/v1/decisions": (STAFF, {}),
     "/v1/settlements/{settlement}/decisions": (STAFF, {}),
     "/v1/measures": (OWN, {}),
@@ -180,6 +182,7 @@ def theirs(ground: Ground) -> Iterator[Theirs]:
     answer = buyer.get(f"/information-requests/{asked['request']}")["answers"][0]
     ids = {
         "settlement": made,
+        "kind": "packing_list",
         "request_id": asked["request"],
         "file": answer["files"][0]["id"],
         "paper": seller.get(f"/settlements/{made}/documents")["documents"][0]["id"],
@@ -208,8 +211,6 @@ def theirs(ground: Ground) -> Iterator[Theirs]:
     stated = [ground.stated["seller"], ground.stated["buyer"]]
     texts = ["It is attached.", "contract.txt", ids["request_id"]]
     texts += [made, ids["paper"], seller.participant, buyer.participant, seller.address[2:], buyer.address[2:]]
-    texts += [view["escrow"][2:], view["terms_hash"][2:], view["fee_minor"], "TEN-1", "coffee", "MV Example Star"]
-    texts = [made, ids["paper"], seller.participant, buyer.participant, seller.address[2:], buyer.address[2:]]
     texts += [
         view["escrow"][2:],
         view["terms_hash"][2:],
@@ -236,6 +237,7 @@ def _nobodys(ids: dict[str, str]) -> dict[str, str]:
         "settlement": new_settlement_id(1, bytes([7]) * ENTROPY_BYTES),
         "address": "0x" + "77" * 20,
         "key": "a-key-of-nobody",
+        "kind": "packing_list",
         "credential": "7" * 16,
         "passkey": "bm9ib2R5cw",
         "identity": "9" * 64,
