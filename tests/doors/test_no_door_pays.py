@@ -31,6 +31,7 @@ REST: dict[tuple[str, str], str] = {
     ("POST", "/v1/payees"): "another wallet or bank, screened at the next check like the one before",
     ("POST", "/v1/approvals/{approval}/confirmations"): "does what waited through its own door, with all its checks",
     ("POST", "/v1/approvals/{approval}/refusals"): "ends what waited",
+    ("POST", "/v1/reconciliations"): "compares, corrects nothing",
     ("POST", "/v1/screenings"): "shows hits, changes nothing",
     ("POST", "/v1/changes/{change}/refusals"): "ends a proposal without effect",
     ("POST", "/v1/sessions"): "a secret for what the person may do anyway; screening asks for no secret",
@@ -60,6 +61,7 @@ REST: dict[tuple[str, str], str] = {
             "/v1/information-requests/{request_id}/files/{file}", "/v1/settlements/{settlement}/information-requests",
             "/v1/settlements/{settlement}/notices",
             "/v1/participants", "/v1/participants/{participant}", "/v1/memberships",
+            "/v1/participants/{participant}/files/{kyb}",
             "/v1/wallets/ownership/{participant}/{address}", "/v1/ledger/accounts", "/v1/ledger/balances",
             "/v1/ledger/transfers", "/v1/log/checkpoint", "/v1/log/inclusion/{settlement}", "/v1/log/consistency",
             "/v1/sandbox/samples/invoice", "/v1/sandbox/samples/{settlement}/{kind}", "/v1/stops/history",
@@ -69,7 +71,9 @@ REST: dict[tuple[str, str], str] = {
             "/v1/activity", "/v1/credentials", "/v1/sign-ins", "/v1/passkeys", "/v1/invitation",
             "/v1/single-sign-on/{attempt}", "/v1/identities",
             "/v1/stops", "/v1/assets",
-            "/v1/regime", "/v1/lists", "/v1/changes", "/v1/clock", "/v1/requests/{key}", "/healthz",
+            "/v1/regime", "/v1/lists", "/v1/changes", "/v1/clock", "/v1/exceptions",
+            "/v1/health", "/v1/reconciliations", "/v1/reconciliations/{reconciliation}",
+            "/v1/requests/{key}", "/healthz",
         )
     },
 }  # fmt: skip

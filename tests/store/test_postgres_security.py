@@ -37,6 +37,8 @@ from entrepot.store.records import (
     MandateSet,
     PayeeChange,
     Reader,
+    Reconciliation,
+    ReconciliationCase,
 )
 from entrepot.store.store import Transaction
 
@@ -44,7 +46,7 @@ from entrepot.store.store import Transaction
 NOBODYS = {"schema_version", "log_nodes", "checkpoints", "list_versions", "settings", "senders", "cursors"}
 APPEND_ONLY = {
     "events", "log_leaves", "log_nodes", "checkpoints", "papers", "dispositions", "disposed_hits", "receipts",
-    "ledger_transfers", "mandate_sets", "payee_changes",
+    "ledger_transfers", "mandate_sets", "payee_changes", "reconciliations",
 }  # fmt: skip
 NEVER_DELETED = {"data_keys", "approvals"}  # a key is erased in its row
 REFUSED = (psycopg.errors.InsufficientPrivilege, psycopg.IntegrityError)
@@ -95,6 +97,9 @@ def _rails(tx: Transaction, put: Settlement) -> None:
         KeptReceipt(put.id, "eip155:31337", "0x" + put.id, 1, "0xb", b"h", 0, (b"p", b""), "funded", NOW)
     )
     tx.outbox.put([outbox_item(put.id)])
+    run = Reconciliation(new_id(), new_id(), NOW, NOW, 1, (), ({"settlement": put.id},))
+    tx.reconciliations.put(run)
+    tx.reconciliations.open_case(ReconciliationCase(new_id(), run.id, put.id, "released", NOW))
 
 
 def _books(tx: Transaction, put: Settlement) -> None:

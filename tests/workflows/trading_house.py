@@ -23,7 +23,7 @@ from entrepot.core.lifecycle import State
 from entrepot.core.party import caip10
 from entrepot.core.settlement import Settlement, event_of, replay
 from entrepot.core.terms import Terms
-from entrepot.demo.cast import COMPANIES
+from entrepot.demo.cast import COMPANIES, kyb_of
 from entrepot.documents.stated import StatedParty
 from entrepot.rails import development
 from entrepot.rails.abi import Contract
@@ -215,9 +215,9 @@ class House:
         """Admits a company with a treasurer and a funded wallet."""
         body = {"kind": "company", "name": party.name, "country": party.country, "lei": party.lei,
                 "registration": party.registration}  # fmt: skip
-        participant = self.ask("admit", "operator-1", {name: text for name, text in body.items() if text})[
-            "participant"
-        ]
+        applied = self.ask("admit", "operator-1", {name: text for name, text in body.items() if text} | kyb_of(party))
+        self.ask("confirm_change", "operator-2", {"change": applied["change"]})
+        participant = applied["participant"]
         actor = self.join(short, participant, "treasurer", sha256(f"{participant}{short}".encode()))
         digest = ownership_digest(self.deployment.chain_id, self.deployment.factory, participant, actor.address)
         wallet = caip10(self.deployment.chain_id, actor.address)

@@ -16,9 +16,12 @@ from entrepot.core.errors import EntrepotError
 from entrepot.core.settlement import Settlement
 from entrepot.core.terms import Terms
 from entrepot.store.records import Reader
-from entrepot.store.store import Store
+from entrepot.store.store import Store, Transaction
+from entrepot.workflows.figures import followed
 
 WATCHER_BEHIND_S = 30
+WORKER_BEHIND_S = 30
+OUTBOX_SHOWN, OUTBOX_TRIES_QUIET = 200, 3
 HEALTH_READER = Reader(participant="", role="operator")
 
 router = APIRouter()
@@ -39,30 +42,96 @@ class Facts:
     single_sign_on: str = ""
 
 
+def lists_stale(tx: Transaction, facts: Facts, now: int) -> list[tuple[str, int]]:
+    """Lists that must be fresh and are not: (name, since when, 0 for one that is not loaded)."""
+    verified = {row.source: row.verified_at for row in tx.checks.lists(with_entities=False)}
+    required = dict.fromkeys((*facts.lists_required, *followed(tx)))
+    due = {source: verified[source] + facts.lists_age_s_max if source in verified else 0 for source in required}
+    return [(source, at) for source, at in due.items() if at < now]
+
+
 def state_of(store: Store, facts: Facts) -> dict[str, Any]:
-    """Each part with its figures; `ok` only if all are."""
+    """Each part with its figures; `ok` only if all are. `in_time`: nothing but set-aside items is in the way."""
     with store.read(HEALTH_READER) as tx:
         now = int(time.time())
         offset_s = tx.checks.clock_offset_s()
         lists = {row.source: now + offset_s - row.verified_at for row in tx.checks.lists(with_entities=False)}
+        stale = [source for source, _ in lists_stale(tx, facts, now + offset_s)]
         watchers: list[dict[str, Any]] = [
             {"name": cursor.name, "behind_s": now - cursor.seen_at, "block": cursor.final_block, "alarm": cursor.alarm}
             for cursor in tx.rails.cursors()
         ]
         stuck, outbox = len(tx.inbox.stuck()), tx.outbox.open_count()
-    stale = [
-        source
-        for source in facts.lists_required
-        if lists.get(source, facts.lists_age_s_max + 1) > facts.lists_age_s_max
-    ]
     behind = [entry["name"] for entry in watchers if entry["alarm"] or entry["behind_s"] > WATCHER_BEHIND_S]
+    in_time = bool(watchers) and not stale and not behind
     return {
-        "ok": bool(watchers) and not stale and not behind and not stuck,
+        "ok": in_time and not stuck,
+        "in_time": in_time,
         "watchers": watchers,
         "lists_age_s": lists,
         "lists_stale": stale,
         "set_aside": stuck,
         "outbox_open": outbox,
+    }
+
+
+def parts_of(tx: Transaction, facts: Facts) -> dict[str, Any]:
+    """Every part for operators: `is_in_time`, figures, and when it last changed (Unix s); None where nothing has."""
+    machine_now, offset_s = int(time.time()), tx.checks.clock_offset_s()
+    now = machine_now + offset_s
+    stale = dict(lists_stale(tx, facts, now))
+    open_items, open_since = tx.inbox.open_since()
+    waiting = tx.outbox.waiting(limit=OUTBOX_SHOWN)
+    failing = [item for item in waiting if item.error]
+    stuck = tx.inbox.stuck()
+    checkpoint = tx.log.checkpoint()
+    loaded = {row.source: row for row in tx.checks.lists(with_entities=False)}
+    waited_s = max(0, machine_now - open_since) if open_since else 0
+    return {
+        "at": now,
+        "watchers": [
+            {
+                "name": cursor.name,
+                "is_in_time": not cursor.alarm and machine_now - cursor.seen_at <= WATCHER_BEHIND_S,
+                "behind_s": machine_now - cursor.seen_at,
+                "behind_s_max": WATCHER_BEHIND_S,
+                "changed_at": cursor.seen_at + offset_s,
+                "block": cursor.block,
+                "final_block": cursor.final_block,
+                "final_time": cursor.final_time,
+                "alarm": cursor.alarm,
+            }
+            for cursor in tx.rails.cursors()
+        ],
+        "lists": [
+            {
+                "source": source,
+                "is_in_time": source not in stale,
+                "changed_at": loaded[source].verified_at if source in loaded else None,
+                "age_s_max": facts.lists_age_s_max,
+                "entities": loaded[source].entity_count if source in loaded else 0,
+            }
+            for source in dict.fromkeys((*facts.lists_required, *followed(tx), *loaded))
+        ],
+        "worker": {
+            "is_in_time": waited_s <= WORKER_BEHIND_S,
+            "open": open_items,
+            "waited_s": waited_s,
+            "waited_s_max": WORKER_BEHIND_S,
+        },
+        "outbox": {
+            "is_in_time": all(item.attempts <= OUTBOX_TRIES_QUIET for item in failing),
+            "open": tx.outbox.open_count(),
+            "failing": len(failing),
+            "changed_at": min((item.due_at for item in failing), default=None),
+        },
+        "set_aside": {
+            "is_in_time": not stuck,
+            "count": len(stuck),
+            "changed_at": min((one.received_at for one in stuck), default=None),
+        },
+        "log": {"size": tx.log.size(), "checkpoint": checkpoint[0] if checkpoint else 0},
+        "clock": {"offset_s": offset_s, "chain_id": facts.chain_id},
     }
 
 

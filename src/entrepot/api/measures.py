@@ -15,6 +15,7 @@ from entrepot.regimes.harbour import in_force
 from entrepot.regimes.yardsticks import YARDSTICKS
 from entrepot.store.reports import Cost, Headroom, Spread
 from entrepot.store.store import Transaction
+from entrepot.workflows.figures import in_force as with_caps
 
 from .caller import Caller
 from .trades import Signed
@@ -64,6 +65,7 @@ def headroom(request: Request, caller: Signed) -> dict[str, Any]:
         regime = in_force(now)
         if regime is None:
             raise Unknown("not_found", "No regime is in force.")
+        regime = with_caps(tx, regime, now)
         window_s = regime.window_days * DAY_S
         rows = tx.reports.headroom(since=now - window_s)
         users = [_user(tx, row, regime.cap_window_minor, window_s) for row in rows]

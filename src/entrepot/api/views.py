@@ -150,8 +150,11 @@ def participant_view(participant: Participant, caller: Caller) -> Json:
         "status": participant.status,
     }
     profile: dict[str, Any] = participant.profile
-    shown = profile if is_staff(caller) or caller.participant == participant.id else {"name": profile.get("name", "")}
-    return view | {"profile": shown}
+    if is_staff(caller):
+        return view | {"profile": profile}
+    is_own = caller.participant == participant.id  # how the operator rates it is no company's to read
+    shown = {name: fact for name, fact in profile.items() if name != "risk"} if is_own else {}
+    return view | {"profile": shown or {"name": profile.get("name", "")}}
 
 
 def person_name(tx: Transaction, person_id: str) -> str:

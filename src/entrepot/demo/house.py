@@ -190,7 +190,7 @@ class House:
             try:
                 response = httpx.get(f"{self.base_url}/healthz", timeout=2.0, trust_env=False)
                 found = response.json()
-                if response.status_code == 200:
+                if response.status_code == 200 or found.get("in_time"):  # what was set aside keeps nobody from starting
                     return
             except (httpx.HTTPError, ValueError):
                 pass

@@ -15,6 +15,7 @@ from .memory_inbox import InboxTables, MemoryInbox, MemoryOutbox
 from .memory_ledger import LedgerTables, MemoryLedger
 from .memory_mandates import MandateTables, MemoryMandates
 from .memory_people import MemoryPapers, MemoryPeople, PeopleTables
+from .memory_reconciliation import MemoryReconciliations, ReconciliationTables
 from .memory_reports import MemoryReports, ReportTables
 from .memory_settlements import MemoryLog, MemorySettlements, SettlementTables
 from .memory_sign_ins import MemorySignIns, SignInTables
@@ -35,6 +36,7 @@ class _Tables:
         self.mandates = MandateTables(self.journal)
         self.ledger = LedgerTables(self.journal)
         self.reports = ReportTables(self.journal)
+        self.reconciliations = ReconciliationTables(self.journal)
 
 
 class MemoryTransaction:
@@ -55,6 +57,7 @@ class MemoryTransaction:
         self.outbox = MemoryOutbox(tables.inbox, access)
         self.ledger = MemoryLedger(tables.ledger, access)
         self.reports = MemoryReports(tables.reports, tables.settlements, tables.checks, tables.people, access)
+        self.reconciliations = MemoryReconciliations(tables.reconciliations, access)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ from .records import Change, Cursor, Disposition, KeptReceipt, ListRow, SentTran
 UNFINISHED = ("prepared", "sent", "mined")
 TRANSACTION_STATES = (*UNFINISHED, "final", "failed", "dropped", "replaced")
 NONCE_MAX = 2**64 - 2  # Source: EIP-2681
-STOPS = ("stop", "lift_stop")  # whoever may be stopped may know of it
+KNOWN = ("stop", "lift_stop", "caps", "list_source")  # what concerns everybody may be known to everybody
 _CLOCK = "clock_offset_s"
 
 
@@ -180,7 +180,7 @@ class MemoryChecks:
         if self._access.sees_all or not change.confirmed_by or self._access.is_door:
             return self._access.sees_all
         is_own = self._access.is_reader(str(change.body.get("participant", "")))
-        return change.subject in STOPS or (change.subject in ("suspension", "suspension_lift") and is_own)
+        return change.subject in KNOWN or (change.subject in ("suspension", "suspension_lift") and is_own)
 
     def clock_offset_s(self) -> int:
         """Seconds by which the sandbox clock is ahead of the machine's."""

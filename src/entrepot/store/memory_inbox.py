@@ -18,6 +18,7 @@ class _Arrived:
     leased_until: int = 0
     answered_at: int | None = None
     set_aside_at: int | None = None
+    dismissed_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +106,36 @@ class MemoryInbox:
         self._tables.open.drop(item_id)
 
     def stuck(self) -> list[InboxItem]:
-        """The items set aside, oldest first."""
+        """The items set aside that nobody has taken again or dismissed, oldest first."""
         return [
             _copy(row.item) for row in self._tables.arrived
-            if row.set_aside_at is not None and (self._access.is_door or self._access.sees_own(row.item.participant))
+            if row.set_aside_at is not None and row.dismissed_at is None
+            and (self._access.is_door or self._access.sees_own(row.item.participant))
         ]  # fmt: skip
+
+    def take_again(self, item_id: str) -> None:
+        """Opens a set-aside item as it was, in its old place in the queue."""
+        row = self._stuck(item_id)
+        opened = replace(row, item=replace(row.item, set_aside=""), set_aside_at=None, leased_until=0)
+        self._tables.arrived.put(item_id, opened)
+        self._tables.open.put(item_id, row.arrival)
+
+    def dismiss(self, item_id: str, *, at: int) -> None:
+        """A set-aside item is never acted on; it stays in the inbox, and is stuck no longer."""
+        self._tables.arrived.put(item_id, replace(self._stuck(item_id), dismissed_at=at))
+
+    def open_since(self) -> tuple[int, int | None]:
+        """(how many are neither answered nor set aside, when the oldest of them came)."""
+        if not self._access.sees_all:
+            return 0, None
+        rows = [row for name, _ in self._tables.open.items() if (row := self._tables.arrived.get(name)) is not None]
+        return len(rows), min((row.item.received_at for row in rows), default=None)
+
+    def _stuck(self, item_id: str) -> _Arrived:
+        self._access.require_worker()
+        row = self._tables.arrived.get(item_id)
+        assert row is not None and row.set_aside_at is not None and row.dismissed_at is None, f"{item_id} is not stuck"
+        return row
 
 
 class MemoryOutbox:
@@ -167,6 +193,14 @@ class MemoryOutbox:
         rows = [row for row in self._tables.leaving if row.item.kind == kind and self._access.sees_all]
         last = max(rows, key=lambda row: row.arrival, default=None)
         return None if last is None else replace(last.item, body=plain(last.item.body))
+
+    def waiting(self, *, limit: int) -> list[OutboxItem]:
+        """What is not done, the longest due first."""
+        if not self._access.sees_all:
+            return []
+        rows = [row for row in map(self._tables.leaving.get, dict(self._tables.undone.items())) if row is not None]
+        rows = sorted(rows, key=lambda row: (row.item.due_at, row.arrival))[:limit]
+        return [replace(row.item, body=plain(row.item.body)) for row in rows]
 
 
 def _copy(item: InboxItem) -> InboxItem:

@@ -12,7 +12,7 @@ from .memory_tables import Access, Journal, Lists, Table, known_id, plain
 from .records import DISPUTE_PAPERS, Credential, Membership, Paper, Participant, Person, Wallet
 from .store import PAGE_MAX, require_wallet_free
 
-STATUSES = ("admitted", "suspended", "left")
+STATUSES = ("applied", "admitted", "suspended", "left")
 
 
 class PeopleTables:

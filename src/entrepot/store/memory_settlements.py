@@ -15,6 +15,7 @@ from .memory_tables import Access, Journal, Lists, Table, copied, plain
 from .records import LoggedEvent
 from .store import PAGE_MAX
 
+BESIDE = ("mispaid", "return_cleared", "returned")
 _AMOUNTS = ("price_minor", "fee_minor", "funded_minor", "released_minor", "fee_accrued_minor", "refunded_minor")
 
 
@@ -127,6 +128,12 @@ class MemorySettlements:
         """Its events in order; to a party those that it may know of."""
         logged = self._tables.events.of(settlement_id)
         return [shown_event(self._tables, entry) for entry in logged if shows_event(self._access, entry)]
+
+    def beside(self) -> list[LoggedEvent]:
+        """What happened to money beside the trade, of all settlements, by time."""
+        found = [entry for name, _ in self._tables.snapshots.items() for entry in self.events(name)]
+        beside = [entry for entry in found if entry.event.kind in BESIDE]
+        return sorted(beside, key=lambda entry: (entry.event.at, entry.settlement, entry.seq))
 
     def page(self, *, after: str = "", limit: int = PAGE_MAX, state: str = "") -> list[Settlement]:
         """By id, newest first; `after` is the last id of the page before."""

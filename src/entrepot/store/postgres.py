@@ -23,6 +23,7 @@ from .postgres_ledger import PostgresLedger
 from .postgres_mandates import PostgresMandates
 from .postgres_people import PostgresPapers, PostgresPeople
 from .postgres_rails import PostgresRails
+from .postgres_reconciliation import PostgresReconciliations
 from .postgres_reports import PostgresReports
 from .postgres_rows import Connection, find_uuid, from_uuid, translated
 from .postgres_settlements import PostgresLog, PostgresSettlements
@@ -66,6 +67,7 @@ class PostgresTransaction:
         self.outbox = PostgresOutbox(connection)
         self.ledger = PostgresLedger(connection)
         self.reports = PostgresReports(connection, self._keyring)
+        self.reconciliations = PostgresReconciliations(connection)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

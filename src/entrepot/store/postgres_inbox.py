@@ -68,8 +68,21 @@ class PostgresInbox:
         assert done, f"there is no open inbox item {item_id}"
 
     def stuck(self) -> list[InboxItem]:
-        """The items set aside, oldest first."""
+        """The items set aside that nobody has taken again or dismissed, oldest first."""
         return [self._item(row) for row in self._rows.all("stuck")]
+
+    def take_again(self, item_id: str) -> None:
+        """Opens a set-aside item as it was, in its old place in the queue."""
+        assert self._rows.run("take_again", id=find_uuid(item_id)), f"{item_id} is not stuck"
+
+    def dismiss(self, item_id: str, *, at: int) -> None:
+        """A set-aside item is never acted on; it stays in the inbox, and is stuck no longer."""
+        assert self._rows.run("dismiss", id=find_uuid(item_id), at=at), f"{item_id} is not stuck"
+
+    def open_since(self) -> tuple[int, int | None]:
+        """(how many are neither answered nor set aside, when the oldest of them came)."""
+        row = self._rows.one("open_since")
+        return (int(row["open"]), row["since"]) if row else (0, None)
 
     def _item(self, row: Row) -> InboxItem:
         item_id = row["id"].hex
@@ -136,6 +149,10 @@ class PostgresOutbox:
         """The item of a kind that was queued last, done or not; for staff."""
         row = self._rows.one("newest", kind=kind)
         return _outbox_item(row) if row else None
+
+    def waiting(self, *, limit: int) -> list[OutboxItem]:
+        """What is not done, the longest due first."""
+        return [_outbox_item(row) for row in self._rows.all("waiting", limit=limit)]
 
 
 def _outbox_item(row: Row) -> OutboxItem:

@@ -73,6 +73,10 @@ class PostgresSettlements:
         """Its events in order; to a party those that it may know of."""
         return [_event_from_row(row) for row in self._rows.all("events", settlement=find_uuid(settlement_id))]
 
+    def beside(self) -> list[LoggedEvent]:
+        """What happened to money beside the trade, of all settlements, by time."""
+        return [_event_from_row(row) for row in self._rows.all("beside")]
+
     def page(self, *, after: str = "", limit: int = PAGE_MAX, state: str = "") -> list[Settlement]:
         """By id, newest first; `after` is the last id of the page before."""
         rows = self._rows.all("page", after=find_uuid(after), limit=min(limit, PAGE_MAX), state=state)

@@ -28,9 +28,10 @@ STAFF_ROLES = ("operator", "officer", "supervisor")
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """Someone admitted. `profile` (name, country, lei, registration, bank …) is sealed with the participant's key.
+    """Someone admitted, or who applied: `status` is applied, admitted, suspended or left.
 
-    `status` is admitted, suspended or left; `country` stays readable because rules need it.
+    `profile` (name, lei, registration, bank, owners …) is sealed with the participant's key; `country` stays readable
+    because rules need it.
     """
 
     id: str
@@ -298,6 +299,32 @@ class Change:
     def is_open(self) -> bool:
         """True while a second person may still end it."""
         return not self.confirmed_by and not self.declined_by
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """One comparison of books, chain and messages: `totals` per account and asset, `differences` with both sides."""
+
+    id: str
+    asked_by: str
+    asked_at: int
+    done_at: int
+    settlements: int
+    totals: tuple[Json, ...]
+    differences: tuple[Json, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReconciliationCase:
+    """A difference that somebody must explain; `closed_by` is the change with which two persons closed it."""
+
+    id: str
+    run: str
+    settlement: str
+    about: str
+    opened_at: int
+    closed_by: str = ""
+    closed_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,8 @@ from .records import (
     PayeeChange,
     Person,
     Reader,
+    Reconciliation,
+    ReconciliationCase,
     SentTransaction,
     Wallet,
 )
@@ -72,7 +74,16 @@ class Inbox(Protocol):
         """Takes a poisoned item out of the way; it stays visible."""
 
     def stuck(self) -> list[InboxItem]:
-        """The items set aside."""
+        """The items set aside that nobody has taken again or dismissed, oldest first."""
+
+    def take_again(self, item_id: str) -> None:
+        """Opens a set-aside item as it was, in its old place in the queue."""
+
+    def dismiss(self, item_id: str, *, at: int) -> None:
+        """A set-aside item is never acted on; it stays in the inbox, and is stuck no longer."""
+
+    def open_since(self) -> tuple[int, int | None]:
+        """(how many are neither answered nor set aside, when the oldest of them came: Unix s)."""
 
 
 class Settlements(Protocol):
@@ -100,6 +111,9 @@ class Settlements(Protocol):
         """Nothing is due for it before `until` (a retry later)."""
 
     def events(self, settlement_id: str) -> list[LoggedEvent]: ...
+
+    def beside(self) -> list[LoggedEvent]:
+        """What happened to money beside the trade, of all settlements: mispaid, return_cleared, returned; by time."""
 
     def page(self, *, after: str = "", limit: int = PAGE_MAX, state: str = "") -> list[Settlement]:
         """By id, newest first; `after` is the last id of the page before."""
@@ -348,6 +362,28 @@ class Outbox(Protocol):
     def newest(self, kind: str) -> OutboxItem | None:
         """The item of a kind that was queued last, done or not; for staff."""
 
+    def waiting(self, *, limit: int) -> list[OutboxItem]:
+        """What is not done, the longest due first."""
+
+
+class Reconciliations(Protocol):
+    """Kept comparisons of books, chain and messages, and the cases that differences open."""
+
+    def put(self, run: Reconciliation) -> None: ...
+
+    def get(self, run_id: str) -> Reconciliation | None: ...
+
+    def newest(self, *, limit: int) -> list[Reconciliation]:
+        """The newest runs first."""
+
+    def open_case(self, case: ReconciliationCase) -> bool:
+        """Opens it; False where the settlement has an open one about the same."""
+
+    def close_case(self, case_id: str, *, change: str, at: int) -> None: ...
+
+    def cases(self, *, is_open: bool) -> list[ReconciliationCase]:
+        """All cases, or the open ones, oldest first."""
+
 
 class Transaction(Protocol):
     """One transaction over everything; the attributes share it."""
@@ -387,6 +423,9 @@ class Transaction(Protocol):
 
     @property
     def reports(self) -> Reports: ...
+
+    @property
+    def reconciliations(self) -> Reconciliations: ...
 
     def savepoint(self) -> AbstractContextManager[None]:
         """What happens inside is undone if it raises; the transaction goes on."""

@@ -21,13 +21,16 @@ from .language import marked
 from .page import refused
 from .pages import (
     account,
+    admission,
     approvals,
     cases,
+    changes,
     company,
     desk,
     disclosures,
     join,
     measures,
+    operations,
     oversight,
     proof,
     requests,
@@ -80,6 +83,9 @@ PAGES = (
     cases,
     requests,
     desk,
+    admission,
+    changes,
+    operations,
 )
 API_PATHS = ("/v1", "/docs", "/assets", "/healthz", "/metrics")
 

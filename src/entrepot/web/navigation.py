@@ -35,6 +35,11 @@ LOG = Place("/log", marked("Log"), "l")
 REGIME = Place("/regime", marked("Regime"), "r")
 APPROVALS = Place("/approvals", marked("Approvals"), "a")
 DISCLOSURES = Place("/disclosures", marked("Disclosures"), "d")
+EXCEPTIONS = Place("/exceptions", marked("Exceptions"), "e")
+PARTICIPANTS = Place("/participants", marked("Participants"), "p")
+CHANGES = Place("/changes", marked("Changes"), "t")
+RECONCILIATION = Place("/reconciliation", marked("Reconciliation"), "r")
+HEALTH = Place("/health", marked("Health"), "h")
 PLACES: dict[str, tuple[Place, ...]] = {
     "treasurer": (
         SETTLEMENTS,
@@ -47,10 +52,15 @@ PLACES: dict[str, tuple[Place, ...]] = {
     ),
     "operator": (
         SETTLEMENTS,
+        EXCEPTIONS,
+        PARTICIPANTS,
+        CHANGES,
+        RECONCILIATION,
+        HEALTH,
         APPROVALS,
-        MEASURES,
         CAPS,
         STOPS,
+        MEASURES,
         DECISIONS,
         LOG,
         DISCLOSURES,
@@ -58,6 +68,8 @@ PLACES: dict[str, tuple[Place, ...]] = {
     "officer": (
         Place("/queue", marked("Queue"), "q"),
         SETTLEMENTS,
+        EXCEPTIONS,
+        CHANGES,
         DECISIONS,
         REGIME,
         DISCLOSURES,
@@ -70,6 +82,8 @@ PLACES: dict[str, tuple[Place, ...]] = {
         DECISIONS,
         CAPS,
         STOPS,
+        CHANGES,
+        HEALTH,
         MEASURES,
         LOG,
         REGIME,

@@ -10,6 +10,7 @@ from entrepot.store.records import Change, InboxItem
 
 from .batch import Batch
 
+PROPOSAL_S = 7 * 86_400  # as long as a proposal in the registry contract
 Check = Callable[[Batch, Json], None]
 Effect = Callable[[Batch, InboxItem, Change], Json]
 
@@ -31,3 +32,20 @@ class Kind:
     check: Check
     effect: Effect
     before: Callable[[Batch, Json], Json] = _nothing
+
+
+def proposed(batch: Batch, item: InboxItem, subject: str, kind: Kind, body: Json, reason: str) -> Change:
+    """Keeps a proposal of the item's person. Raises: what the kind's check raises."""
+    kind.check(batch, body)
+    change = Change(
+        id=batch.ctx.new_id(),
+        subject=subject,
+        body=body,
+        reason=reason,
+        proposed_by=item.person,
+        proposed_at=batch.now,
+        expires_at=batch.now + PROPOSAL_S,
+        before=kind.before(batch, body),
+    )
+    batch.tx.checks.put_change(change)
+    return change

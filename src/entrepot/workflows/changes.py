@@ -11,17 +11,20 @@ from entrepot.core.canonical import Json
 from entrepot.core.errors import Invalid, Refused, Unknown, declare
 from entrepot.store.records import Change, InboxItem
 
-from . import inform, standing, stops, supervise
+from . import admission, day_end, figures, inform, set_aside, standing, stops, supervise
 from .answers import answered, require_role, text_in
 from .batch import Batch
-from .change_kind import Kind
+from .change_kind import Kind, proposed
 
-PROPOSAL_S = 7 * 86_400  # as long as a proposal in the registry contract
 REASON_CHARS_MAX = 500
 
 declare("Refused", proposal_expired="The proposal was not confirmed in time; it may be proposed again.")
 
 KINDS: dict[str, Kind] = {
+    **admission.CHANGES,
+    **figures.CHANGES,
+    **set_aside.CHANGES,
+    **day_end.CHANGES,
     **supervise.CHANGES,
     **stops.CHANGES,
     **inform.CHANGES,
@@ -40,26 +43,8 @@ def propose_change(batch: Batch, item: InboxItem) -> Json:
     body = item.body.get("body")
     if not isinstance(body, dict):
         raise Invalid("malformed", "body is an object.", path="body")
-    change = proposed(batch, item, subject, body, text_in(item.body, "reason", chars_max=REASON_CHARS_MAX))
+    change = proposed(batch, item, subject, kind, body, text_in(item.body, "reason", chars_max=REASON_CHARS_MAX))
     return answered(202, {"change": change.id, "subject": subject, "waits_for": "a second person"})
-
-
-def proposed(batch: Batch, item: InboxItem, subject: str, body: Json, reason: str) -> Change:
-    """Keeps a proposal of the item's person. Raises: what the kind's check raises."""
-    kind = KINDS[subject]
-    kind.check(batch, body)
-    change = Change(
-        id=batch.ctx.new_id(),
-        subject=subject,
-        body=body,
-        reason=reason,
-        proposed_by=item.person,
-        proposed_at=batch.now,
-        expires_at=batch.now + PROPOSAL_S,
-        before=kind.before(batch, body),
-    )
-    batch.tx.checks.put_change(change)
-    return change
 
 
 def confirm_change(batch: Batch, item: InboxItem) -> Json:

@@ -25,6 +25,7 @@ from entrepot.store.records import Participant
 
 from . import stops
 from .batch import Batch
+from .figures import in_force
 from .payee import cooling_until, is_outdated
 from .standing import suspended_until
 
@@ -67,7 +68,7 @@ def decide(
     batch: Batch, settlement: Settlement, terms: Terms, act: Act, *, also: tuple[Subject, ...] = ()
 ) -> Decision | tuple[Pause, ...]:
     """The decision for one act now, or why nothing may be decided. `also` are screened besides the trade's parties."""
-    regime = batch.ctx.regime(batch.now)
+    regime = in_force(batch.tx, batch.ctx.regime(batch.now), batch.now)
     lists = batch.tx.checks.lists(with_entities=False)
     parties = [batch.tx.people.participant(party.participant) for party in (terms.seller, terms.buyer)]
     subjects = (*_subjects(batch, settlement, terms, parties), *also)
@@ -226,7 +227,7 @@ def stops_in_force(batch: Batch) -> tuple[Stop, ...]:
 
 
 def _reserve(batch: Batch, settlement: Settlement, amount_minor: int) -> bool:
-    regime = batch.ctx.regime(batch.now)
+    regime = in_force(batch.tx, batch.ctx.regime(batch.now), batch.now)
     return batch.tx.checks.reserve(
         settlement=settlement.id,
         participant=settlement.buyer,
@@ -294,8 +295,24 @@ def _subjects(
                     kind="organization", name=str(profile.get("bank_name", "")), identifiers=bic, role=f"{role}_bank"
                 )
             )
+        subjects += _persons_of(role, profile)
     subjects += _named_in_documents(batch, settlement, subjects)
     return tuple(subject for subject in subjects if subject.name or subject.identifiers or subject.wallet)
+
+
+def _persons_of(role: str, profile: Json) -> list[Subject]:
+    """Who owns, controls or directs a party, as its KYB file names them."""
+    return [
+        Subject(
+            kind=str(person.get("kind", "person")),
+            name=str(person["name"]),
+            country=str(person.get("country", "")),
+            birth_date=str(person.get("born", "")),
+            role=f"{role}_{what}",
+        )
+        for what, group in (("owner", "owners"), ("director", "directors"))
+        for person in profile.get(group, [])
+    ]
 
 
 def _named_in_documents(batch: Batch, settlement: Settlement, known: list[Subject]) -> list[Subject]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from entrepot.core.canonical import Json, unhex
 from entrepot.core.crypto import secp256k1_recover
-from entrepot.core.eip712 import Domain, Struct
+from entrepot.core.eip712 import Domain, Signable, Struct
 from entrepot.core.errors import Refused, Unknown, declare
 from entrepot.core.party import NAME_CHARS_MAX, wallet_address
 from entrepot.core.settlement import Settlement
@@ -40,8 +40,13 @@ declare(
 
 def ownership_digest(chain_id: int, factory: str, participant: str, address: str) -> bytes:
     """What a wallet's key signs to prove whose it is: 32 bytes."""
+    return ownership(chain_id, factory, participant, address).digest()
+
+
+def ownership(chain_id: int, factory: str, participant: str, address: str) -> Signable:
+    """The statement that a wallet is a participant's own."""
     values = {"participant": bytes(16) + bytes.fromhex(participant), "account": address}
-    return OWNERSHIP.digest(Domain(chain_id, factory), values)
+    return Signable(OWNERSHIP, Domain(chain_id, factory), values)
 
 
 def require_owned(batch: Batch, body: Json) -> Wallet:

@@ -1,4 +1,4 @@
-"""Supervise: admissions, roles, wallets, stops and lawful orders, most by two persons; lists, and the sandbox clock."""
+"""Supervise: roles, wallets, stops and lawful orders, most by two persons; lists, and the sandbox clock."""
 
 from __future__ import annotations
 
@@ -8,64 +8,30 @@ from dataclasses import replace
 
 from entrepot.core.canonical import Json
 from entrepot.core.errors import Invalid, Refused, Unknown, declare
-from entrepot.core.party import NAME_CHARS_MAX, is_lei
 from entrepot.regimes.regime import DEVELOPMENT_CHAINS
-from entrepot.store.records import STAFF_ROLES, Change, Credential, InboxItem, Membership, Participant, Person
+from entrepot.store.records import STAFF_ROLES, Change, Credential, InboxItem, Membership, Person
 
 from . import unwind
 from .answers import answered, require_role, signature_in, text_in, whole_in
 from .batch import Batch
 from .change_kind import Effect, Kind
-from .payee import BANK_FIELDS, change_payee, check_payee, require_owned
+from .payee import change_payee, check_payee, require_owned
 from .sessions import keep_new
 from .sign_ins import invite
 
 ROLES = ("treasurer", "operator", "officer", "examiner", "arbiter", "supervisor", "authority")
 STAFF_KINDS = ("operator", "authority")  # whose people see and judge all settlements
-KINDS = ("company", "bank", "operator", "examiner", "authority")
 ADVANCE_S_MAX = 400 * 86_400
 CREDENTIAL_S = 90 * 86_400
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _ID = re.compile(r"[0-9a-f]{32}\Z")
-_COUNTRY = re.compile(r"[A-Z]{2}\Z")
-PROFILE_FIELDS = ("name", "lei", "registration", "tax_id", "bank_name", "bank_bic", "simulated")
 
 declare(
     "Refused",
     sandbox_only="The sandbox clock exists on local development chains only.",
-    bank_change_by_two="The bank of an admitted participant is changed by two persons, never by one.",
     not_of_the_house="The role judges settlements, and the participant trades: its people may not have it.",
     wallet_change_by_two="The participant has a wallet; another one is a change by two persons.",
 )
-
-
-def admit(batch: Batch, item: InboxItem) -> Json:
-    """The operator admits a participant under the id it gives; the same id again updates its profile."""
-    require_role(item, "operator")
-    body = item.body
-    kind, country = text_in(body, "kind", chars_max=20), text_in(body, "country", chars_max=2)
-    if kind not in KINDS:
-        raise Invalid("malformed", f"kind is one of {', '.join(KINDS)}.", path="kind")
-    if not _COUNTRY.match(country):
-        raise Invalid("malformed", "country is ISO 3166-1 alpha-2.", path="country")
-    profile = {name: text_in(body, name, chars_max=NAME_CHARS_MAX) for name in PROFILE_FIELDS if body.get(name)}
-    profile["name"] = text_in(body, "name", chars_max=NAME_CHARS_MAX)
-    if profile.get("lei") and not is_lei(profile["lei"]):
-        raise Invalid("malformed", f"{profile['lei']} is not an LEI (ISO 17442).", path="lei")
-    known = batch.tx.people.participant(str(body.get("id", "")))
-    if known and any(profile.get(name, "") != known.profile.get(name, "") for name in BANK_FIELDS):
-        raise Refused("bank_change_by_two", "Another bank is a change by two persons.", path="bank_name")
-    participant = Participant(
-        id=known.id if known else batch.ctx.new_id(),
-        kind=kind,
-        country=country,
-        status="admitted",
-        admitted_at=known.admitted_at if known else batch.now,
-        profile=profile,
-        version=known.version + 1 if known else 1,
-    )
-    batch.tx.people.put_participant(participant)
-    return answered(201, {"participant": participant.id, "status": participant.status})
 
 
 def add_wallet(batch: Batch, item: InboxItem) -> Json:
@@ -218,7 +184,6 @@ def reload_lists(batch: Batch, item: InboxItem) -> Json:
 
 
 HANDLERS: dict[str, Callable[[Batch, InboxItem], Json]] = {
-    "admit": admit,
     "add_wallet": add_wallet,
     "advance_clock": advance_clock,
     "reload_lists": reload_lists,

@@ -19,8 +19,10 @@ from entrepot.rails.rail import Operation
 from entrepot.store.records import InboxItem, OutboxItem
 
 from . import (
+    admission,
     changes,
     company,
+    day_end,
     disclose,
     inform,
     observe,
@@ -68,6 +70,8 @@ HANDLERS: dict[str, Handle] = {
     "screen": preview.screen,
     "rail": observe.on_rail,
     "rail_failed": observe.on_rail_failed,
+    **admission.HANDLERS,
+    **day_end.HANDLERS,
     **supervise.HANDLERS,
     **changes.HANDLERS,
     **sessions.HANDLERS,
@@ -226,6 +230,8 @@ def _send(ctx: Context, item: OutboxItem) -> None:
         single_sign_on.outside(ctx, item)
     elif item.kind == "lists":
         ctx.load_lists()
+    elif item.kind == day_end.RECONCILE:
+        day_end.run(ctx, item)
     elif item.kind == "ask":
         state = ctx.rail.state_of(item.body["once"])
         if state.name in ("failed", "dropped"):

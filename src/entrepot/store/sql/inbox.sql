@@ -31,4 +31,14 @@ SELECT participant FROM inbox WHERE id = %(id)s;
 UPDATE inbox SET set_aside = %(why)s, set_aside_at = %(at)s WHERE id = %(id)s AND answered_at IS NULL;
 
 -- name: stuck
-SELECT * FROM inbox WHERE set_aside_at IS NOT NULL ORDER BY arrival;
+SELECT * FROM inbox WHERE set_aside_at IS NOT NULL AND dismissed_at IS NULL ORDER BY arrival;
+
+-- name: take_again
+UPDATE inbox SET set_aside = '', set_aside_at = NULL, leased_until = 0
+ WHERE id = %(id)s AND set_aside_at IS NOT NULL AND dismissed_at IS NULL;
+
+-- name: dismiss
+UPDATE inbox SET dismissed_at = %(at)s WHERE id = %(id)s AND set_aside_at IS NOT NULL AND dismissed_at IS NULL;
+
+-- name: open_since
+SELECT count(*) AS open, min(received_at) AS since FROM inbox WHERE answered_at IS NULL AND set_aside_at IS NULL;

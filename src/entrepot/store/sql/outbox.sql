@@ -25,3 +25,6 @@ SELECT count(*) AS open FROM outbox WHERE done_at IS NULL;
 
 -- name: newest
 SELECT * FROM outbox WHERE kind = %(kind)s ORDER BY arrival DESC LIMIT 1;
+
+-- name: waiting
+SELECT * FROM outbox WHERE done_at IS NULL ORDER BY due_at, arrival LIMIT %(limit)s;

@@ -43,6 +43,10 @@ UPDATE settlements SET postponed_until = %(until)s WHERE id = %(id)s;
 SELECT e.*, coalesce(l.index, -1) AS index FROM events e LEFT JOIN log_leaves l USING (settlement, seq)
  WHERE e.settlement = %(settlement)s ORDER BY e.seq;
 
+-- name: beside
+SELECT e.*, coalesce(l.index, -1) AS index FROM events e LEFT JOIN log_leaves l USING (settlement, seq)
+ WHERE e.kind IN ('mispaid', 'return_cleared', 'returned') ORDER BY e.at, e.settlement, e.seq;
+
 -- name: page
 SELECT * FROM settlements
  WHERE (%(after)s::uuid IS NULL OR id < %(after)s) AND (%(state)s = '' OR state = %(state)s)
