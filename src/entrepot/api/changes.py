@@ -20,7 +20,7 @@ from .trades import Id, Key, Signed, Strict, given
 from .views import is_staff, person_name
 
 router = APIRouter(prefix="/v1", tags=["changes"])
-NOT_SHOWN = ("secret_sha256", "signature")
+NOT_SHOWN = ("secret_sha256", "invitation_sha256", "signature")
 
 
 class NewChange(Strict):

@@ -171,6 +171,7 @@ async def participant(request: Request, visitor: Visitor) -> Response:
         to_sign=to_sign,
         problem=problem,
         secret=secrets.token_urlsafe(24),
+        join=f"{request.url.scheme}://{request.headers.get('host', '')}/join/",
     )
 
 
@@ -353,13 +354,13 @@ async def wallet(request: Request, visitor: Visitor, form: FormData) -> str:
 
 
 async def person(request: Request, visitor: Visitor, form: FormData) -> str:
-    """A person with a role is proposed; the credential shown in the form opens once a second operator confirms."""
-    secret = str(form.get("secret", ""))
+    """A person with a role is proposed; the invitation shown in the form opens once a second operator confirms."""
+    secret = str(form.get("secret", "")).rpartition("/")[2]
     body = {
         "participant": request.path_params["participant"],
         "person_name": str(form.get("person_name", "")).strip(),
         "role": str(form.get("role", "")),
-        "secret_sha256": hashlib.sha256(secret.encode()).hexdigest(),
+        "invitation_sha256": hashlib.sha256(secret.encode()).hexdigest(),
     }
     asked = {"subject": "membership", "body": body, "reason": str(form.get("reason", "")).strip()}
     await visitor.door.post("/changes", asked, once=str(form.get("once", "")))

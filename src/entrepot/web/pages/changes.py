@@ -25,6 +25,7 @@ HISTORY_MAX = 100
 SUBJECTS: dict[str, tuple[str, str]] = {
     "admission": (marked("Admission"), marked("{person} proposes to admit {about} by its KYB file.")),
     "membership": (marked("Role"), marked("{person} proposes that {who} acts for {about}.")),
+    "invitation": (marked("Invitation"), marked("{person} proposes to invite somebody of {about} again.")),
     "wallet": (marked("Wallet"), marked("{person} proposes another wallet for {about}.")),
     "stop": (marked("Stop"), marked("{person} proposes to stop payments.")),
     "lift_stop": (marked("End of a stop"), marked("{person} proposes to end a stop before its time.")),
