@@ -65,7 +65,8 @@ def transfers(request: Request, caller: Signed, settlement: Id) -> dict[str, Any
     """The transfers of one settlement."""
     with request.app.state.store.read(caller.reader) as tx:
         find(tx, settlement)
-        return {"transfers": [transfer_json(move) for move in tx.ledger.transfers_of(settlement)]}
+        moves = tx.ledger.transfers_of(settlement)
+        return {"transfers": [transfer_json(move) | {"at": move.at, "event": move.event} for move in moves]}
 
 
 def _visible(settlement: Settlement, caller: Caller) -> tuple[Any, ...]:

@@ -43,7 +43,9 @@ HEALTH = Place("/health", marked("Health"), "h")
 PLACES: dict[str, tuple[Place, ...]] = {
     "treasurer": (
         SETTLEMENTS,
+        Place("/overview", marked("Overview"), "o"),
         Place("/new", marked("New invoice"), "n"),
+        Place("/journal", marked("Accounting export"), "j"),
         APPROVALS,
         Place("/company", marked("Company"), "c"),
         LOG,
@@ -90,9 +92,11 @@ PLACES: dict[str, tuple[Place, ...]] = {
         DISCLOSURES,
     ),
     "examiner": (
+        Place("/presentations", marked("Presentations"), "p"),
         SETTLEMENTS,
     ),
     "arbiter": (
+        Place("/disputes", marked("Disputes"), "d"),
         SETTLEMENTS,
     ),
 }  # fmt: skip

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
-from ..language import Language, Marked, marked
+from ..language import Language, marked
 
 BUYER, SELLER, OTHER = "buyer", "seller", "other"
 
@@ -31,115 +31,146 @@ class Act:
 
 
 # State → (shape, chip's words). States that only staff are shown stand here too.
-CHIPS: Marked[dict[str, tuple[str, str]]] = {
-    "proposed": ("waits", "Being quoted"),
-    "quoted": ("waits", "Waiting for signatures"),
-    "agreed": ("waits", "Checks run"),
-    "checking": ("waits", "Checks run"),
-    "in_review": ("waits", "In review"),
-    "cleared": ("waits", "Waiting for payment"),
-    "funding": ("waits", "Payment under way"),
-    "funded": ("waits", "Waiting for documents"),
-    "presented": ("waits", "Documents examined"),
-    "discrepant": ("waits", "Documents differ"),
-    "releasing": ("waits", "Paying the seller"),
-    "released": ("final", "Paid"),
-    "refunding": ("waits", "Paying back"),
-    "refunded": ("final", "Paid back"),
-    "rejecting": ("waits", "Paying back, rejected"),
-    "rejected": ("final", "Paid back, rejected"),
-    "ended": ("stopped", "Ended"),
-    "refused": ("stopped", "Refused"),
-    "lapsed": ("stopped", "Lapsed"),
-    "disputed": ("waits", "In dispute"),
-    "frozen": ("stopped", "Frozen by order"),
-    "blocked": ("stopped", "Blocked"),
+CHIPS: dict[str, tuple[str, str]] = {
+    "proposed": ("waits", marked("Being quoted")),
+    "quoted": ("waits", marked("Waiting for signatures")),
+    "agreed": ("waits", marked("Checks run")),
+    "checking": ("waits", marked("Checks run")),
+    "in_review": ("waits", marked("In review")),
+    "cleared": ("waits", marked("Waiting for payment")),
+    "funding": ("waits", marked("Payment under way")),
+    "funded": ("waits", marked("Waiting for documents")),
+    "presented": ("waits", marked("Being examined")),
+    "discrepant": ("waits", marked("Documents differ")),
+    "releasing": ("waits", marked("Paying the seller")),
+    "released": ("final", marked("Paid")),
+    "refunding": ("waits", marked("Paying back")),
+    "refunded": ("final", marked("Paid back")),
+    "rejecting": ("waits", marked("Paying back, rejected")),
+    "rejected": ("final", marked("Paid back, rejected")),
+    "ended": ("stopped", marked("Ended")),
+    "refused": ("stopped", marked("Refused")),
+    "lapsed": ("stopped", marked("Lapsed")),
+    "disputed": ("waits", marked("In dispute")),
+    "frozen": ("stopped", marked("Frozen by order")),
+    "blocked": ("stopped", marked("Blocked")),
 }
 
 # (state, side) → the sentence. `side` is the reader's; OTHER is everybody who is neither buyer nor seller.
-SENTENCES: Marked[dict[tuple[str, str], str]] = {
-    ("proposed", SELLER): "Your invoice to {buyer} is being quoted.",
-    ("proposed", BUYER): "{seller} invoiced you; the price is being quoted.",
-    ("proposed", OTHER): "{seller} invoiced {buyer}; the price is being quoted.",
-    ("quoted", SELLER): "{buyer} will pay you {price} against documents, once both of you have signed, by {deadline}.",
+SENTENCES: dict[tuple[str, str], str] = {
+    ("proposed", SELLER): marked("Your invoice to {buyer} is being quoted."),
+    ("proposed", BUYER): marked("{seller} invoiced you; the price is being quoted."),
+    ("proposed", OTHER): marked("{seller} invoiced {buyer}; the price is being quoted."),
+    ("quoted", SELLER): marked(
+        "{buyer} will pay you {price} against documents, once both of you have signed, by {deadline}."
+    ),
     (
         "quoted",
         BUYER,
-    ): "{seller} asks {total} of you, paid out only against documents, once both have signed, by {deadline}.",
-    ("quoted", OTHER): "{buyer} and {seller} may sign {price} until {deadline}.",
-    ("checking", SELLER): "Both of you signed. The checks run before {buyer} may pay.",
-    ("checking", BUYER): "Both of you signed. The checks run before you may pay.",
-    ("agreed", OTHER): "Both signed {price}. The checks run.",
-    ("in_review", OTHER): "The payment of {price} from {buyer} to {seller} needs two officers.",
-    ("cleared", SELLER): "The checks are clear. {buyer} pays {total} into escrow by {deadline}.",
+    ): marked("{seller} asks {total} of you, paid out only against documents, once both have signed, by {deadline}."),
+    ("quoted", OTHER): marked("{buyer} and {seller} may sign {price} until {deadline}."),
+    ("checking", SELLER): marked("Both of you signed. The checks run before {buyer} may pay."),
+    ("checking", BUYER): marked("Both of you signed. The checks run before you may pay."),
+    ("checking", OTHER): marked("Both signed. The checks run before {buyer} may pay {total}."),
+    ("agreed", OTHER): marked("Both signed {price}. The checks run."),
+    ("in_review", OTHER): marked("The payment of {price} from {buyer} to {seller} needs two officers."),
+    ("cleared", SELLER): marked("The checks are clear. {buyer} pays {total} into escrow by {deadline}."),
     (
         "cleared",
         BUYER,
-    ): "The checks are clear. Pay {total} into escrow by {deadline}; it waits there for the documents.",
-    ("cleared", OTHER): "The checks are clear. {buyer} may pay {total} into escrow until {deadline}.",
-    ("funding", SELLER): "{buyer} is paying {total} into escrow; it counts once it is final.",
-    ("funding", BUYER): "Your {total} is on its way into escrow; it counts once it is final.",
-    ("funding", OTHER): "{buyer}'s {total} is on its way into escrow.",
+    ): marked("The checks are clear. Pay {total} into escrow by {deadline}; it waits there for the documents."),
+    ("cleared", OTHER): marked("The checks are clear. {buyer} may pay {total} into escrow until {deadline}."),
+    ("funding", SELLER): marked("{buyer} is paying {total} into escrow; it counts once it is final."),
+    ("funding", BUYER): marked("Your {total} is on its way into escrow; it counts once it is final."),
+    ("funding", OTHER): marked("{buyer}'s {total} is on its way into escrow."),
     (
         "funded",
         SELLER,
-    ): "{buyer} paid {total} into escrow. {price} is yours once you present {documents}, in order, by {deadline}.",
-    ("funded", BUYER): "Your {total} waits in escrow until {seller} presents {documents}, by {deadline}.",
-    ("funded", OTHER): "{total} waits in escrow until {seller} presents {documents}, by {deadline}.",
-    ("presented", SELLER): "You presented {documents}. They are examined; {price} is yours if they are in order.",
-    ("presented", BUYER): "{seller} presented {documents}. They are examined before your money moves.",
-    ("presented", OTHER): "{seller} presented {documents}, to be examined by {deadline}.",
+    ): marked(
+        "{buyer} paid {total} into escrow. {price} is yours once you present {documents}, in order, by {deadline}."
+    ),
+    ("funded", BUYER): marked("Your {total} waits in escrow until {seller} presents {documents}, by {deadline}."),
+    ("funded", OTHER): marked("{total} waits in escrow until {seller} presents {documents}, by {deadline}."),
+    ("presented", SELLER): marked(
+        "You presented {documents}. They are examined; {price} is yours if they are in order."
+    ),
+    ("presented", BUYER): marked("{seller} presented {documents}. They are examined before your money moves."),
+    ("presented", OTHER): marked("{seller} presented {documents}, to be examined by {examine_by}."),
     (
         "discrepant",
         SELLER,
-    ): "The documents differ from the terms. Present them again by {deadline}, or {buyer} accepts them as they are.",
+    ): marked(
+        "The documents differ from the terms. Present them again by {deadline}, or {buyer} accepts them as they are."
+    ),
     (
         "discrepant",
         BUYER,
-    ): "The documents differ from the terms. {seller} may present again until {deadline}, or you accept them.",
-    ("discrepant", OTHER): "The documents differ from the terms; {seller} may cure them until {deadline}.",
-    ("releasing", SELLER): "{price} is on its way to you.",
-    ("releasing", BUYER): "The documents were in order. {price} is on its way to {seller}.",
-    ("releasing", OTHER): "{price} is on its way to {seller}.",
-    ("released", SELLER): "{buyer} paid you {released}.",
-    ("released", BUYER): "You paid {seller} {released}, against documents in order.",
-    ("released", OTHER): "{buyer} paid {seller} {released}.",
-    ("refunding", SELLER): "{held} is on its way back to {buyer}.",
-    ("refunding", BUYER): "Your {held} is on its way back to you.",
-    ("refunding", OTHER): "{held} is on its way back to {buyer}.",
-    ("rejecting", OTHER): "{held} goes back to {buyer}: this payment may not be made.",
-    ("refunded", SELLER): "{refunded} went back to {buyer}.",
-    ("refunded", BUYER): "Your {refunded} came back to you.",
-    ("refunded", OTHER): "{refunded} went back to {buyer}.",
-    ("rejected", OTHER): "{refunded} went back to {buyer}: this payment could not be made.",
-    ("ended", SELLER): "This settlement with {buyer} has ended. No money was moved.",
-    ("ended", BUYER): "This settlement with {seller} has ended. No money was moved.",
-    ("refused", OTHER): "The payment of {price} from {buyer} to {seller} was refused. No money was moved.",
-    ("lapsed", OTHER): "The settlement between {buyer} and {seller} lapsed. No money was moved.",
-    ("disputed", SELLER): "{held} stays in escrow until the arbiters decide, by {deadline}.",
-    ("disputed", BUYER): "Your {held} stays in escrow until the arbiters decide, by {deadline}.",
-    ("disputed", OTHER): "{held} stays in escrow until the arbiters decide, by {deadline}.",
-    ("frozen", OTHER): "{held} is held by order until {deadline}.",
-    ("blocked", OTHER): "{held} is blocked: neither paid out nor paid back. It is looked at again by {deadline}.",
+    ): marked("The documents differ from the terms. {seller} may present again until {deadline}, or you accept them."),
+    ("discrepant", OTHER): marked("The documents differ from the terms; {seller} may cure them until {deadline}."),
+    ("releasing", SELLER): marked("{price} is on its way to you."),
+    ("releasing", BUYER): marked("The documents were in order. {price} is on its way to {seller}."),
+    ("releasing", OTHER): marked("{price} is on its way to {seller}."),
+    ("released", SELLER): marked("{buyer} paid you {released}."),
+    ("released", BUYER): marked("You paid {seller} {released}, against documents in order."),
+    ("released", OTHER): marked("{buyer} paid {seller} {released}."),
+    ("shared", SELLER): marked("{released} reached you, and {refunded} went back to {buyer}."),
+    ("shared", BUYER): marked("{released} went to {seller}, and {refunded} came back to you."),
+    ("shared", OTHER): marked("{released} went to {seller}, and {refunded} went back to {buyer}."),
+    ("waived", SELLER): marked(
+        "{buyer} accepted your documents as they are. After a fresh check, {price} goes to you."
+    ),
+    ("waived", BUYER): marked("You accepted the documents as they are. After a fresh check, {price} goes to {seller}."),
+    ("waived", OTHER): marked(
+        "{buyer} accepted the documents as they are. After a fresh check, {price} goes to {seller}."
+    ),
+    ("awarded", SELLER): marked(
+        "The arbiters decided. After a fresh check, you get what they awarded, and {buyer} the rest."
+    ),
+    ("awarded", BUYER): marked(
+        "The arbiters decided. After a fresh check, {seller} gets what they awarded, and you the rest."
+    ),
+    ("awarded", OTHER): marked(
+        "The arbiters decided. After a fresh check, {seller} gets what they awarded, {buyer} the rest."
+    ),
+    ("refunding", SELLER): marked("{held} is on its way back to {buyer}."),
+    ("refunding", BUYER): marked("Your {held} is on its way back to you."),
+    ("refunding", OTHER): marked("{held} is on its way back to {buyer}."),
+    ("rejecting", OTHER): marked("{held} goes back to {buyer}: this payment may not be made."),
+    ("refunded", SELLER): marked("{refunded} went back to {buyer}."),
+    ("refunded", BUYER): marked("Your {refunded} came back to you."),
+    ("refunded", OTHER): marked("{refunded} went back to {buyer}."),
+    ("rejected", OTHER): marked("{refunded} went back to {buyer}: this payment could not be made."),
+    ("ended", SELLER): marked("This settlement with {buyer} has ended. No money was moved."),
+    ("ended", BUYER): marked("This settlement with {seller} has ended. No money was moved."),
+    ("ended", OTHER): marked("The settlement between {buyer} and {seller} has ended. No money was moved."),
+    ("refused", OTHER): marked("The payment of {price} from {buyer} to {seller} was refused. No money was moved."),
+    ("lapsed", OTHER): marked("The settlement between {buyer} and {seller} lapsed. No money was moved."),
+    ("disputed", SELLER): marked("{held} stays in escrow until the arbiters decide, by {deadline}."),
+    ("disputed", BUYER): marked("Your {held} stays in escrow until the arbiters decide, by {deadline}."),
+    ("disputed", OTHER): marked("{held} stays in escrow until the arbiters decide, by {deadline}."),
+    ("frozen", OTHER): marked("{held} is held by order until {deadline}."),
+    ("blocked", OTHER): marked(
+        "{held} is blocked: neither paid out nor paid back. It is looked at again by {deadline}."
+    ),
 }
 
 # What happens by then if nobody acts.
-OTHERWISE: Marked[dict[str, str]] = {
-    "proposal_expired": "If nobody acts, the proposal lapses on {deadline}.",
-    "quote_expired": "If nobody signs, the quote lapses on {deadline}, and nobody owes anything.",
-    "fund_expired": "If nobody pays, the settlement lapses on {deadline}.",
-    "refund_check": "If nobody acts, it goes back to {buyer} on {deadline}, checked afresh.",
-    "release_check": "If the examiner says nothing by {deadline}, it goes to {seller}, checked afresh.",
-    "review_lapsed": "If nobody decides by {deadline}, the settlement ends.",
-    "review_expired": "If nobody decides by {deadline}, the money goes back to {buyer}.",
-    "dispute_expired": "If the arbiters say nothing by {deadline}, it goes on as before the dispute.",
-    "freeze_ended": "The order ends on {deadline}; then it goes on as before.",
-    "block_review_due": "It moves only under a licence or a delisting.",
+OTHERWISE: dict[str, str] = {
+    "proposal_expired": marked("If nobody acts, the proposal lapses on {deadline}."),
+    "quote_expired": marked("If nobody signs, the quote lapses on {deadline}, and nobody owes anything."),
+    "fund_expired": marked("If nobody pays, the settlement lapses on {deadline}."),
+    "refund_check": marked("If nobody acts, it goes back to {buyer} on {deadline}, checked afresh."),
+    "release_check": marked("If the examiner says nothing by {deadline}, it goes to {seller}, checked afresh."),
+    "review_lapsed": marked("If nobody decides by {deadline}, the settlement ends."),
+    "review_expired": marked("If nobody decides by {deadline}, the money goes back to {buyer}."),
+    "dispute_expired": marked("If the arbiters say nothing by {deadline}, it goes on as before the dispute."),
+    "freeze_ended": marked("The order ends on {deadline}; then it goes on as before."),
+    "block_review_due": marked("It moves only under a licence or a delisting."),
 }
-DOCUMENTS: Marked[dict[str, str]] = {
-    "invoice": "the invoice",
-    "packing_list": "the packing list",
-    "transport_document": "the transport document",
+DOCUMENTS = {
+    "invoice": marked("the invoice"),
+    "packing_list": marked("the packing list"),
+    "transport_document": marked("the transport document"),
 }
 
 
@@ -147,6 +178,16 @@ def chip(state: str, language: Language) -> Chip:
     """The chip of a state."""
     shape, says = CHIPS[state]
     return Chip(shape, str(language.say(says)))
+
+
+def variant(view: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> str:
+    """The state, or a way of it that deserves a sentence of its own: shared between both, waived, awarded."""
+    state = str(view["state"])
+    if state in ("released", "refunded") and int(view["released_minor"]) and int(view["refunded_minor"]):
+        return "shared"
+    last = next((str(event["event"]) for event in reversed(events) if event["event"] in ("waived", "awarded",
+        "presented")), "")  # fmt: skip
+    return last if state == "presented" and last in ("waived", "awarded") else state
 
 
 def sentence(state: str, side: str, language: Language, values: Mapping[str, Any]) -> Markup:
@@ -175,11 +216,15 @@ def acts(view: Mapping[str, Any], side: str, role: str) -> list[Act]:
     if side == BUYER and is_party and state == "cleared":
         found.append(Act("fund", marked("Pay into escrow")))
     if side == SELLER and is_party and state in ("funded", "discrepant"):
-        found.append(Act("present", marked("Present documents" if state == "funded" else "Present again")))
+        found.append(Act("present", marked("Present documents") if state == "funded" else marked("Present again")))
     if side == BUYER and is_party and state == "discrepant":
         found.append(Act("waive", marked("Accept the documents as they are")))
     if is_party and state in ("funded", "presented", "discrepant"):
         found.append(Act("dispute", marked("Ask the arbiters"), is_first=False))
+    if role == "examiner" and state == "presented":
+        found.append(Act("examine", marked("Examine")))
+    if role == "arbiter" and state == "disputed":
+        found.append(Act("award", marked("Decide")))
     if is_party and state in ("proposed", "quoted", "cleared"):
         found.append(Act("withdraw", marked("Withdraw"), is_first=False))
     return found

@@ -1,91 +1,169 @@
-"""One settlement: what is true about it, what this reader may do, the two pictures, and everything that proves it."""
+"""One settlement: what is true about it, what this reader may do, its pictures, and everything that proves it."""
 
 from __future__ import annotations
 
-import base64
+import csv
+import io
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ..assets import asset_of
-from ..door import Problem
-from ..language import Marked, marked
-from ..page import acted, localised, page, shown
-from ..visitor import FORM_BYTES_MAX, Visitor, form_of, visitor_of
-from . import approvals, costs, oversight, requests, sentences
-from .happenings import ACTORS, EVENTS
+from ..inert import inert
+from ..language import Language, marked
+from ..page import page, shown
+from ..visitor import Visitor, form_of, visitor_of
+from . import acts, approvals, costs, oversight, papers, picture, requests, sentences
+from .invoice import REASONS
+from .story import happened
 from .voyage import money, voyage
 
-AUTHORIZED_S = 6 * 3600
-DOCUMENT_NAMES: Marked[dict[str, str]] = {
-    "invoice": "Commercial invoice",
-    "packing_list": "Packing list",
-    "transport_document": "Transport document",
-}
-ACTS = ("sign", "withdraw", "fund", "present", "waive", "dispute")
 STAFF = ("operator", "officer", "supervisor")
+READS_MORE = (*STAFF, "examiner")
+PERCENT_MAX = 50
+CHECKED = {
+    "cleared": marked("before payment"),
+    "release_cleared": marked("before the payout"),
+    "refund_cleared": marked("before the refund"),
+    "reject_cleared": marked("before the payment back"),
+    "return_cleared": marked("before a return"),
+    "fee_cleared": marked("before the fee"),
+}
+ACCOUNTS = {
+    "escrow": marked("Escrow"),
+    "fee_due": marked("Fee"),
+    "mispaid": marked("Beside the trade"),
+    "outside": marked("Operator"),
+}
+ENDS = (("from", "debit"), ("to", "credit"))
+# Whose outside account an event's transfer names; a party is not shown the other side's accounts, but knows the terms.
+OUTSIDE = {
+    "buyer": ("funding_sent", "funding_seen", "funded", "refund_cleared", "refunded", "rejected"),
+    "seller": ("release_cleared", "released", "released_in_part"),
+}
+PHASES = {"pending": marked("reserved"), "posted": marked("posted"), "post": marked("posted")}
 
 
 async def settlement(request: Request, visitor: Visitor) -> Response:
     """The page of one settlement."""
-    id_, door, language = request.path_params["settlement"], visitor.door, visitor.language
+    return await _page(request, visitor, request.path_params["settlement"])
+
+
+async def tried(request: Request) -> Response:
+    """The page with a dry run's answer on it: would this clear now?"""
+    visitor = await visitor_of(request)
+    await form_of(request)
+    request.state.stops = []
+    id_ = request.path_params["settlement"]
+    return await _page(request, visitor, id_, would=await acts.dry_run(visitor, id_))
+
+
+async def _page(request: Request, visitor: Visitor, id_: str, would: dict[str, Any] | None = None) -> Response:
+    door, language = visitor.door, visitor.language
     view = await door.get(f"/settlements/{id_}")
     trade = await door.find(f"/trades/{id_}")
     if trade is None:
-        return page(request, visitor, "settlement_early.html", at="/settlements", view=view)
+        return page(request, visitor, "settlement/early.html", at="/settlements", view=view)
     terms, events = trade["terms"], (await door.get(f"/settlements/{id_}/events"))["events"]
     asset = await asset_of(request, visitor, view["asset"])
-    side = _side(view, visitor)
-    values = _values(view, terms, asset, visitor)
+    side = side_of(view, visitor)
+    values = values_of(view, terms, asset, visitor)
+    found = await _found(visitor, id_, view)
+    sheets = await papers.sheets(visitor, id_, view, terms, found)
+    percent = _percent(request.query_params.get("percent", ""))
+    invoiced = await asset_of(request, visitor, terms["quote"]["invoiced"]["asset"])
     return page(
         request,
         visitor,
-        "settlement.html",
+        "settlement/page.html",
         at="/settlements",
         view=view,
         terms=terms,
         asset=asset,
         side=side,
         chip=sentences.chip(view["state"], language),
-        sentence=sentences.sentence(view["state"], side, language, values),
+        sentence=sentences.sentence(sentences.variant(view, events), side, language, values),
         otherwise=sentences.otherwise(view, language, values),
         acts=sentences.acts(view, side, visitor.role),
         waiting=await approvals.waiting(request, visitor, id_),
+        may_renew=side == sentences.SELLER and visitor.role == "treasurer" and _has_lapsed(view),
         voyage=voyage(view, events, language),
-        money=money(view, terms, asset, language),
-        costs=costs.of_quote(view, terms, language, asset, await asset_of(request, visitor, _invoiced(terms)["asset"])),
-        documents=await _documents(visitor, id_, view, terms),
-        ledger=await _ledger(visitor, id_, terms, asset),
-        messages=(await door.get(f"/settlements/{id_}/messages"))["messages"],
-        events=events,
-        happened=localised(language, EVENTS),
-        actors=localised(language, ACTORS),
-        checkpoint=await door.find("/log/checkpoint"),
-        required=terms["documents_required"],
-        required_says=values["documents"],
-        document_names=DOCUMENT_NAMES,
-        is_staff=visitor.role in STAFF,
-        decisions=(await door.get(f"/settlements/{id_}/decisions"))["decisions"] if visitor.role in STAFF else None,
-        decision_words=oversight.words(language),
-        **await requests.told(visitor, id_),
+        **_pictured(view, terms, asset, language, beside := await _beside(request, visitor, events)),
+        beside=beside,
+        costs=costs.of_quote(view, terms, language, asset, invoiced, percent),
+        sheets=sheets,
+        found_apart=papers.unplaced(sheets, found),
+        document_names=papers.NAMES,
+        **await _proofs(visitor, id_, terms, events, side, values, asset),
+        would=would,
+        here_path=f"/settlements/{id_}",
+        documents_words=values["documents"],
+        reason_words=REASONS,
         live=id_,
     )
 
 
-def _side(view: Mapping[str, Any], visitor: Visitor) -> str:
+def _pictured(
+    view: Mapping[str, Any],
+    terms: Mapping[str, Any],
+    asset: Mapping[str, Any],
+    language: Language,
+    beside: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """The money picture and its table."""
+    words = {
+        "escrow": str(language.say("in escrow")),
+        "fee": str(language.say("Fee, claimed apart")),
+        "fee_short": str(language.say("fee, apart")),
+        "back": str(language.say("Back to the buyer")),
+        "beside": str(language.say("Beside the terms")),
+        "nothing": str(language.say("nothing")),
+    }
+    lies_apart = sum(int(one["minor"]) for one in beside if not one["is_returned"])
+    pictured = money(view, terms, asset, language, lies_apart)
+    return {"picture": picture.drawn(pictured, words), "picture_rows": list(picture.rows(pictured, words))}
+
+
+async def _proofs(
+    visitor: Visitor,
+    id_: str,
+    terms: Mapping[str, Any],
+    events: list[dict[str, Any]],
+    side: str,
+    values: Mapping[str, Any],
+    asset: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What proves it: books, messages, events, transactions, checks, and for staff the decisions with their reasons."""
+    door, language, is_staff = visitor.door, visitor.language, visitor.role in STAFF
+    return {
+        "ledger": await _ledger(visitor, id_, terms),
+        "phases": PHASES,
+        "messages": (await door.get(f"/settlements/{id_}/messages"))["messages"],
+        "story": [(event, happened(event, side, language, values, asset)) for event in events],
+        "chain": _chain(events, side, visitor, values, asset),
+        "checks": [(CHECKED[event["event"]], event) for event in events if event["event"] in CHECKED],
+        "checkpoint": await door.find("/log/checkpoint"),
+        "required": terms["documents_required"],
+        "is_staff": is_staff,
+        "decisions": (await door.get(f"/settlements/{id_}/decisions"))["decisions"] if is_staff else None,
+        "decision_words": oversight.words(language),
+        **await requests.told(visitor, id_),
+    }
+
+
+def side_of(view: Mapping[str, Any], visitor: Visitor) -> str:
+    """Which side of the trade this reader is on."""
+    if visitor.role != "treasurer":
+        return sentences.OTHER
     ours = visitor.me["participant"]
     return {view["buyer"]: sentences.BUYER, view["seller"]: sentences.SELLER}.get(ours, sentences.OTHER)
 
 
-def _invoiced(terms: Mapping[str, Any]) -> Mapping[str, Any]:
-    return dict(terms["quote"]["invoiced"])
-
-
-def _values(
+def values_of(
     view: Mapping[str, Any], terms: Mapping[str, Any], asset: Mapping[str, Any], visitor: Visitor
 ) -> dict[str, Any]:
     """What a sentence may name."""
@@ -93,6 +171,7 @@ def _values(
     due = view.get("next_act_at")
     amounts = {
         "price": view["price_minor"],
+        "fee": view["fee_minor"],
         "total": int(view["price_minor"]) + int(view["fee_minor"]),
         **{name: view[f"{name}_minor"] for name in ("held", "released", "refunded")},
     }
@@ -100,152 +179,118 @@ def _values(
         "buyer": terms["buyer"]["name"],
         "seller": terms["seller"]["name"],
         "deadline": language.moment(int(due)) if due else language.say("a date that is not set yet"),
+        "examine_by": language.moment(int(view.get("examine_by") or due or language.now)),
         "documents": sentences.documents_named(terms["documents_required"], language),
         **{name: language.amount(minor, asset) for name, minor in amounts.items()},
     }
 
 
-async def _documents(
-    visitor: Visitor, id_: str, view: Mapping[str, Any], terms: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    """Each required document: what was presented last, or that it is missing; with what differs."""
-    kept = (await visitor.door.get(f"/settlements/{id_}/documents"))["documents"]
-    presented = view["round"] > 0 or bool(view["documents_sha256"])
-    newest = {paper["kind"]: paper for paper in kept}
-    if not presented:
-        newest = {kind: paper for kind, paper in newest.items() if kind == "invoice"}
-    found = (view.get("examination") or {}).get("discrepancies", [])
-    return [
-        {
-            "kind": kind,
-            "name": DOCUMENT_NAMES.get(kind, kind),
-            "paper": newest.get(kind),
-            "is_presented": presented and kind in newest,
-            "differs": [entry for entry in found if kind in str(entry.get("documents", entry.get("says", "")))],
-        }
-        for kind in terms["documents_required"]
-    ]
+def _has_lapsed(view: Mapping[str, Any]) -> bool:
+    """True where nothing was ever paid and nothing goes on: whatever ended it, the way on looks alike."""
+    moved = sum(int(view[f"{name}_minor"]) for name in ("held", "released", "refunded"))
+    return bool(view["is_ended"]) and not moved
 
 
-async def _ledger(
-    visitor: Visitor, id_: str, terms: Mapping[str, Any], asset: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    """The entries as from and to, newest last; accounts of others keep their class only."""
-    accounts = (await visitor.door.get("/ledger/accounts", settlement=id_))["accounts"]
-    names = {
-        terms["buyer"]["participant"]: terms["buyer"]["name"],
-        terms["seller"]["participant"]: terms["seller"]["name"],
-    }
-    words: Marked[dict[str, str]] = {"escrow": "Escrow", "fee_due": "Fee", "mispaid": "Beside the trade"}
-
-    def name_of(account_id: str) -> str:
-        account = next((entry for entry in accounts if entry["id"] == account_id), None)
-        if account is None:
-            return str(visitor.language.say("the other side"))
-        return str(names.get(account["owner"]) or visitor.language.say(words.get(account["class"], account["class"])))
-
-    transfers = (await visitor.door.get("/ledger/transfers", settlement=id_))["transfers"]
-    return [
-        entry | {"from": name_of(entry["debit"]), "to": name_of(entry["credit"])}
-        for entry in transfers
-        if entry["phase"] in ("posted", "post", "pending")
-    ]
-
-
-# Acts
-
-
-async def statement(request: Request) -> Response:
-    """What an act needs signed: its digest and typed data, with what must be sent along. Changes nothing."""
-    visitor, form = await visitor_of(request), await form_of(request)
-    id_, act = request.path_params["settlement"], str(form.get("act", ""))
+def _percent(text: str) -> Decimal:
+    """What the reader counts tied-up money at, a year; the page's own example where they said nothing usable."""
     try:
-        if act == "sign":
-            to_sign = (await visitor.door.get(f"/trades/{id_}"))["to_sign"]
-            return JSONResponse({"digest": to_sign["digest"], "typed_data": to_sign.get("typed_data"), "fields": {}})
-        about, fields = await _about(act, form, visitor)
-        said = (await visitor.door.post(f"/settlements/{id_}/statements", about)).body
-    except Problem as problem:
-        return JSONResponse({"problem": str(problem)}, status_code=problem.status)
-    return JSONResponse({"digest": said["digest"], "typed_data": said.get("typed_data"), "fields": fields})
+        asked = Decimal(text) if text and len(text) < 8 else costs.MONEY_PERCENT_A_YEAR
+    except InvalidOperation:
+        return costs.MONEY_PERCENT_A_YEAR
+    return asked if asked.is_finite() and 0 <= asked <= PERCENT_MAX else costs.MONEY_PERCENT_A_YEAR
 
 
-async def _about(act: str, form: FormData, visitor: Visitor) -> tuple[dict[str, Any], dict[str, str]]:
-    if act == "fund":
-        attempt = int(str(form.get("attempt", "0")) or 0)
-        until = visitor.language.now + AUTHORIZED_S
-        fields = {"valid_before": str(until), "attempt": str(attempt)}
-        return {"act": "funding", "attempt": attempt, "valid_before": until}, fields
-    if act == "present":
-        return {"act": "presentation", "documents_base64": await _uploaded(form)}, {}
-    if act == "dispute":
-        return {"act": "dispute", "reason": str(form.get("reason", ""))}, {}
-    return {"act": "waiver"}, {}
+async def _found(visitor: Visitor, id_: str, view: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What differs: the examiner's notice, or for those who may read it before, what the rules find."""
+    said = (view.get("examination") or {}).get("discrepancies")
+    if said is None and view["state"] == "presented" and visitor.role in READS_MORE:
+        findings = await visitor.door.find(f"/settlements/{id_}/findings")
+        said = (findings or {}).get("discrepancies")
+    return list(said or [])
 
 
-async def _uploaded(form: FormData) -> list[str]:
-    """The chosen files, base64, in the order in which the form names them."""
+async def _beside(request: Request, visitor: Visitor, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Payments that arrived past the terms, and what became of each."""
+    answered = {event["facts"].get("answers") for event in events if event["event"] == "return_cleared"}
+    returned = sum(event["event"] == "returned" for event in events)
     found = []
-    for _, value in form.multi_items():
-        if isinstance(value, UploadFile) and value.filename:
-            found.append(base64.b64encode(await value.read(FORM_BYTES_MAX)).decode())
+    for event in events:
+        if event["event"] != "mispaid":
+            continue
+        facts = event["facts"]
+        is_sent = facts["transaction"] in answered
+        asset = await asset_of(request, visitor, facts["asset"])
+        found.append(
+            {
+                "amount": visitor.language.amount(facts["amount_minor"], asset),
+                "minor": facts["amount_minor"],
+                "origin": str(facts.get("origin", "")).rpartition(":")[2],
+                "transaction": facts["transaction"],
+                "is_sent": is_sent,
+                "is_returned": is_sent and returned > 0,
+            }
+        )
+        returned -= is_sent
     return found
 
 
-async def act(request: Request, visitor: Visitor, form: FormData) -> str:
-    """One act on a settlement; back to its page."""
-    id_, kind = request.path_params["settlement"], request.path_params["act"]
-    if kind not in ACTS:
-        raise Problem(404, {"title": marked("There is no such act.")})
-    path, body = await _asked(kind, form)
-    await visitor.door.post(f"/{path.format(id=id_)}", body, once=str(form.get("once", "")))
-    return f"/settlements/{id_}?done={kind}"
+def _chain(
+    events: list[dict[str, Any]], side: str, visitor: Visitor, values: Mapping[str, Any], asset: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Each transaction that the chain has for this settlement, with what it did."""
+    return [
+        {
+            "says": happened(event, side, visitor.language, values, asset),
+            "transaction": event["facts"]["transaction"],
+            "block": event["facts"].get("block", ""),
+        }
+        for event in events
+        if "transaction" in event["facts"]
+    ]
 
 
-async def _asked(kind: str, form: FormData) -> tuple[str, dict[str, Any] | None]:
-    signature = {"signature": str(form.get("signature", ""))}
-    if kind == "sign":
-        return "trades/{id}/signatures", signature
-    if kind == "withdraw":
-        return "trades/{id}/withdrawal", None
-    if kind == "fund":
-        whole = {name: int(str(form.get(name, "0")) or 0) for name in ("attempt", "valid_before")}
-        return "settlements/{id}/funding", signature | whole | {"valid_after": 0}
-    if kind == "present":
-        return "settlements/{id}/presentations", signature | {"documents_base64": await _uploaded(form)}
-    if kind == "waive":
-        return "settlements/{id}/waivers", signature
-    return "settlements/{id}/disputes", signature | {"reason": str(form.get("reason", ""))}
+async def _ledger(visitor: Visitor, id_: str, terms: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The entries as from and to, newest last; accounts of others keep their class only."""
+    accounts = (await visitor.door.get("/ledger/accounts", settlement=id_))["accounts"]
+    names = {terms[side]["participant"]: terms[side]["name"] for side in ("buyer", "seller")}
+    known = {
+        one["id"]: str(names.get(one["owner"]) or visitor.language.say(ACCOUNTS.get(one["class"], one["class"])))
+        for one in accounts
+    }
+    outside = {kind: terms[side]["name"] for side, kinds in OUTSIDE.items() for kind in kinds}
+    other = str(visitor.language.say("elsewhere"))
+    transfers = (await visitor.door.get("/ledger/transfers", settlement=id_))["transfers"]
+    ended = {entry["pending_id"] for entry in transfers if entry["pending_id"]}
+    return [
+        entry | {end: known.get(entry[side]) or outside.get(entry["event"], other) for end, side in ENDS}
+        for entry in sorted(transfers, key=lambda entry: (entry["at"], entry["id"]))
+        if entry["phase"] in PHASES and not (entry["phase"] == "pending" and entry["id"] in ended)
+    ]
 
 
-async def paper(request: Request, visitor: Visitor) -> Response:
-    """A document or message as its original bytes, never shown as a page of ours."""
-    id_, paper_id = request.path_params["settlement"], request.path_params["paper"]
-    found = await visitor.door.fetch(f"/settlements/{id_}/papers/{paper_id}")
-    suffix = {"application/xml": "xml", "application/json": "json"}.get(found.headers["content-type"], "bin")
-    return Response(
-        found.content,
-        media_type="application/octet-stream",
-        headers={"content-disposition": f'attachment; filename="{paper_id}.{suffix}"'},
-    )
-
-
-async def evidence(request: Request, visitor: Visitor) -> Response:
-    """The evidence bundle."""
+async def ledger_csv(request: Request, visitor: Visitor) -> Response:
+    """The settlement's ledger as CSV: time in UTC, from, to, what, whole amounts."""
     id_ = request.path_params["settlement"]
-    found = await visitor.door.fetch(f"/settlements/{id_}/evidence")
-    return Response(
-        found.content,
-        media_type="application/json",
-        headers={"content-disposition": f'attachment; filename="{id_}.bundle.json"'},
-    )
+    view, trade = await visitor.door.get(f"/settlements/{id_}"), await visitor.door.get(f"/trades/{id_}")
+    asset = await asset_of(request, visitor, view["asset"])
+    written = io.StringIO()
+    table = csv.writer(written)
+    table.writerow(("at_unix_s", "from", "to", "phase", "event", "asset", "amount_minor", "decimals", "transfer"))
+    for entry in await _ledger(visitor, id_, trade["terms"]):
+        told = [inert(entry[name]) for name in ("from", "to", "phase", "event")]
+        table.writerow((entry["at"], *told, asset["symbol"], entry["amount_minor"], asset["decimals"], entry["id"]))
+    headers = {"content-disposition": f'attachment; filename="{id_}.ledger.csv"'}
+    return Response(written.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-ID = "{settlement:str}"
+async def _back_to_page(request: Request, _: Visitor) -> Response:
+    return RedirectResponse(f"/settlements/{request.path_params['settlement']}", status_code=303)
+
+
 ROUTES = [
-    Route(f"/settlements/{ID}", shown(settlement)),
-    Route(f"/settlements/{ID}/statement", statement, methods=["POST"]),
-    Route(f"/settlements/{ID}/evidence", shown(evidence)),
-    Route(f"/settlements/{ID}/papers/{{paper:str}}", shown(paper)),
-    Route(f"/settlements/{ID}/{{act:str}}", acted(act), methods=["POST"]),
+    Route(f"/settlements/{acts.ID}", shown(settlement)),
+    Route(f"/settlements/{acts.ID}/dry-run", tried, methods=["POST"]),
+    Route(f"/settlements/{acts.ID}/dry-run", shown(_back_to_page)),
+    Route(f"/settlements/{acts.ID}/ledger.csv", shown(ledger_csv)),
+    *acts.ROUTES,
 ]

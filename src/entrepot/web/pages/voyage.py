@@ -1,14 +1,15 @@
-"""The two pictures of a settlement: the voyage with its ports, and where the money is."""
+"""The voyage of a settlement with its ports, and where its money is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
 from ..language import Language, marked
+from .picture import Flow, Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,29 +20,6 @@ class Port:
     state: str
     when: str = ""
     proof: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """One stream of money between two places; `state` is moved, waits (dashed) or none."""
-
-    state: str
-    says: str
-
-
-@dataclass(frozen=True, slots=True)
-class Money:
-    """Who paid, where it lies, who will get it; amounts are ready to show."""
-
-    buyer: str
-    seller: str
-    paid: Flow
-    held: str
-    is_held: bool
-    to_seller: Flow
-    back: Flow
-    fee: str
-    escrow: str
 
 
 # Port → (its name, the events that prove it was reached).
@@ -105,37 +83,50 @@ def _proved_by(event: Mapping[str, Any], language: Language) -> str:
     return str(language.say("signed by the examiner")) if event["event"] == "examined" else ""
 
 
-def money(view: Mapping[str, Any], terms: Mapping[str, Any], asset: Mapping[str, Any], language: Language) -> Money:
-    """The money picture's figures, all from the settlement as this reader sees it."""
+def money(
+    view: Mapping[str, Any],
+    terms: Mapping[str, Any],
+    asset: Mapping[str, Any],
+    language: Language,
+    beside_minor: int = 0,
+) -> Money:
+    """The money picture's figures, all from the settlement as this reader sees it; `beside_minor` came past them."""
     price, fee = int(view["price_minor"]), int(view["fee_minor"])
     held, released, refunded = (int(view[f"{name}_minor"]) for name in ("held", "released", "refunded"))
     was_funded = held + released + refunded > 0
+    is_back, is_over = str(view["state"]) in BACK_STATES, bool(view["is_ended"])
 
-    def show(minor: int) -> Markup:
-        return language.amount(minor, asset)
+    def say(text: str, minor: int) -> Markup:
+        return language.say(text, amount=language.amount(minor, asset))
 
-    is_back = str(view["state"]) in BACK_STATES
+    to_seller = Flow("waits", say("will get {amount}", price))
+    if released:
+        to_seller = Flow("moved", say("got {amount}", released))
+    elif is_back or is_over:
+        to_seller = Flow("none", "")
+    back = Flow("none", "")
+    if refunded:
+        back = Flow("moved", say("{amount} went back", refunded))
+    elif is_back:
+        back = Flow("waits", say("{amount} is going back", held))
+    is_fee_due = fee and not (is_back or (is_over and not released))
     return Money(
         buyer=str(terms["buyer"]["name"]),
         seller=str(terms["seller"]["name"]),
-        paid=Flow(
-            "moved" if was_funded else "waits",
-            language.say("paid {amount}", amount=show(price + fee))
-            if was_funded
-            else language.say("will pay {amount}", amount=show(price + fee)),
-        ),
-        held=show(held),
+        paid=Flow("moved", say("paid {amount}", price + fee)) if was_funded else _unpaid(is_over, say, price + fee),
+        held=language.amount(held, asset),
         is_held=held > 0,
-        to_seller=Flow(
-            "moved" if released else ("none" if is_back or view["is_ended"] else "waits"),
-            language.say("got {amount}", amount=show(released))
-            if released
-            else ("" if is_back or view["is_ended"] else language.say("will get {amount}", amount=show(price))),
-        ),
-        back=Flow(
-            "moved" if refunded else ("waits" if is_back else "none"),
-            language.say("got back {amount}", amount=show(refunded)) if refunded else "",
-        ),
-        fee=show(fee),
+        to_seller=to_seller,
+        back=back,
+        fee=Flow("waits" if is_fee_due else "none", say("fee {amount}, claimed apart", fee) if is_fee_due else ""),
+        beside=Flow("moved", say("{amount} beside the terms", beside_minor)) if beside_minor else Flow("none", ""),
         escrow=str(view["escrow"]),
+    )
+
+
+def _unpaid(is_over: bool, say: Callable[[str, int], Markup], total: int) -> Flow:
+    return (
+        Flow("none", say("paid nothing of {amount}", total))
+        if is_over
+        else Flow("waits", say("will pay {amount}", total))
     )

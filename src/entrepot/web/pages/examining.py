@@ -1,0 +1,42 @@
+"""The queues of those who are asked: presentations for the examiner, disputes for the arbiters."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ..assets import asset_of
+from ..page import page, shown
+from ..visitor import Visitor
+from .trading import rows_of
+
+
+async def presentations(request: Request, visitor: Visitor) -> Response:
+    """What waits to be examined, the nearest banking-day deadline first, with what the rules found in it."""
+    listed = (await visitor.door.get("/presentations"))["presentations"]
+    rows = []
+    for view in listed:
+        findings = await visitor.door.find(f"/settlements/{view['id']}/findings")
+        asset = await asset_of(request, visitor, view["asset"])
+        amount = visitor.language.amount(view["price_minor"], asset)
+        rows.append(view | {"amount": amount, "found": len(findings["discrepancies"]) if findings else None})
+    return page(request, visitor, "treasury/presentations.html", at="/presentations", rows=rows, live="*")
+
+
+async def disputes(request: Request, visitor: Visitor) -> Response:
+    """What the arbiters are asked, the nearest deadline first, and what they decided."""
+    rows, _ = await rows_of(request, visitor)
+    waiting = [row for row in rows if row["state"] == "disputed"]
+    return page(
+        request,
+        visitor,
+        "treasury/disputes.html",
+        at="/disputes",
+        waiting=sorted(waiting, key=lambda row: row["due"] or 2**60),
+        decided=[row for row in rows if row["state"] != "disputed"],
+        live="*",
+    )
+
+
+ROUTES = [Route("/presentations", shown(presentations)), Route("/disputes", shown(disputes))]

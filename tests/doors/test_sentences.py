@@ -1,0 +1,61 @@
+"""Every state and event of the life-cycle has its sentence for everybody who may read it; none is left out."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from entrepot.core.lifecycle import AS_BEFORE, CONFIDENTIAL, HIDDEN, LIFECYCLE, STATES, State
+from entrepot.web.language import Language
+from entrepot.web.pages import sentences
+from entrepot.web.pages.story import HAPPENED, happened
+
+SIDES = (sentences.BUYER, sentences.SELLER, sentences.OTHER)
+PUBLIC = sorted({facts.public for facts in STATES.values()} - {AS_BEFORE})
+VALUES = {
+    name: name.upper()
+    for name in ("buyer", "seller", "deadline", "documents", "price", "fee", "total", "held", "released", "refunded",
+                 "examine_by")
+}  # fmt: skip
+ASSET = {"id": "usdc", "symbol": "USDC", "decimals": 6}
+ENGLISH = Language("en", now=0)
+TIPPING = re.compile(r"review|officer|suspic|sanction|listed|blocked|frozen|freeze|rejected|may not be made", re.I)
+
+
+@pytest.mark.parametrize("state", [*PUBLIC, "shared", "waived", "awarded"])
+@pytest.mark.parametrize("side", SIDES)
+def test_what_parties_are_shown_has_a_sentence_for_each_side(state: str, side: str) -> None:
+    assert (state, side) in sentences.SENTENCES
+    said = sentences.sentence(state, side, ENGLISH, VALUES)
+    assert said and "{" not in said
+    assert state in sentences.CHIPS or state in ("shared", "waived", "awarded")
+    if side != sentences.OTHER:
+        assert not TIPPING.search(said), said
+
+
+@pytest.mark.parametrize("state", State)
+def test_staff_read_a_sentence_and_a_chip_of_every_state(state: State) -> None:
+    said = sentences.sentence(state.value, sentences.OTHER, ENGLISH, VALUES)
+    assert said and "{" not in said and sentences.chip(state.value, ENGLISH).says
+
+
+def test_every_next_act_says_what_happens_otherwise_or_is_done_at_once() -> None:
+    at_once = {"check", "ask_rail"}
+    acts = {facts.next_act for facts in STATES.values()} - {""}
+    assert acts - at_once <= set(sentences.OTHERWISE)
+    told = {STATES[state].next_act for state in State if state not in HIDDEN}
+    for act in told - at_once:
+        assert not TIPPING.search(sentences.OTHERWISE.get(act, ""))
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_every_event_is_told_in_words(side: str) -> None:
+    kinds = {line.event for line in LIFECYCLE}
+    assert set(HAPPENED) == kinds
+    for kind in kinds:
+        facts = {"amount_minor": "5000000", "to_seller_minor": "1", "origin": "eip155:31337:0xab"}
+        said = happened({"event": kind, "facts": facts}, side, ENGLISH, VALUES, ASSET)
+        assert said and "{" not in said
+        if kind not in CONFIDENTIAL and side != sentences.OTHER:
+            assert not TIPPING.search(said), said
