@@ -138,7 +138,7 @@ def test_papers_are_asked_for_and_given_without_saying_why(ground: Ground, enter
     letter = officer.inner_text("#letter")
     officer.click("button.first:has-text('Send')")
     party.goto(f"{ground.house.base_url}/settlements/{made}")
-    shown = party.inner_text(".asked")
+    shown = party.inner_text(".request")
     for line in letter.splitlines()[1:]:
         assert line.strip() in shown
     paper = tmp_path / "owners.txt"
@@ -159,6 +159,20 @@ def test_papers_are_asked_for_and_given_without_saying_why(ground: Ground, enter
     (asked,) = ground.officer.get(f"/settlements/{made}/information-requests")["requests"]
     file = asked["answers"][0]["files"][0]["id"]
     assert other.get(f"/v1/information-requests/{asked['id']}/files/{file}").status_code == 404
+
+
+def test_an_operator_asks_from_the_settlements_page_in_the_same_words(ground: Ground, enter: Any) -> None:
+    made = ground.propose("OFF-OPERATOR", "carol", "dave")
+    operator = enter("operator-1")
+    operator.goto(f"{ground.house.base_url}/settlements/{made}")
+    operator.click("#act-ask summary")
+    operator.check("#ask-transport")
+    operator.click("#act-ask button.first")
+    operator.click("button.first:has-text('Send')")
+    operator.wait_for_url(f"**/settlements/{made}")
+    (asked,) = ground.parties["dave"].get(f"/settlements/{made}/information-requests")["requests"]
+    assert [item["item"] for item in asked["items"]] == ["transport"]
+    assert ground.parties["carol"].http.get(f"/ask/{made}").status_code in (303, 404), "parties send none"
 
 
 def test_an_officers_request_reads_like_an_operators(ground: Ground) -> None:

@@ -48,9 +48,9 @@ PLACES: dict[str, tuple[Place, ...]] = {
         Place("/journal", marked("Accounting export"), "j"),
         APPROVALS,
         Place("/company", marked("Company"), "c"),
+        Place("/requests", marked("Requests"), "r"),
         LOG,
         DISCLOSURES,
-        Place("/requests", marked("Requests"), "r"),
     ),
     "operator": (
         SETTLEMENTS,
@@ -70,14 +70,14 @@ PLACES: dict[str, tuple[Place, ...]] = {
     "officer": (
         Place("/queue", marked("Queue"), "q"),
         SETTLEMENTS,
+        Place("/screen", marked("Screening desk"), "n"),
+        Place("/lists", marked("Lists"), "l"),
+        Place("/suspensions", marked("Suspensions"), "u"),
         EXCEPTIONS,
         CHANGES,
         DECISIONS,
         REGIME,
         DISCLOSURES,
-        Place("/lists", marked("Lists"), "l"),
-        Place("/screen", marked("Screening desk"), "d"),
-        Place("/suspensions", marked("Suspensions"), "u"),
     ),
     "supervisor": (
         SETTLEMENTS,

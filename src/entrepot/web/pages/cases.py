@@ -37,7 +37,21 @@ ACTS_NAMED = {
     "REJECT": marked("to send back"),
     "": marked("held"),
 }
-DECIDED = ("clear", "refuse")
+# What an officer may say: the button, what the first and the second person do by it, and what follows.
+WORDS: dict[str, dict[str, str]] = {
+    "clear": {
+        "name": marked("Not the same"),
+        "first": marked("You propose that this is not the listed one; a second person confirms."),
+        "second": marked("You confirm that this is not the listed one."),
+        "effect": marked("Then the checks run again."),
+    },
+    "refuse": {
+        "name": marked("The same: refuse"),
+        "first": marked("You propose that this is the listed one; a second person confirms."),
+        "second": marked("You confirm that this is the listed one."),
+        "effect": marked("Then no payment is made, and money that is held is blocked."),
+    },
+}
 
 
 async def queue(request: Request, visitor: Visitor) -> Response:
@@ -106,7 +120,7 @@ async def case(request: Request, visitor: Visitor) -> Response:
         others=[one for one in found["reasons"] if one["about"] != "listed"],
         sentence=_sentence(row, chosen, found, language),
         says=_answers(found),
-        decided=DECIDED,
+        words=WORDS,
         is_open=found["state"] == "in_review",
         asked=(await visitor.door.get(f"/settlements/{row['id']}/information-requests"))["requests"],
         templates=(await visitor.door.get("/information-requests/templates"))["templates"],
@@ -164,7 +178,7 @@ def _answers(found: Mapping[str, Any]) -> dict[str, Any]:
 async def dispose(request: Request, visitor: Visitor, form: FormData) -> str:
     """One person's word: clear or refuse, with a reason."""
     id_, verdict = request.path_params["settlement"], request.path_params["verdict"]
-    if verdict not in DECIDED:
+    if verdict not in WORDS:
         raise Problem(404, {"title": marked("There is no such act.")})
     body = {"verdict": verdict, "reason": str(form.get("reason", "")).strip()}
     await visitor.door.post(f"/cases/{id_}/dispositions", body, once=str(form.get("once", "")))

@@ -140,10 +140,10 @@ def _marked(segments: Iterable[tuple[str, bool]]) -> Markup:
 
 def _rows(subject: Mapping[str, Any], entry: Mapping[str, Any], language: Language) -> list[dict[str, str]]:
     """The facts in which they agree or conflict; where one side is silent nothing is concluded."""
-    rows = [_row("Kind", _kind(subject["kind"], language), _kind(entry["schema"], language), language)]
+    rows = [_row(marked("Kind"), _kind(subject["kind"], language), _kind(entry["schema"], language), language)]
     rows.append(
         _row(
-            "Country",
+            marked("Country"),
             _country(subject["country"], language),
             ", ".join(_country(code, language) for code in entry["countries"]),
             language,
@@ -160,11 +160,11 @@ def _rows(subject: Mapping[str, Any], entry: Mapping[str, Any], language: Langua
         rows.append(_row(IDENTIFIERS.get(kind, kind), mine.get(kind, ""), ", ".join(listed), language, is_same=is_same))
     born = ", ".join(entry["birth_dates"])
     if born or subject["birth_date"]:
-        rows.append(_row("Born", subject["birth_date"], born, language))
+        rows.append(_row(marked("Born"), subject["birth_date"], born, language))
     wallets = [address for address, _, _ in entry["wallets"]]
     if wallets or subject["wallet"]:
         is_same = subject["wallet"].lower() in {address.lower() for address in wallets}
-        rows.append(_row("Wallet", subject["wallet"], ", ".join(wallets), language, is_same=is_same))
+        rows.append(_row(marked("Wallet"), subject["wallet"], ", ".join(wallets), language, is_same=is_same))
     return rows
 
 

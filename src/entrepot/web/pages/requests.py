@@ -17,6 +17,7 @@ from ..visitor import FORM_BYTES_MAX, Visitor
 
 DAY_S = 86_400
 DUE_DAYS = 7
+SENDERS = ("officer", "operator")
 NOTICE_FIELDS = (
     ("authority", marked("Authority"), 1),
     ("legal_basis", marked("Legal basis"), 2),
@@ -30,7 +31,10 @@ async def told(visitor: Visitor, settlement: str) -> dict[str, Any]:
     """What a party is asked and told of one settlement, for its page."""
     asked = (await visitor.door.get(f"/settlements/{settlement}/information-requests"))["requests"]
     notices = (await visitor.door.get(f"/settlements/{settlement}/notices"))["notices"]
-    return {"asked": asked, "notices": notices, "notice_fields": NOTICE_FIELDS}
+    templates = []
+    if visitor.role in SENDERS:
+        templates = (await visitor.door.get("/information-requests/templates"))["templates"]
+    return {"asked": asked, "notices": notices, "notice_fields": NOTICE_FIELDS, "templates": templates}
 
 
 async def requests(request: Request, visitor: Visitor) -> Response:
@@ -72,31 +76,34 @@ async def file(request: Request, visitor: Visitor) -> Response:
     )
 
 
-async def draft(request: Request, visitor: Visitor, form: FormData) -> str:
+async def send(request: Request, visitor: Visitor, form: FormData) -> str:
     """Sends what was previewed."""
     id_ = request.path_params["settlement"]
     body = {"to": str(form.get("to", "")), "items": list(map(str, form.getlist("items")))}
     body |= {"text": text} if (text := str(form.get("text", "")).strip()) else {}
     await visitor.door.post(f"/settlements/{id_}/information-requests", body, once=str(form.get("once", "")))
-    return f"/cases/{id_}"
+    return str(form.get("back", "/asked"))
 
 
 async def preview(request: Request, visitor: Visitor) -> Response:
     """What the party will read, word for word, before it is sent; it changes nothing."""
     query, id_ = request.query_params, request.path_params["settlement"]
-    case = await visitor.door.get(f"/cases/{id_}")
     templates = (await visitor.door.get("/information-requests/templates"))["templates"]
+    terms = (await visitor.door.get(f"/trades/{id_}"))["terms"]
     wanted, text = query.getlist("items"), query.get("text", "").strip()[:500]
     to = "seller" if query.get("to") == "seller" else "buyer"
     tried = await visitor.door.post("/information-requests/wordings", {"text": text})
+    has_case = visitor.role == "officer" and await visitor.door.find(f"/cases/{id_}") is not None
     return page(
         request,
         visitor,
         "officer/preview.html",
-        at="/queue",
-        case=case,
+        at="/queue" if has_case else "/settlements",
+        about=id_,
+        back=f"/cases/{id_}" if has_case else f"/settlements/{id_}",
+        invoice=terms["invoice_number"],
         to=to,
-        party=case[f"{to}_name"],
+        party=terms[to]["name"],
         chosen=[one for one in templates if one["item"] in wanted],
         text=text,
         word=tried.body["word"],
@@ -127,8 +134,8 @@ ROUTES = [
     Route("/asked", shown(asked)),
     Route("/requests/{request:str}", acted(answer), methods=["POST"]),
     Route("/requests/{request:str}/files/{file:str}", shown(file)),
-    Route(f"{CASE}/ask", shown(preview)),
-    Route(f"{CASE}/ask", acted(draft), methods=["POST"]),
+    Route("/ask/{settlement:str}", shown(preview)),
+    Route("/ask/{settlement:str}", acted(send), methods=["POST"]),
     Route(f"{CASE}/notice", acted(draft_notice), methods=["POST"]),
     Route(f"{CASE}/notice/{{change:str}}", acted(release_notice), methods=["POST"]),
 ]
