@@ -56,7 +56,7 @@ def cases(
         page = tx.settlements.page(state=state)
         found = [_in_queue(tx, one, caller) for one in page]
     disclose(request, caller, "cases", "", whose=tuple(party for one in page for party in (one.seller, one.buyer)))
-    return {"cases": sorted(found, key=lambda case: _first(case, now)), "now": now}
+    return {"cases": sorted(found, key=lambda case: urgency(case, now)), "now": now}
 
 
 @router.get("/cases/{settlement}")
@@ -86,7 +86,8 @@ def _now(request: Request, tx: Transaction) -> int:
     return int(time.time()) + tx.checks.clock_offset_s()
 
 
-def _first(case: dict[str, Any], now: int) -> tuple[bool, bool, int, int]:
+def urgency(case: dict[str, Any], now: int) -> tuple[bool, bool, int, int]:
+    """What a queue is sorted by: due within a day, then money held, then the score, then the deadline."""
     due = case["due_at"] or now
     return due - now > SOON_S, case["held_minor"] == "0", -case["score_bps"], due
 
