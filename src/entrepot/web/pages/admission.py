@@ -189,7 +189,7 @@ SENTENCES = {
 
 
 def _sentence(view: Mapping[str, Any], admission: Mapping[str, Any] | None, language: Language) -> Any:
-    lacks = ", ".join(str(language.say(LACKS[one])) for one in view["missing"])
+    lacks = language.listed([str(language.say(LACKS[one])) for one in view["missing"]])
     until = language.moment(admission["expires_at"]) if admission else ""
     name = view["profile"].get("name", "")
     return language.tell(SENTENCES[_stands(view, admission)], name=name, lacks=lacks, until=until)

@@ -89,7 +89,7 @@ async def row(request: Request, visitor: Visitor, one: Mapping[str, Any]) -> dic
 
 def named(persons: list[dict[str, Any]], language: Language) -> str:
     """The names of some persons; one of the operator's house is not named to a company."""
-    return ", ".join(str(one["name"] or language.say("an operator")) for one in persons)
+    return language.listed([str(one["name"] or language.say("an operator")) for one in persons])
 
 
 async def waiting(request: Request, visitor: Visitor, settlement: str) -> list[dict[str, Any]]:

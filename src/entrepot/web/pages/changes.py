@@ -182,7 +182,7 @@ async def propose(request: Request, visitor: Visitor, form: FormData) -> str:
     subject, language = str(form.get("subject", "")), visitor.language
     make = BODIES.get(subject)
     if make is None:
-        raise Problem(404, {"detail": "There is no such change."})
+        raise Problem(404, {"title": marked("There is no such change.")})
     asked = {"subject": subject, "body": make(form, language.now), "reason": str(form.get("reason", "")).strip()}
     await visitor.door.post("/changes", asked, once=str(form.get("once", "")))
     return str(form.get("next") or "/changes?done=proposed")
@@ -197,7 +197,9 @@ def _hundredths(text: str) -> int:
     try:
         return int((Decimal(text.replace(",", "").replace(" ", "")) * 100).to_integral_value())
     except ArithmeticError:
-        raise Problem(422, {"detail": "An amount is a number, such as 250000.00.", "code": "malformed"}) from None
+        raise Problem(
+            422, {"title": marked("An amount is a number, such as 250000.00."), "code": "malformed"}
+        ) from None
 
 
 def _whole(text: str) -> int:

@@ -87,8 +87,8 @@ async def _row(request: Request, visitor: Visitor, one: Mapping[str, Any], names
         chip = Chip("waits", str(language.say("Not yet")))
     return {
         **one,
-        "people": ", ".join(people),
-        "what": ", ".join(str(language.say(ACT_NAMES[act])) for act in one["acts"]),
+        "people": language.listed(people),
+        "what": language.listed([str(language.say(ACT_NAMES[act])) for act in one["acts"]]),
         "how": how,
         "limits": limits,
         "chip": chip,
