@@ -14,13 +14,16 @@ from starlette.routing import Route
 
 from .door import FROM_NOW, Problem
 from .visitor import SignInNeeded, visitor_of
+from .waiting import waiting_for
 
 POLL_S = 0.4
+WAITING_EACH = 5  # turns: what waits is counted every two seconds
 STREAM_S_MAX = 1800
 
 
 async def live(request: Request) -> Response:
-    """Server-sent events: `changed` with the settlements concerned, `stops` when a stop begins or ends."""
+    """Server-sent events: `changed` with the settlements concerned, `stops` when one begins or ends, `waiting` when
+    more or less waits for this reader."""
     try:
         visitor = await visitor_of(request)
     except SignInNeeded:
@@ -31,12 +34,17 @@ async def live(request: Request) -> Response:
     async def stream() -> AsyncIterator[dict[str, Any]]:
         nonlocal cursor
         stops = request.query_params.get("stops")  # as the page showed them: one that began since then is told at once
-        for _ in range(int(STREAM_S_MAX / POLL_S)):
+        counted: dict[str, int] | None = None
+        for turn in range(int(STREAM_S_MAX / POLL_S)):
             try:
                 news = await visitor.door.get("/activity", after=cursor)
                 now_stopped = stops_key((await visitor.door.get("/stops"))["stops"])
+                waiting = await waiting_for(visitor) if turn % WAITING_EACH == 0 else counted
             except Problem:
                 return
+            if counted is not None and waiting != counted:
+                yield {"event": "waiting", "data": json.dumps(waiting)}
+            counted = waiting
             if news["events"] or cursor == FROM_NOW:
                 ids = sorted({event["settlement"] for event in news["events"]})
                 yield {

@@ -10,6 +10,7 @@ if (!document.cookie.includes("entrepot_zone=")) {
 const feed = document.getElementById("feed");
 const refresh = () => htmx.trigger("#main", "refresh");
 feed?.addEventListener("stops", refresh);
+feed?.addEventListener("waiting", refresh);
 feed?.addEventListener("changed", (event) => {
   const shown = main.dataset.live;
   if (shown === "*" || JSON.parse(event.detail.data).settlements.includes(shown)) refresh();
