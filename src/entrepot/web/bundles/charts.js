@@ -15,6 +15,8 @@ const NARROW_PX = 480;
 
 const token = (name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
 const isRightToLeft = () => root.dir === "rtl";
+// The words of a picture run in the page's direction, whatever the renderer takes for granted.
+const inDirection = (text) => (isRightToLeft() && text ? `\u2067${text}\u2069` : text);
 const figures = new Intl.NumberFormat(root.lang === "ar" ? "ar-AE" : "en-GB", { notation: "compact", maximumFractionDigits: 2 });
 // A second series is told apart by its pattern too, never by colour alone.
 const decals = { waiting: { symbol: "rect", dashArrayX: [1, 0], dashArrayY: [3, 3], rotation: 0.8 }, soft: { symbol: "circle", symbolSize: 0.5 }, stop: { symbol: "rect", dashArrayX: [1, 0], dashArrayY: [2, 5], rotation: -0.8 } };
@@ -31,13 +33,13 @@ function picture(spec, width) {
   const text = { color: soft, fontFamily: "Plex, sans-serif", fontSize: 12 };
   const marks = spec.references.map((one) => one.value).filter((value) => value !== null); // a line to reach is in sight
   const names = {
-    type: "category", data: spec.labels, axisTick: { show: false }, axisLine: { lineStyle: { color: line } },
+    type: "category", data: spec.labels.map(inDirection), axisTick: { show: false }, axisLine: { lineStyle: { color: line } },
     axisLabel: { ...text, hideOverlap: true, width: isLying ? width / 3 : undefined, overflow: "truncate" },
     inverse: isLying || isRtl, boundaryGap: !isLine, position: isLying && isRtl ? "right" : undefined,
   };
   const values = {
-    type: spec.log ? "log" : "value", axisLabel: { ...text, formatter: (value) => figures.format(value), hideOverlap: true },
-    splitLine: { lineStyle: { color: line } }, splitNumber: width < NARROW_PX ? 3 : 4, name: isLying ? "" : spec.unit,
+    type: spec.log ? "log" : "value", axisLabel: { ...text, formatter: (value) => inDirection(figures.format(value)), hideOverlap: true },
+    splitLine: { lineStyle: { color: line } }, splitNumber: width < NARROW_PX ? 3 : 4, name: isLying ? "" : inDirection(spec.unit),
     nameTextStyle: { ...text, align: isRtl ? "right" : "left", padding: [0, 0, 4, 0] }, nameLocation: "end",
     position: isLying ? undefined : isRtl ? "right" : "left", inverse: isLying && isRtl, minInterval: spec.unit ? 0 : 1,
     max: marks.length ? ({ max }) => roundUp(Math.max(max, ...marks)) : undefined,
@@ -46,7 +48,7 @@ function picture(spec, width) {
     animation: false,
     textStyle: { fontFamily: "Plex, sans-serif" },
     grid: { left: 8, right: 16, top: spec.unit && !isLying ? 36 : 20, bottom: spec.series.length > 1 ? 36 : 8, containLabel: true },
-    legend: spec.series.length > 1 ? { bottom: 0, textStyle: { ...text, color: ink }, itemHeight: 10, itemWidth: 16, icon: isLine ? undefined : "rect" } : undefined,
+    legend: spec.series.length > 1 ? { bottom: 0, formatter: inDirection, textStyle: { ...text, color: ink }, itemHeight: 10, itemWidth: 16, icon: isLine ? undefined : "rect" } : undefined,
     tooltip: { trigger: "axis", axisPointer: { type: isLine ? "line" : "shadow", shadowStyle: { color: token("tint"), opacity: 0.5 }, lineStyle: { color: soft } }, confine: true, borderWidth: 1, borderColor: line, backgroundColor: token("card"), textStyle: { ...text, color: ink }, transitionDuration: 0, formatter: (points) => told(spec, points) },
     xAxis: isLying ? values : names,
     yAxis: isLying ? names : values,
@@ -66,7 +68,7 @@ function against(spec, isLying, text, ink) {
   return {
     symbol: "none", silent: true, lineStyle: { color: ink, type: "dashed", width: 1 },
     data: spec.references.map((one) => ({
-      ...(one.label ? { [across]: one.label } : { [along]: one.value }),
+      ...(one.label ? { [across]: inDirection(one.label) } : { [along]: one.value }),
       label: { ...text, color: ink, formatter: one.name, position: one.label || isLying ? "end" : isRightToLeft() ? "insideStartTop" : "insideEndTop", distance: 4 },
     })),
   };
