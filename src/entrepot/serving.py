@@ -35,7 +35,14 @@ def build() -> ASGIApp:
     app = create_app(store, facts=facts_of(settings), assets_dir=parts / "swagger-ui-dist")
     app.state.stack = stack
     people = _demo_people(settings) if app.state.facts.chain_id in DEVELOPMENT_CHAINS else None
-    return Brake(beside(app, create_portal(app, parts=parts / ".portal", demo_people=people, origin=settings.origin)))
+    portal = create_portal(
+        app,
+        parts=parts / ".portal",
+        demo_people=people,
+        origin=settings.origin,
+        explorer=settings.explorer_url,
+    )
+    return Brake(beside(app, portal))
 
 
 def _demo_people(settings: Settings) -> People:

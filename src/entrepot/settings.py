@@ -29,6 +29,7 @@ class Settings:
     openid_client_id: str = ""
     openid_client_secret: str = field(default="", repr=False)
     openid_name: str = ""
+    explorer_url: str = ""
 
     @property
     def origin(self) -> str:
@@ -84,6 +85,8 @@ class Settings:
 def read_settings(env: Mapping[str, str] | None = None) -> Settings:
     """Reads ENTREPOT_HOME, _DATABASE_URL (owner), _DATABASE_SERVE_URL, …_WORK_URL, _RPC_URL, _HOST, _PORT, _ORIGIN,
     and _OPENID_ISSUER, _OPENID_CLIENT_ID, _OPENID_CLIENT_SECRET, _OPENID_NAME of a single sign-on provider.
+
+    _EXPLORER_URL is a block explorer's: transactions are linked as URL/tx/HASH.
     """
     env = os.environ if env is None else env
     owner = env.get("ENTREPOT_DATABASE_URL", "")
@@ -100,4 +103,5 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         openid_client_id=env.get("ENTREPOT_OPENID_CLIENT_ID", ""),
         openid_client_secret=env.get("ENTREPOT_OPENID_CLIENT_SECRET", ""),
         openid_name=env.get("ENTREPOT_OPENID_NAME", "") or "single sign-on",
+        explorer_url=env.get("ENTREPOT_EXPLORER_URL", "").rstrip("/"),
     )

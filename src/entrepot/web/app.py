@@ -112,10 +112,13 @@ class Person:
 People = Callable[[], Mapping[str, Person]]
 
 
-def create_portal(api: ASGIApp, *, parts: Path, demo_people: People | None, origin: str) -> Starlette:
+def create_portal(
+    api: ASGIApp, *, parts: Path, demo_people: People | None, origin: str, explorer: str = ""
+) -> Starlette:
     """Pages over `api`. `parts` holds fonts and the signer; `demo_people` is given on development chains only.
 
     `origin` is where browsers find us: passkeys work there, and https there makes every cookie a safe one.
+    `explorer` is a block explorer's address, "" for none.
     """
     assets = [
         Mount("/static/parts", Compressed(parts), name="parts"),
@@ -134,6 +137,9 @@ def create_portal(api: ASGIApp, *, parts: Path, demo_people: People | None, orig
         },
     )
     portal.state.api, portal.state.demo_people, portal.state.origin = Api(api), demo_people, origin
+    portal.state.explorer = (
+        explorer if explorer.startswith(("https://", "http://127.0.0.1", "http://localhost")) else ""
+    )
     return portal
 
 

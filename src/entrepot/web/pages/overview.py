@@ -12,9 +12,12 @@ from starlette.routing import Route
 from ..page import page, shown
 from ..visitor import Visitor
 from . import sentences
+from .measures import charts_of
 from .trading import rows_of
 
 AHEAD_MAX = 50
+CHARTS_S = 90 * 86_400
+CHARTS = ("volume", "time", "steps", "cost")
 # State → what the date of the next act means for a payment that is still to come, for the seller and for the buyer.
 EXPECTED = {
     "cleared": "due",
@@ -33,6 +36,8 @@ async def overview(request: Request, visitor: Visitor) -> Response:
     waiting = [row for row in rows if row["acts"]]
     live = [row for row in rows if not row["is_ended"]]
     held = [row for row in live if row["held_minor"]]
+    now = visitor.language.now
+    told = await visitor.door.get("/measures", since=max(1, now - CHARTS_S), until=now + 1)
     return page(
         request,
         visitor,
@@ -44,6 +49,7 @@ async def overview(request: Request, visitor: Visitor) -> Response:
         held_in=_sums(visitor, ((row["asset"], row["held_minor"]) for row in held if row["side"] == sentences.SELLER)),
         to_pay=_sums(visitor, ((row["asset"], row["total_minor"]) for row in _to_pay(live))),
         ahead=sorted(_ahead(live), key=lambda one: one["by"] or 2**60)[:AHEAD_MAX],
+        charts=[one for one in await charts_of(request, visitor, told) if one.id in CHARTS and not one.is_empty],
         count=len(rows),
         is_whole=is_whole,
         live="*",
