@@ -51,7 +51,7 @@ def page(request: Request, visitor: Visitor, template: str, *, status: int = 200
         theme=visitor.theme,
         role_names=localised(language, ROLES),
         places=places_of(visitor.role),
-        waiting=getattr(request.state, "waiting", {}),
+        counts=getattr(request.state, "counts", {}),
         path=request.url.path,
         here=own_path(request.url.path + (f"?{request.url.query}" if request.url.query else "")),
         cursor=getattr(request.state, "cursor", FROM_NOW),
@@ -87,7 +87,7 @@ def shown(show: Show) -> Callable[[Request], Awaitable[Response]]:
         visitor = await visitor_of(request)
         request.state.cursor = (await visitor.door.get("/activity", after=FROM_NOW))["next"]  # before what is shown
         request.state.stops = (await visitor.door.get("/stops"))["stops"]
-        request.state.waiting = await waiting_for(visitor)
+        request.state.counts = await waiting_for(visitor)
         response = await show(request, visitor)
         fresh = await renewed(request, visitor) if request.method == "GET" else ""
         if fresh:

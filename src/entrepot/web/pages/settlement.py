@@ -101,6 +101,7 @@ async def _page(request: Request, visitor: Visitor, id_: str, would: dict[str, A
         **await _proofs(visitor, id_, terms, events, side, values, asset),
         would=would,
         here_path=f"/settlements/{id_}",
+        explorer=request.app.state.explorer,
         documents_words=values["documents"],
         reason_words=REASONS,
         live=id_,
