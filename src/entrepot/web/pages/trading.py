@@ -160,7 +160,9 @@ async def _row(request: Request, visitor: Visitor, view: dict[str, Any]) -> dict
         "invoice": view["invoice_number"],
         "buyer": view["buyer_name"],
         "seller": view["seller_name"],
-        "other": view[f"{other}_name"] if other else f"{view['seller_name']} → {view['buyer_name']}",
+        "other": view[f"{other}_name"]
+        if other
+        else language.say("{first} → {second}", first=view["seller_name"], second=view["buyer_name"]),
         "other_id": view[other] if other else "",
         "side": side,
         "amount": language.amount(view["price_minor"], asset),
