@@ -17,7 +17,7 @@ TIMEOUT_MS = 30_000
 PAGES_MAX = 60  # of one person
 OF_A_KIND_MAX = {"/settlements/ID": 6}  # settlements in several states; of all else one page of a kind
 _ID = re.compile(r"/[0-9a-f]{16,64}(?=/|$)")
-_NO_PAGE = re.compile(r"^/(docs|static|assets|v1|live)\b|\.(csv|json|xml|pdf)$|/(evidence|papers)(/|$)")
+_NO_PAGE = re.compile(r"^/(docs|static|assets|v1|live)\b|\.(csv|json|xml|pdf)$|/(evidence|papers|files)(/|$)")
 _LINKS = "links => links.filter(a => !a.hasAttribute('download')).map(a => a.getAttribute('href'))"
 
 

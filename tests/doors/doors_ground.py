@@ -29,7 +29,8 @@ LATE_LIST = "LATECOMERS"
 PRESENT_S = 3600
 POLICY = {"payee_cooling_s": 0, "pause_s": 1, "examination_s": 3600, "dispute_s": 3600}
 
-QUINOA = (InvoiceLine("1", "White quinoa, washed", "100850", Decimal(21000), "KGM", Decimal("50321.00")),)
+SHARE = 8  # of a sale: all tests trade within one participant's caps
+QUINOA = (InvoiceLine("1", "White quinoa, washed", "100850", Decimal(21000), "KGM", Decimal("50320.00")),)
 COMPANIES = {
     "late": StatedParty(name="Wijaya Rempah Abadi PT", country="ID", registration="ID-990001"),
     "carol": StatedParty(name="Quinoa del Altiplano SA", country="PE", registration="PE-990002"),
@@ -81,13 +82,14 @@ class Ground:
         """A sale that was invoiced eight days ago and shipped five days ago."""
         today = datetime.fromtimestamp(self.now(), UTC).date()
         facts = samples.coffee_trade(number=number, issue_date=today - timedelta(days=8))
-        return dataclasses.replace(
+        named = dataclasses.replace(
             facts,
             seller=self.stated[seller],
             buyer=self.stated[buyer],
             on_board_date=today - timedelta(days=5),
             lines=QUINOA if seller == "carol" else facts.lines,
         )
+        return samples.part_of(named, SHARE)
 
     def propose(self, number: str, seller: str, buyer: str, **options: Any) -> str:
         """An invoice becomes a settlement with a firm quote."""

@@ -203,7 +203,7 @@ def page_of(ground: Ground, who: str, path: str, *settlements: str) -> str:
         answer = http.get(path)
         assert answer.status_code == 200
     text = re.sub(r'(name="(?:form_token|once)" value=)"[0-9a-f]*"', r"\1", answer.text)
-    text = re.sub(r"<time datetime=[^>]*>[^<]*</time>|0x[0-9a-f]+|\b[0-9a-f]{12,64}\b", "…", text)
+    text = re.sub(r"<time datetime=[^>]*>[^<]*</time>|0x[0-9a-f]+(…[0-9a-f]+)?|\b[0-9a-f]{12,64}\b", "…", text)
     text = re.sub(r"\b\d+ leaves|block \d+|after=-?\d+|\b\d\d:\d\d(:\d\d)?\b|(OFF|TIP)-[A-Z0-9-]+", "…", text)
     return re.sub(r"in \d+ (second|minute)s?", "…", text)
 

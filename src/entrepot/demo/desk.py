@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from entrepot.documents import samples
 from entrepot.documents.samples import TradeFacts
 
@@ -45,9 +43,4 @@ def _sale(teller: Teller, name: str, signers: list[Client], *, buyer: str) -> st
 
 
 def _facts(teller: Teller, name: str, buyer: str) -> TradeFacts:
-    facts = teller.trade_facts(name, "seller", buyer)
-    lines = tuple(
-        dataclasses.replace(line, quantity=line.quantity / SHARE, net_amount=line.net_amount / SHARE)
-        for line in facts.lines
-    )
-    return dataclasses.replace(facts, lines=lines)
+    return samples.part_of(teller.trade_facts(name, "seller", buyer), SHARE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
 
@@ -112,6 +112,14 @@ def facts_from(invoice: Invoice, *, delivery: DeliveryTerms, on_board_date: date
         vessel_imo=pattern.vessel_imo,
         containers=pattern.containers,
     )
+
+
+def part_of(facts: TradeFacts, parts: int) -> TradeFacts:
+    """The same sale of one part in `parts` of the goods, at the same prices."""
+    lines = tuple(
+        replace(line, quantity=line.quantity / parts, net_amount=line.net_amount / parts) for line in facts.lines
+    )
+    return replace(facts, lines=lines)
 
 
 def lei_of(first_18: str) -> str:
