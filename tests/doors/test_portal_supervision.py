@@ -18,6 +18,7 @@ SEEN_S_MAX = 1.0
 MAY_CHANGE = {  # a supervisor's POST may stop, make a digest, keep its own credentials, and move a sandbox's clock
     "/v1/changes", "/v1/changes/{change}/confirmations", "/v1/changes/{change}/refusals", "/v1/clock", "/v1/sessions",
     "/v1/credentials", "/v1/settlements/{settlement}/statements",
+    "/v1/reconciliations",  # compares, and changes nothing
 }  # fmt: skip
 PAGES = ("/decisions", "/caps", "/stops", "/measures", "/log", "/regime", "/disclosures")
 
