@@ -10,6 +10,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jinja2
@@ -26,6 +27,7 @@ WORDS = WEB / "words"
 LANGUAGES = ("ar",)
 SPEAKING = ("_", "tell", "say", "marked")
 WIDTH = 116
+UNDATED = datetime(2026, 1, 1, tzinfo=UTC)
 _VALUE = re.compile(r"\{(\w+)\}")
 
 
@@ -130,7 +132,12 @@ def read(path: Path) -> dict[str, str]:
 
 def write(path: Path, language: str, rows: dict[str, str]) -> None:
     """Writes a catalogue, sorted by sentence so that changes are easy to read."""
-    catalog = Catalog(locale=language, header_comment="# The portal's sentences. Made by `./run words`.", fuzzy=False)
+    catalog = Catalog(
+        locale=language,
+        header_comment="# The portal's sentences. Made by `./run words`.",
+        creation_date=UNDATED,  # the same sentences make the same file
+        fuzzy=False,
+    )
     for sentence, translation in sorted(rows.items()):
         catalog.add(sentence, translation)
     path.parent.mkdir(exist_ok=True)
