@@ -19,6 +19,7 @@ from entrepot.settings import read_settings
 from portal_walk import Person, browser, chromium, paths, people_of, settle, sign_in
 
 SHOTS = Path(__file__).parents[1] / "shots"
+PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 WIDTHS = (1440, 390)
 THEMES = ("light", "dark")
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -31,20 +32,21 @@ def main() -> int:
     parser.add_argument("--home", type=Path, help="the home of that demo")
     parser.add_argument("--role", default="", help="only this role's pages")
     parser.add_argument("--language", default="en")
+    parser.add_argument("--readme", action="store_true", help="only the pictures of README.md, into docs/pictures")
     options = parser.parse_args()
     if not chromium():
         print("There is no Chromium here: install one, or name it in $CHROMIUM.", file=sys.stderr)
         return 1
-    shutil.rmtree(SHOTS, ignore_errors=True)
+    act = draw_readme if options.readme else draw
     if options.url:
-        return draw(options.url, options.home, options.role, options.language)
+        return act(options.url, options.home, options)
     home = Path(tempfile.mkdtemp(prefix="entrepot-shots-"))
     home.chmod(0o755)
     house = House(read_settings({"ENTREPOT_HOME": str(home)}), print)
     try:
         house.start()
         play(house)
-        return draw(house.base_url, home, options.role, options.language)
+        return act(house.base_url, home, options)
     finally:
         house.stop()
         shutil.rmtree(home, ignore_errors=True)
@@ -58,8 +60,31 @@ def play(house: House) -> None:
     lay_out(teller)
 
 
-def draw(base_url: str, home: Path, role: str, language: str) -> int:
+def draw_readme(base_url: str, home: Path, _: argparse.Namespace) -> int:
+    """The two pictures of README.md: a sale that waits for its documents, and a case."""
+    PICTURES.mkdir(exist_ok=True)
+    wanted = (
+        ("treasurer-seller", "/settlements?q=to-present", "a.row-link", "settlement"),
+        ("officer-1", "/queue", "a.row-link", "case"),
+    )
+    with browser() as started:
+        for who, path, link, name in wanted:
+            context = _context(started, base_url, WIDTHS[0], THEMES[0], "en")
+            context.add_cookies([{"name": "entrepot_guide", "value": "off", "url": base_url}])
+            page = sign_in(context, base_url, Person(who, ""))
+            page.goto(base_url + path)
+            page.locator(link).first.click()
+            page.wait_for_url(lambda url, path=path: path not in url)
+            settle(page)
+            page.screenshot(path=str(PICTURES / f"{name}.png"))
+            context.close()
+    return 0
+
+
+def draw(base_url: str, home: Path, options: argparse.Namespace) -> int:
     """Signs in as each person and draws what they can open."""
+    shutil.rmtree(SHOTS, ignore_errors=True)
+    role, language = options.role, options.language
     people = [one for one in people_of(json.loads((home / "credentials.json").read_text())) if role in ("", one.role)]
     wide: list[str] = []
     with browser() as started:
