@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from markupsafe import Markup
 
+from .language import Shown
+
 Kind = Literal["columns", "stack", "lines", "bars"]
 Tone = Literal["harbour", "waiting", "final", "stop", "soft", "line"]
 
@@ -17,7 +19,7 @@ class Series:
 
     name: str
     values: tuple[float | None, ...]
-    says: tuple[str | Markup, ...]
+    says: tuple[str | Shown, ...]
     tone: Tone = "harbour"
 
 
@@ -40,7 +42,7 @@ class Chart:
 
     id: str
     title: str
-    says: str | Markup
+    says: str | Shown
     kind: Kind
     across: str
     labels: tuple[str, ...]
@@ -70,10 +72,10 @@ class Chart:
         }
 
     @property
-    def rows(self) -> list[tuple[str, list[str | Markup]]]:
+    def rows(self) -> list[tuple[str, list[str | Shown]]]:
         """The table's rows: a label and what each series says there."""
         return [(label, [one.says[place] for one in self.series]) for place, label in enumerate(self.labels)]
 
 
-def _plain(text: str | Markup) -> str:
+def _plain(text: str | Shown) -> str:
     return Markup(text).striptags() if isinstance(text, Markup) else text

@@ -60,6 +60,25 @@ def zone_of(name: str) -> tzinfo:
         return UTC
 
 
+class Said(str):
+    """A sentence: as a text it is plain, and a page that shows it gets its markup. So nothing is escaped twice."""
+
+    html: Markup
+
+    def __new__(cls, html: Markup) -> Said:
+        """From the sentence's markup."""
+        said = super().__new__(cls, html.striptags() if "<" in html else html.unescape())
+        said.html = html
+        return said
+
+    def __html__(self) -> Markup:
+        """What a page shows."""
+        return self.html
+
+
+Shown = Said | Markup
+
+
 @dataclass(frozen=True)
 class Language:
     """One language for one reader. `now` is the deployment's clock (Unix s)."""
@@ -83,20 +102,20 @@ class Language:
         """What stands between parts of a line."""
         return "،" if self.code == "ar" else ","
 
-    def say(self, sentence: str, **values: Any) -> Markup:
-        """The sentence in this language with its values put in, all escaped; a value that is Markup stays as it is."""
+    def say(self, sentence: str, **values: Any) -> Said:
+        """The sentence in this language with its values put in, all escaped; a value that is markup stays as it is."""
         words = catalog(self.code)
         if words and sentence not in words:
             _miss(self.code, sentence)
         template = escape(words.get(sentence, sentence))
-        return Markup(template.format_map({name: self._set_apart(value) for name, value in values.items()}))
+        return Said(Markup(template.format_map({name: self._set_apart(value) for name, value in values.items()})))
 
     def _set_apart(self, value: Any) -> Markup:
         """A value, escaped; in right-to-left text it keeps its own direction and turns no neighbour around."""
         text = escape(value)
         return Markup(f"{FIRST_STRONG_ISOLATE}{text}{POP_ISOLATE}") if self.direction == "rtl" else text
 
-    def tell(self, sentence: str, **values: Any) -> Markup:
+    def tell(self, sentence: str, **values: Any) -> Said:
         """As `say`, with what matters in it set off: every value is."""
         return self.say(sentence, **{name: Markup("<b>{}</b>").format(value) for name, value in values.items()})
 

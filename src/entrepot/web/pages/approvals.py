@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from markupsafe import Markup
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from ..assets import asset_of
-from ..language import Language, marked
+from ..language import Language, Shown, marked
 from ..page import acted, page, shown
 from ..visitor import Visitor
 from .sentences import Chip
@@ -71,7 +70,7 @@ async def approvals(request: Request, visitor: Visitor) -> Response:
 async def row(request: Request, visitor: Visitor, one: Mapping[str, Any]) -> dict[str, Any]:
     """An approval as it is told: who asked for what in one sentence, with its chip."""
     language = visitor.language
-    amount: Markup | str = ""
+    amount: Shown | str = ""
     if one["asset"]:
         amount = language.amount(one["amount_minor"], await asset_of(request, visitor, one["asset"]))
     who = one["asked_by"]["name"] or language.say("A colleague")

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from markupsafe import Markup
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from ..door import Problem
-from ..language import Language, marked
+from ..language import Language, Shown, marked
 from ..page import acted, page, shown
 from ..visitor import Visitor
 from .sentences import Chip
@@ -163,7 +162,7 @@ def _becomes(change: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def _value(field: str, body: Mapping[str, Any], language: Language) -> str | Markup:
+def _value(field: str, body: Mapping[str, Any], language: Language) -> str | Shown:
     """A value as people read it; "" for one that is not there."""
     if field not in body:
         return ""

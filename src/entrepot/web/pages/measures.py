@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from ..assets import asset_of
 from ..charts import Chart, Reference, Series, Tone
-from ..language import Language, marked
+from ..language import Language, Shown, marked
 from ..page import page, shown
 from ..visitor import Visitor
 from . import sentences
@@ -61,7 +60,7 @@ async def charts_of(request: Request, visitor: Visitor, told: Mapping[str, Any])
             outcomes(told, language), taken(told, language)]  # fmt: skip
 
 
-def sentence(told: Mapping[str, Any], language: Language) -> Markup:
+def sentence(told: Mapping[str, Any], language: Language) -> Shown:
     """How fast and how dear, in one."""
     over_all = next((row for row in told["steps"] if row["step"] == "all"), None)
     if over_all is None:

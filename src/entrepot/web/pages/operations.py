@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from markupsafe import Markup
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from ..assets import asset_of
-from ..language import Language, marked
+from ..language import Language, Shown, marked
 from ..page import acted, page, shown
 from ..visitor import Visitor
 
@@ -89,7 +88,7 @@ async def _row(request: Request, visitor: Visitor, one: Mapping[str, Any]) -> di
     }
 
 
-async def _said(request: Request, visitor: Visitor, one: Mapping[str, Any]) -> Markup:
+async def _said(request: Request, visitor: Visitor, one: Mapping[str, Any]) -> Shown:
     language, kind = visitor.language, one["kind"]
     if kind == "mispaid":
         asset = await asset_of(request, visitor, one["asset"])
@@ -223,7 +222,7 @@ HEALTH = {
 }
 
 
-def health_sentence(found: Mapping[str, Any], language: Language) -> Markup:
+def health_sentence(found: Mapping[str, Any], language: Language) -> Shown:
     """The first part that is late, in the order of what it stops; else that everything is in time."""
     kind, values = _late(found)
     shown = {name: language.number(value) if isinstance(value, int) else value for name, value in values.items()}

@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from ..inert import inert
-from ..language import Language, marked
+from ..language import Language, Shown, marked
 from ..page import localised, page, shown
 from ..visitor import Visitor
 from .measures import REFERENCE, taken
@@ -128,7 +127,7 @@ def _asked(request: Request) -> tuple[dict[str, str], dict[str, Any]]:
     return asked, query
 
 
-def _sentence(found: list[dict[str, Any]], language: Language) -> Markup:
+def _sentence(found: list[dict[str, Any]], language: Language) -> Shown:
     if not found:
         return language.say("No decision was made yet that fits.")
     newest = found[0]
@@ -183,7 +182,7 @@ async def regime(request: Request, visitor: Visitor) -> Response:
     return page(request, visitor, "supervisor/regime.html", at="/regime", told=told, rules=rules)
 
 
-def _value(rule: str, value: str, language: Language) -> str | Markup:
+def _value(rule: str, value: str, language: Language) -> str | Shown:
     if rule in MONEY:
         return language.amount(value, REFERENCE)
     if rule in ("in_force_from", "in_force_until"):

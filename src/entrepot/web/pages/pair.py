@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ..language import Language, marked
+from ..language import Language, Shown, marked
 
 FULL_BPS = 10_000
 CERTAIN_BPS = 9_500
@@ -101,7 +101,7 @@ def side_by_side(
     }
 
 
-def _question(mine: str, listed: str, role: str, speaks_for: int, against: int, language: Language) -> Markup:
+def _question(mine: str, listed: str, role: str, speaks_for: int, against: int, language: Language) -> Shown:
     if role == "screened":
         asked = language.tell("Is {mine} the listed {listed}?", mine=mine, listed=listed)
     else:
@@ -111,10 +111,10 @@ def _question(mine: str, listed: str, role: str, speaks_for: int, against: int, 
             role=Markup("{}").format(language.say(ROLES.get(role, role))),
             listed=listed,
         )
-    return asked + " " + _weighed(speaks_for, against, language)
+    return Markup("{} {}").format(asked, _weighed(speaks_for, against, language))
 
 
-def _weighed(speaks_for: int, against: int, language: Language) -> Markup:
+def _weighed(speaks_for: int, against: int, language: Language) -> Shown:
     values = {
         "number": _number(speaks_for, language).capitalize(),
         "against": _number(against, language) if against else language.say("none"),
@@ -132,7 +132,7 @@ def _first_name(entry: Mapping[str, Any]) -> str:
     return str(entry["names"][0][0]) if entry["names"] else str(entry["id"])
 
 
-def _marked(segments: Iterable[tuple[str, bool]]) -> Markup:
+def _marked(segments: Iterable[tuple[str, bool]]) -> Shown:
     return Markup("").join(
         Markup("<mark>{}</mark>" if is_paired else "{}").format(text) for text, is_paired in segments
     )

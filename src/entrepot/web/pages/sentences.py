@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ..language import Language, marked
+from ..language import Language, Shown, marked
 
 BUYER, SELLER, OTHER = "buyer", "seller", "other"
 
@@ -190,13 +190,13 @@ def variant(view: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> str
     return last if state == "presented" and last in ("waived", "awarded") else state
 
 
-def sentence(state: str, side: str, language: Language, values: Mapping[str, Any]) -> Markup:
+def sentence(state: str, side: str, language: Language, values: Mapping[str, Any]) -> Shown:
     """The page's sentence, with what matters set off."""
     text = SENTENCES.get((state, side)) or SENTENCES[(state, OTHER)]
     return language.tell(text, **values)
 
 
-def otherwise(view: Mapping[str, Any], language: Language, values: Mapping[str, Any]) -> Markup:
+def otherwise(view: Mapping[str, Any], language: Language, values: Mapping[str, Any]) -> Shown:
     """What happens if nobody acts; empty where nothing is due or it is not for this reader."""
     text = OTHERWISE.get(str(view.get("next_act") or ""))
     return language.say(text, **values) if text and view.get("next_act_at") else Markup("")

@@ -6,7 +6,6 @@ import json
 import secrets
 from typing import Any
 
-from markupsafe import Markup
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -146,8 +145,8 @@ def said(request: Request, problem: Problem | None) -> JSONResponse:
     elif problem.status == 429:
         says = language.say("Too many attempts from here. Wait a minute, then try again.")
     else:
-        says = Markup('<span lang="en">{}</span>').format(problem)
-    return JSONResponse({"says": Markup(says).striptags()}, status_code=problem.status if problem else 503)
+        return JSONResponse({"says": str(problem)}, status_code=problem.status)
+    return JSONResponse({"says": says}, status_code=problem.status if problem else 503)
 
 
 def answer_in(form: FormData) -> Any:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from markupsafe import Markup
-
-from ..language import Language, marked
+from ..language import Language, Shown, marked
 from .sentences import BUYER, SELLER
 
 # Event → its sentence for everybody, or (the seller's, the buyer's, everybody else's).
@@ -113,13 +111,13 @@ HAPPENED: dict[str, str | tuple[str, str, str]] = {
 
 def happened(
     event: Mapping[str, Any], side: str, language: Language, values: Mapping[str, Any], asset: Mapping[str, Any]
-) -> Markup:
+) -> Shown:
     """One event as a sentence for this reader. `values` are what the page's sentence may name."""
     said = HAPPENED[str(event["event"])]
     text = said if isinstance(said, str) else said[{SELLER: 0, BUYER: 1}.get(side, 2)]
     facts = event["facts"]
 
-    def money(name: str) -> Markup | str:
+    def money(name: str) -> Shown | str:
         return language.amount(facts[name], asset) if name in facts else str(language.say("the amount"))
 
     names = dict(values) | {

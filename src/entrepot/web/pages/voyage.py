@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
-
-from ..language import Language, marked
+from ..language import Language, Shown, marked
 from .picture import Flow, Money
 
 
@@ -96,7 +94,7 @@ def money(
     was_funded = held + released + refunded > 0
     is_back, is_over = str(view["state"]) in BACK_STATES, bool(view["is_ended"])
 
-    def say(text: str, minor: int) -> Markup:
+    def say(text: str, minor: int) -> Shown:
         return language.say(text, amount=language.amount(minor, asset))
 
     to_seller = Flow("waits", say("will get {amount}", price))
@@ -124,7 +122,7 @@ def money(
     )
 
 
-def _unpaid(is_over: bool, say: Callable[[str, int], Markup], total: int) -> Flow:
+def _unpaid(is_over: bool, say: Callable[[str, int], Shown], total: int) -> Flow:
     return (
         Flow("none", say("paid nothing of {amount}", total))
         if is_over
