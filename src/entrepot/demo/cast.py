@@ -115,6 +115,14 @@ def kyb_of(party: StatedParty) -> dict[str, Any]:
     }
 
 
+TREASURERS = {
+    "seller": "Linh Tran",
+    "buyer": "Katrin Behrens",
+    "namesake": "Goh Wei Ling",
+    "listed": "Andreas Petrou",
+}
+
+
 class Casting:
     """Admits whoever is missing; a second run finds everybody there."""
 
@@ -183,7 +191,7 @@ class Casting:
         self.second.post(f"/changes/{applied['change']}/confirmations")
         participant = applied["participant"]
         key = secrets.token_bytes(32)
-        self._join(who, f"Treasurer of {party.name}", participant, "treasurer", key)
+        self._join(who, TREASURERS.get(short, f"Treasurer of {party.name}"), participant, "treasurer", key)
         self.credentials.people[who]["name"] = party.name
         self.credentials.save()
         address = secp256k1_address(key)
