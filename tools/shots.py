@@ -6,6 +6,7 @@ import argparse
 import json
 import re
 import shutil
+import statistics
 import sys
 import tempfile
 from pathlib import Path
@@ -22,6 +23,7 @@ SHOTS = Path(__file__).parents[1] / "shots"
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 WIDTHS = (1440, 390)
 THEMES = ("light", "dark")
+READY_MS = "performance.timing.domContentLoadedEventEnd - performance.timing.navigationStart"
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -111,17 +113,22 @@ def _draw_person(started: Any, base_url: str, person: Person, language: str) -> 
     context = _context(started, base_url, WIDTHS[0], THEMES[0], language)
     found = paths(sign_in(context, base_url, person), base_url)
     context.close()
-    print(f"{person.who}: {len(found)} pages", flush=True)
+    ready_ms: list[float] = []
     for width in WIDTHS:
         for theme in THEMES:
             context = _context(started, base_url, width, theme, language)
             page = sign_in(context, base_url, person)
             for path in found:
                 page.goto(base_url + path)
+                ready_ms.append(page.evaluate(READY_MS))
                 name = f"{person.who}{re.sub(r'[^a-z0-9]+', '-', path.lower())[:60]}-{width}-{theme}"
                 if _shoot(page, name):
                     wide.append(name)
             context.close()
+    middle_ms, most_ms = statistics.median(ready_ms), max(ready_ms)
+    print(
+        f"{person.who}: {len(found)} pages, ready in {middle_ms:.0f} ms (median), {most_ms:.0f} ms (most)", flush=True
+    )
     return wide
 
 
