@@ -19,3 +19,7 @@ secret_sha256
 sender
 settlement_ids
 with_entities
+
+# Parameters of http.client's own methods that ours overrides (messages/webhooks.py)
+skip_accept_encoding
+skip_host

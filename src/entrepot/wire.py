@@ -21,13 +21,15 @@ from entrepot.core.settlement import Settlement
 from entrepot.core.terms import Terms, Venue
 from entrepot.identity.openid import Client, Provider
 from entrepot.messages.schemas import message_types
+from entrepot.messages.webhooks import Poster
 from entrepot.rails.anvil import move_clock
 from entrepot.rails.authorization import authorization_of
 from entrepot.rails.evm import Deployment, EvmRail, connect, read_deployment
 from entrepot.rails.node import Node
+from entrepot.rails.simulated_faults import FaultyNode, Sandbox
 from entrepot.rates.simulated import SimulatedRates
 from entrepot.regimes.harbour import in_force
-from entrepot.regimes.regime import Regime
+from entrepot.regimes.regime import DEVELOPMENT_CHAINS, Regime
 from entrepot.settings import Settings, read_settings
 from entrepot.signers.keystore import Keystore, MessageKey, Purpose
 from entrepot.store import embedded
@@ -159,6 +161,8 @@ def context_of(settings: Settings, store: Store, rail: EvmRail) -> Context:
         checkpoint_signer=_checkpoint_signer(house.checkpoint_key()),
         advance_chain=_advance_chain(settings),
         load_lists=lambda: _reload(settings, store),
+        poster=Poster(allows_loopback=house.deployment.chain_id in DEVELOPMENT_CHAINS),
+        sandbox=_sandbox(house, rail),
         policy=replace(Policy(origin=ORIGIN, message_dir=str(settings.messages_dir)), **house.body.get("policy", {})),
         sign_in=SignIn(origin=settings.origin, provider=_provider(settings)),
     )
@@ -171,6 +175,13 @@ def _provider(settings: Settings) -> Client | None:
     return Client(
         Provider(settings.openid_issuer, settings.openid_client_id, settings.openid_name, settings.openid_client_secret)
     )
+
+
+def _sandbox(house: House, rail: EvmRail) -> Sandbox | None:
+    """On a development chain, known by its id: what goes wrong there on purpose."""
+    if house.deployment.chain_id not in DEVELOPMENT_CHAINS or not isinstance(rail.evm.node, FaultyNode):
+        return None
+    return Sandbox(rail.evm.node, house.deployment.token.address)
 
 
 def _checkpoint_signer(key: MessageKey) -> Callable[[int, bytes], str]:
@@ -244,7 +255,10 @@ def open_rail(store: Store, settings: Settings | None = None) -> EvmRail:
     house = House(settings)
     if not settings.rpc_url:
         raise Unavailable("not_set_up", "ENTREPOT_RPC_URL does not say where the chain's node is.")
-    return connect(settings.rpc_url, house.deployment, house.keys.account(Purpose.RAIL), StoreJournal(store))
+    is_sandbox = house.deployment.chain_id in DEVELOPMENT_CHAINS
+    node = FaultyNode(settings.rpc_url) if is_sandbox else Node(settings.rpc_url)
+    signer = house.keys.account(Purpose.RAIL)
+    return connect(settings.rpc_url, house.deployment, signer, StoreJournal(store), node=node)
 
 
 class StoreJournal:

@@ -99,6 +99,13 @@ def _post(who: str, path: str, body: dict[str, Any] | None = None) -> Knock:
     return knock
 
 
+def _faults(ground: Ground, settlement: str) -> Any:
+    """What may go wrong on purpose while the checks run. A stranger's payment would only bring the escrow money."""
+    buyer = ground.buyer(settlement)
+    buyer.post("/sandbox/faults", {"kind": "webhook_failing", "lasts_s": 2})
+    return buyer.post("/sandbox/faults", {"kind": "reply_lost", "lasts_s": 2})
+
+
 # (method, path) of the door → how it is tried for a settlement with a listed party. In this order.
 KNOCKS: dict[tuple[str, str], Knock] = {
     ("POST", "/v1/settlements/{settlement}/examinations"): _examine,
@@ -119,6 +126,7 @@ KNOCKS: dict[tuple[str, str], Knock] = {
     ("POST", "/v1/changes/{change}/confirmations"): _return,
     ("POST", "/v1/trades"): _again,
     ("POST", "/v1/lists"): lambda ground, made: ground.reload_lists(),
+    ("POST", "/v1/sandbox/faults"): _faults,
     ("POST", "/v1/clock"): lambda ground, made: ground.pass_time(60),
 }
 

@@ -37,6 +37,13 @@ REST: dict[tuple[str, str], str] = {
     ("POST", "/v1/sessions"): "a secret for what the person may do anyway; screening asks for no secret",
     ("POST", "/v1/credentials"): "the same, for a program",
     ("DELETE", "/v1/credentials/{credential}"): "ends a secret",
+    ("POST", "/v1/webhooks"): "tells a participant what it may read anyway",
+    ("PATCH", "/v1/webhooks/{webhook}"): "the same, elsewhere",
+    ("DELETE", "/v1/webhooks/{webhook}"): "no longer",
+    ("POST", "/v1/webhooks/{webhook}/secrets"): "another secret to sign what is told",
+    ("POST", "/v1/webhooks/{webhook}/tests"): "tells that nothing happened",
+    ("POST", "/v1/webhooks/{webhook}/replays"): "tells it again",
+    ("DELETE", "/v1/sandbox/faults/{fault}"): "ends what hinders",
     ("POST", "/v1/views"): "names a way of looking at a list",
     ("DELETE", "/v1/views/{view}"): "forgets it",
     **dict.fromkeys(
@@ -74,10 +81,13 @@ REST: dict[tuple[str, str], str] = {
             "/v1/regime", "/v1/lists", "/v1/changes", "/v1/clock", "/v1/exceptions",
             "/v1/health", "/v1/reconciliations", "/v1/reconciliations/{reconciliation}",
             "/v1/requests/{key}", "/healthz",
+            "/v1/webhooks", "/v1/webhooks/events", "/v1/webhooks/{webhook}", "/v1/webhooks/{webhook}/deliveries",
+            "/v1/webhooks/{webhook}/deliveries/{delivery}", "/v1/requests", "/v1/requests/by-id/{api_request}",
+            "/v1/sandbox/faults",
         )
     },
 }  # fmt: skip
-UNSCHEMED = {"/metrics": READS, "/v1/openapi.json": READS, "/docs": READS, "/assets": READS}
+UNSCHEMED = {"/metrics": READS, "/v1/openapi.json": READS, "/assets": READS}
 
 COMMANDS = {
     "serve": "opens the REST doors above",

@@ -21,6 +21,8 @@ from entrepot.core.ids import ENTROPY_BYTES, new_id
 
 PROBLEM = "application/problem+json"
 QUOTE = {"currency": "USD", "amount": "100"}
+# They move all others' clock, fail on purpose, answer 503 where that is the truth, or end the caller's own credential.
+NOT_FUZZED = ("/v1/clock", "/v1/sandbox/faults", "/healthz", "/v1/credentials/{credential}")
 FUZZ_EXAMPLES = 8  # of each endpoint
 JSON = {"Content-Type": "application/json"}
 SIGNATURE = "0x" + "11" * 65
@@ -83,8 +85,8 @@ def test_the_same_key_with_another_body_is_refused_and_another_persons_key_is_no
 def test_without_a_key_of_its_own_nothing_is_taken(ground: Ground, headers: dict[str, str]) -> None:
     paths = ground.operator.http.get("/v1/openapi.json").json()["paths"]
     for path, methods in paths.items():
-        if "post" in methods and not path.endswith("/statements"):
-            filled = path.replace("{settlement}", "0" * 32).replace("{change}", "0" * 32)
+        if "post" in methods and not path.endswith("/statements") and not path.startswith("/v1/invitation"):
+            filled = path.replace("{settlement}", "0" * 32).replace("{change}", "0" * 32).replace("{webhook}", "0" * 32)
             answer = ground.operator.http.post(filled, json={}, headers=headers)
             _require_problem(answer, 422)
 
@@ -273,7 +275,7 @@ def test_no_request_after_the_schema_is_a_defect(ground: Ground) -> None:
 
     for result in schema.get_all_operations():
         operation: Any = result.ok()  # type: ignore[union-attr]
-        if operation.path in ("/v1/clock", "/healthz"):  # 503 is an answer of /healthz
+        if operation.path in NOT_FUZZED:
             continue
 
         @settings(

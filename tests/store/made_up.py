@@ -9,6 +9,7 @@ from typing import Any
 from entrepot.core.canonical import canonical
 from entrepot.core.lifecycle import Role, State
 from entrepot.core.settlement import Event, Settlement
+from entrepot.store.engineer_records import ApiRequest, Delivery, Endpoint
 from entrepot.store.postgres import PostgresStore
 from entrepot.store.records import (
     Attempt,
@@ -126,3 +127,26 @@ def admit(store: Store, participant: str, *, name: str) -> Person:
         tx.sign_ins.put_invitation(Invitation(f"invited-{person.id}", person.id, participant, "treasurer", NOW, NOW))
         tx.sign_ins.put_attempt(Attempt(new_id(), "passkey", "open", NOW, person=person.id))
     return person
+
+
+def endpoint(participant: str, **fields: Any) -> Endpoint:
+    """An active endpoint that was told of nothing."""
+    values = {"id": new_id(), "participant": participant, "url": "https://hooks.example/a?b=c", "events": ("released",),
+              "description": "the ERP", "state": "active", "cursor": -1, "created_at": NOW}  # fmt: skip
+    return Endpoint(**values | fields)  # type: ignore[arg-type]
+
+
+def delivery(of: Endpoint, **fields: Any) -> Delivery:
+    """One attempt that was taken."""
+    values = {"id": new_id(), "endpoint": of.id, "participant": of.participant, "message": "msg_1", "kind": "event",
+              "index": 0, "event": "settlement.released", "attempt": 1, "at_ms": NOW * 1000, "duration_ms": 12,
+              "status": 200, "error": "", "next_try_at": 0, "exchange": {"request_body": "{}"}}  # fmt: skip
+    return Delivery(**values | fields)  # type: ignore[arg-type]
+
+
+def api_request(participant: str, **fields: Any) -> ApiRequest:
+    """A request that was answered."""
+    values = {"id": new_id(), "participant": participant, "person": new_id(), "method": "POST", "route": "/v1/trades",
+              "path": "/v1/trades", "status": 201, "code": "", "idempotency_key": "k-1", "duration_ms": 9,
+              "at_ms": NOW * 1000}  # fmt: skip
+    return ApiRequest(**values | fields)  # type: ignore[arg-type]

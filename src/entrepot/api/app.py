@@ -8,8 +8,7 @@ from pathlib import Path
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from starlette.exceptions import HTTPException
@@ -30,9 +29,12 @@ from . import (
     ledger,
     mandates,
     measures,
+    openapi,
     operations,
     people,
+    requests,
     samples,
+    sandbox,
     saved_views,
     sessions,
     settlements,
@@ -41,6 +43,7 @@ from . import (
     stops,
     supervision,
     trades,
+    webhooks,
 )
 from .ask import respond
 from .guard import Guard
@@ -49,14 +52,14 @@ log = structlog.get_logger(__name__)
 
 
 def create_app(store: Store, *, facts: health.Facts, assets_dir: Path | None = None) -> FastAPI:
-    """The application over one store. `assets_dir` holds the interactive OpenAPI page's own files."""
+    """The application over one store. `assets_dir` holds the parts of the portal's page about the API."""
     app = FastAPI(
         title="Entrepot",
         version="1",
         docs_url=None,
         redoc_url=None,
         openapi_url="/v1/openapi.json",
-        description="Settlement of cross-border trade with digital assets: no payment without proof.",
+        description=openapi.SAYS,
     )
     app.state.store, app.state.facts = store, facts
     for routes in (
@@ -82,26 +85,19 @@ def create_app(store: Store, *, facts: health.Facts, assets_dir: Path | None = N
         decisions,
         measures,
         disclosures,
+        webhooks,
+        requests,
+        sandbox,
     ):
         app.include_router(routes.router)
+    openapi.complete(app)
     _problems(app)
     _measures(app)
     app.add_middleware(Guard)
+    app.add_middleware(requests.Numbered, notes=requests.Notes(store))
     if assets_dir is not None and assets_dir.is_dir():
         app.mount("/assets", StaticFiles(directory=assets_dir), name="assets")
-        app.add_api_route("/docs", _docs, include_in_schema=False, response_class=HTMLResponse)
     return app
-
-
-def _docs() -> HTMLResponse:
-    """The interactive page, from local files only."""
-    return get_swagger_ui_html(
-        openapi_url="/v1/openapi.json",
-        title="Entrepot API",
-        swagger_js_url="/assets/swagger-ui-bundle.js",
-        swagger_css_url="/assets/swagger-ui.css",
-        swagger_favicon_url="/assets/favicon-32x32.png",
-    )
 
 
 def _problems(app: FastAPI) -> None:

@@ -90,6 +90,7 @@ def credentials(request: Request, caller: Signed) -> dict[str, Any]:
                     "opened_at": one.opened_at,
                     "expires_at": one.expires_at,
                     "is_valid": one.expires_at > now,
+                    "last_used_at": one.last_used_at,
                     "is_this": one.secret_sha256 == presented(request),
                 }
                 for one in tx.people.credentials(caller.person)

@@ -16,17 +16,11 @@ from entrepot.regimes.regime import DEVELOPMENT_CHAINS
 from entrepot.regimes.rules import RULES
 from entrepot.screening.entity import IDENTIFIER_CHARS_MAX, IDENTIFIERS_MAX, NAME_CHARS_MAX, WALLET_CHARS_MAX
 
-from .ask import ask, wait_for
+from .ask import ask
 from .trades import Key, Signed, Strict, given
 
 FLOOR = ("EU", "OFAC", "UK", "UN")  # outside development chains all four must be loaded
 router = APIRouter(prefix="/v1", tags=["supervision"])
-
-
-class Advance(Strict):
-    """How far to move the sandbox clock, in seconds."""
-
-    advance_s: int = Field(ge=1, le=400 * 86400)
 
 
 class Screened(Strict):
@@ -115,29 +109,3 @@ def reload_lists(request: Request, caller: Signed, key: Key) -> JSONResponse:
 def screen(request: Request, body: Screened, caller: Signed, key: Key) -> JSONResponse:
     """Screens a name, identifiers or wallet; for officers."""
     return ask(request, caller, "screen", given(body))
-
-
-@router.get("/clock")
-def clock(request: Request, caller: Signed) -> dict[str, int]:
-    """The one clock (Unix seconds); it differs from the machine's only on a development chain."""
-    with request.app.state.store.read(caller.reader) as tx:
-        offset_s = tx.checks.clock_offset_s()
-    return {"now": int(time.time()) + offset_s, "offset_s": offset_s}
-
-
-@router.post("/clock")
-def advance_clock(request: Request, body: Advance, caller: Signed, key: Key) -> JSONResponse:
-    """Moves the sandbox clock forward; only on a development chain, known by its chain id."""
-    return ask(request, caller, "advance_clock", given(body))
-
-
-@router.get("/requests/{key}")
-def read_request(
-    request: Request, key: Annotated[str, Field(pattern=r"^[ -~]{1,100}$")], caller: Signed
-) -> JSONResponse:
-    """The answer to an earlier request of yours, by its idempotency key."""
-    with request.app.state.store.door() as tx:
-        kept = tx.inbox.get(f"api:{caller.person}", key)
-    if kept is None:
-        raise Unknown("not_found", "There is no such request.")
-    return wait_for(request.app.state.store, kept)

@@ -22,11 +22,16 @@ router = APIRouter(prefix="/v1", tags=["trades"])
 
 def signed_in(request: Request, authorization: Annotated[str | None, Header()] = None) -> Caller:
     """The caller of this request."""
-    return caller_of(request.app.state.store, authorization)
+    caller = caller_of(request.app.state.store, authorization)
+    request.state.caller = caller
+    return caller
 
 
+KEY_SAYS = "Names this act: the same key again gives the same answer and does nothing twice."
 Signed = Annotated[Caller, Depends(signed_in)]
-Key = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=100, pattern=r"^[ -~]+$")]
+Key = Annotated[
+    str, Header(alias="Idempotency-Key", min_length=1, max_length=100, pattern=r"^[ -~]+$", description=KEY_SAYS)
+]
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 

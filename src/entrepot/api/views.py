@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
 from entrepot.core.canonical import Json, hex0x
 from entrepot.core.eip712 import Signable
 from entrepot.core.errors import Unknown
-from entrepot.core.lifecycle import CONFIDENTIAL, STATES, State
+from entrepot.core.lifecycle import STATES, State
 from entrepot.core.settlement import Settlement
 from entrepot.store.records import DISPUTE_PAPERS, STAFF_ROLES, LoggedEvent, Paper, Participant
 from entrepot.store.store import Transaction
+from entrepot.workflows import shown
 
 from .caller import Caller
 
@@ -94,22 +94,8 @@ def payees_view(tx: Transaction, settlement: Settlement, terms: Json | None) -> 
 
 
 def event_view(logged: LoggedEvent, caller: Caller) -> Json | None:
-    """One event, or None for what this reader is not told of: parties count the events that they see, without a gap."""
-    event = logged.event
-    if event.kind in CONFIDENTIAL and not is_staff(caller):
-        return None
-    facts = dict(event.facts)
-    if not is_staff(caller):
-        facts.pop("decision_sha256", None)
-    return {
-        "index": logged.index,
-        "settlement": logged.settlement,
-        "seq": logged.seq if is_staff(caller) else json.loads(logged.leaf)["seq"],
-        "event": event.kind,
-        "by": event.by.value,
-        "at": event.at,
-        "facts": facts,
-    }
+    """One event as the caller is told of it, or None."""
+    return shown.event_view(logged, is_staff=is_staff(caller))
 
 
 def paper_view(paper: Paper) -> Json:

@@ -150,6 +150,9 @@ class Casting:
         for short, company in COMPANIES.items():
             self.company(short, company["party"])
         self.second_treasurer("buyer", "Hana Vogel")
+        self._join(
+            "engineer-seller", "Lan Pham", self.credentials.people["treasurer-seller"]["participant"], "engineer"
+        )
         return self.assemble({short: company["party"] for short, company in COMPANIES.items()})
 
     def assemble(self, stated: dict[str, StatedParty]) -> Cast:

@@ -227,8 +227,10 @@ class EvmRail:
         return made
 
 
-def connect(url: str, deployment: Deployment, signer: Signer, journal: Journal, **options: Any) -> EvmRail:
+def connect(
+    url: str, deployment: Deployment, signer: Signer, journal: Journal, *, node: Node | None = None, **options: Any
+) -> EvmRail:
     """The rail of a deployment, checked against its node. Raises: Invalid(deployment_differs), Unavailable."""
-    rail = EvmRail(Node(url), deployment, signer, journal, **options)
+    rail = EvmRail(node or Node(url), deployment, signer, journal, **options)
     rail.check()
     return rail

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from .memory_checks import CheckTables, MemoryChecks, MemoryRails
+from .memory_engineers import EngineerTables, MemoryRequests, MemorySandbox, MemoryWebhooks
 from .memory_inbox import InboxTables, MemoryInbox, MemoryOutbox
 from .memory_ledger import LedgerTables, MemoryLedger
 from .memory_mandates import MandateTables, MemoryMandates
@@ -37,6 +38,7 @@ class _Tables:
         self.ledger = LedgerTables(self.journal)
         self.reports = ReportTables(self.journal)
         self.reconciliations = ReconciliationTables(self.journal)
+        self.engineers = EngineerTables(self.journal)
 
 
 class MemoryTransaction:
@@ -48,7 +50,7 @@ class MemoryTransaction:
         self.inbox = MemoryInbox(tables.inbox, access)
         self.settlements = MemorySettlements(tables.settlements, access)
         self.log = MemoryLog(tables.settlements, access)
-        self.papers = MemoryPapers(tables.people, tables.settlements, tables.inbox, access)
+        self.papers = MemoryPapers(tables.people, tables.settlements, tables.inbox, tables.engineers, access)
         self.people = MemoryPeople(tables.people, tables.settlements, access)
         self.sign_ins = MemorySignIns(tables.sign_ins, access)
         self.checks = MemoryChecks(tables.checks, access)
@@ -58,6 +60,9 @@ class MemoryTransaction:
         self.ledger = MemoryLedger(tables.ledger, access)
         self.reports = MemoryReports(tables.reports, tables.settlements, tables.checks, tables.people, access)
         self.reconciliations = MemoryReconciliations(tables.reconciliations, access)
+        self.webhooks = MemoryWebhooks(tables.engineers, tables.settlements, access)
+        self.requests = MemoryRequests(tables.engineers, access)
+        self.sandbox = MemorySandbox(tables.engineers, access)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

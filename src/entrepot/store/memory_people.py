@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from entrepot.core.canonical import Json
 
+from .memory_engineers import EngineerTables
 from .memory_inbox import InboxTables
 from .memory_settlements import SettlementTables
 from .memory_tables import Access, Journal, Lists, Table, known_id, plain
@@ -147,10 +148,18 @@ class MemoryPeople:
 class MemoryPapers:
     """Documents and messages."""
 
-    def __init__(self, tables: PeopleTables, settlements: SettlementTables, inbox: InboxTables, access: Access) -> None:
+    def __init__(
+        self,
+        tables: PeopleTables,
+        settlements: SettlementTables,
+        inbox: InboxTables,
+        engineers: EngineerTables,
+        access: Access,
+    ) -> None:
         self._tables = tables
         self._settlements = settlements
         self._inbox = inbox
+        self._engineers = engineers
         self._access = access
 
     def put(self, paper: Paper) -> None:
@@ -195,6 +204,7 @@ class MemoryPapers:
         known = self._tables.participants.get(participant)
         if known is not None:
             self._tables.participants.put(participant, replace(known, profile={}))
+        self._engineers.erase_owner(participant)
         for name, row in self._inbox.arrived.items():
             if row.item.participant == participant:
                 self._inbox.arrived.put(name, replace(row, item=replace(row.item, body={}, answer=None)))

@@ -17,6 +17,7 @@ from psycopg_pool import ConnectionPool
 
 from .migrate import check_role
 from .postgres_checks import PostgresChecks
+from .postgres_engineers import PostgresRequests, PostgresSandbox, PostgresWebhooks
 from .postgres_inbox import PostgresInbox, PostgresOutbox
 from .postgres_keys import Keyring
 from .postgres_ledger import PostgresLedger
@@ -68,6 +69,9 @@ class PostgresTransaction:
         self.ledger = PostgresLedger(connection)
         self.reports = PostgresReports(connection, self._keyring)
         self.reconciliations = PostgresReconciliations(connection)
+        self.webhooks = PostgresWebhooks(connection, self._keyring)
+        self.requests = PostgresRequests(connection)
+        self.sandbox = PostgresSandbox(connection)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -157,6 +157,7 @@ class PostgresPeople:
             label=credential.label,
             opened_at=credential.opened_at,
             session=credential.session,
+            last_used_at=credential.last_used_at,
         )
 
     def credential(self, secret_sha256: str) -> Credential | None:
@@ -229,4 +230,5 @@ def _credential(row: Row) -> Credential:
         row["label"],
         row["opened_at"],
         row["session"],
+        row["last_used_at"],
     )

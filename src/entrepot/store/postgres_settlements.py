@@ -71,11 +71,11 @@ class PostgresSettlements:
 
     def events(self, settlement_id: str) -> list[LoggedEvent]:
         """Its events in order; to a party those that it may know of."""
-        return [_event_from_row(row) for row in self._rows.all("events", settlement=find_uuid(settlement_id))]
+        return [event_from_row(row) for row in self._rows.all("events", settlement=find_uuid(settlement_id))]
 
     def beside(self) -> list[LoggedEvent]:
         """What happened to money beside the trade, of all settlements, by time."""
-        return [_event_from_row(row) for row in self._rows.all("beside")]
+        return [event_from_row(row) for row in self._rows.all("beside")]
 
     def page(self, *, after: str = "", limit: int = PAGE_MAX, state: str = "") -> list[Settlement]:
         """By id, newest first; `after` is the last id of the page before."""
@@ -125,7 +125,7 @@ class PostgresLog:
 
     def leaves(self, *, after: int, limit: int) -> list[LoggedEvent]:
         """Leaves with index > after, in order; to a party those of its settlements that it may know of."""
-        return [_event_from_row(row) for row in self._rows.all("leaves", after=after, limit=limit)]
+        return [event_from_row(row) for row in self._rows.all("leaves", after=after, limit=limit)]
 
     def put_checkpoint(self, size: int, note: str, *, at: int) -> None:
         """Keeps a signed checkpoint; for one size there is one note for good."""
@@ -161,7 +161,8 @@ def _event_to_row(logged: LoggedEvent) -> Row:
     }
 
 
-def _event_from_row(row: Row) -> LoggedEvent:
+def event_from_row(row: Row) -> LoggedEvent:
+    """Reads one event with its leaf."""
     event = Event(
         kind=row["kind"], at=row["at"], by=Role(row["by"]), actor=row["actor"], facts=row["facts"], dates=row["dates"]
     )  # fmt: skip

@@ -77,6 +77,7 @@ class Credential:
     label: str = ""
     opened_at: int = 0
     session: str = ""
+    last_used_at: int = 0  # the start of the day (UTC) on which it was last used; 0: never, or nobody counted
 
 
 @dataclass(frozen=True, slots=True)

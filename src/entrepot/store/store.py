@@ -15,6 +15,7 @@ from entrepot.core.errors import Refused, declare
 from entrepot.core.ledger import Ledger
 from entrepot.core.settlement import Settlement
 
+from .engineer_records import Requests, Sandbox, Webhooks
 from .records import (
     Approval,
     Attempt,
@@ -426,6 +427,15 @@ class Transaction(Protocol):
 
     @property
     def reconciliations(self) -> Reconciliations: ...
+
+    @property
+    def webhooks(self) -> Webhooks: ...
+
+    @property
+    def requests(self) -> Requests: ...
+
+    @property
+    def sandbox(self) -> Sandbox: ...
 
     def savepoint(self) -> AbstractContextManager[None]:
         """What happens inside is undone if it raises; the transaction goes on."""

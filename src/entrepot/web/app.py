@@ -27,6 +27,7 @@ from .pages import (
     changes,
     company,
     desk,
+    developer,
     disclosures,
     examining,
     invoice,
@@ -37,7 +38,9 @@ from .pages import (
     oversight,
     overview,
     proof,
+    reference,
     requests,
+    sandbox,
     settlement,
     sign_in,
     single_sign_on,
@@ -93,9 +96,12 @@ PAGES = (
     admission,
     changes,
     operations,
+    developer,
+    reference,
+    sandbox,
     settlement,
 )
-API_PATHS = ("/v1", "/docs", "/assets", "/healthz", "/metrics")
+API_PATHS = ("/v1", "/assets", "/healthz", "/metrics")
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class Api:
     """The application, called in this process over ASGI; one client for all visitors."""
 
     def __init__(self, app: ASGIApp) -> None:
-        transport = httpx.ASGITransport(app=app)
+        transport = httpx.ASGITransport(app=app, client=("portal", 0))
         self.http = httpx.AsyncClient(
             transport=transport, base_url="http://api.invalid", timeout=TIMEOUT_S, trust_env=False
         )
@@ -84,6 +84,11 @@ class Door:
     async def post(self, path: str, body: dict[str, Any] | None = None, *, once: str = "") -> Answer:
         """Acts; `once` is the idempotency key: the same click twice is one act."""
         response = await self._api.http.post(f"/v1{path}", json=body, headers=self._headers(once))
+        return self._answer(response)
+
+    async def patch(self, path: str, body: dict[str, Any], *, once: str) -> Answer:
+        """Changes something."""
+        response = await self._api.http.patch(f"/v1{path}", json=body, headers=self._headers(once))
         return self._answer(response)
 
     async def delete(self, path: str, *, once: str) -> Answer:

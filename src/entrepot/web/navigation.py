@@ -40,6 +40,13 @@ PARTICIPANTS = Place("/participants", marked("Participants"), "p")
 CHANGES = Place("/changes", marked("Changes"), "t")
 RECONCILIATION = Place("/reconciliation", marked("Reconciliation"), "r")
 HEALTH = Place("/health", marked("Health"), "h")
+DEVELOPER = (
+    Place("/developer", marked("Developers"), "v"),
+    Place("/developer/keys", marked("API keys"), "k"),
+    Place("/developer/webhooks", marked("Webhooks"), "h"),
+    Place("/developer/requests", marked("API requests"), "q"),
+    Place("/developer/sandbox", marked("Sandbox"), "b"),
+)
 PLACES: dict[str, tuple[Place, ...]] = {
     "treasurer": (
         SETTLEMENTS,
@@ -51,6 +58,12 @@ PLACES: dict[str, tuple[Place, ...]] = {
         Place("/requests", marked("Requests"), "r"),
         LOG,
         DISCLOSURES,
+        DEVELOPER[0],
+    ),
+    "engineer": (
+        *DEVELOPER,
+        SETTLEMENTS,
+        LOG,
     ),
     "operator": (
         SETTLEMENTS,

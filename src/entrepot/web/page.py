@@ -57,6 +57,7 @@ def page(request: Request, visitor: Visitor, template: str, *, status: int = 200
         cursor=getattr(request.state, "cursor", FROM_NOW),
         stops=getattr(request.state, "stops", []),
         stops_key=stops_key(request.state.stops) if hasattr(request.state, "stops") else None,
+        clock=getattr(request.state, "clock", {"offset_s": 0, "moves": [], "faults": []}),
         is_sandbox=request.app.state.demo_people is not None,
         guide=guide_for(request, visitor, str(values.get("at", "")), values),
         **values,

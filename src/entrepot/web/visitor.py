@@ -101,6 +101,7 @@ async def visitor_of(request: Request) -> Visitor:
             raise SignInNeeded from None
         raise
     door = request.app.state.api.door(secret, purpose_in(request, me["person"]))
+    request.state.clock = clock
     theme = request.cookies.get(THEME_COOKIE, "")
     return Visitor(
         door,

@@ -49,6 +49,22 @@ def require_role(item: InboxItem, *roles: str) -> None:
         raise Refused("not_allowed", f"This is an act of {' or '.join(roles)}; you act as {item.role}.")
 
 
+# What a company's engineer may do: propose and ask, keep keys and webhooks, and the sandbox. Never sign, pay or admit.
+ENGINEER_MAY = frozenset(
+    ("propose", "quote", "dry_run", "save_view", "delete_view", "open_session", "add_key", "end_credential",
+     "end_others", "begin_sign_in", "sign_in", "begin_passkey", "add_passkey", "name_passkey", "remove_passkey",
+     "begin_single_sign_on", "answer_single_sign_on", "remove_identity", "credential_used", "add_webhook",
+     "change_webhook", "delete_webhook", "rotate_webhook", "test_webhook",
+     "replay_webhook", "advance_clock", "start_fault", "end_fault")
+)  # fmt: skip
+
+
+def require_engineer_may(item: InboxItem) -> None:
+    """Raises: Refused(not_allowed) for an engineer's act that is not on the list: what is new is not on it."""
+    if item.role == "engineer" and item.kind not in ENGINEER_MAY:
+        raise Refused("not_allowed", "An engineer reads, proposes and integrates; signing and paying are others' acts.")
+
+
 def text_in(body: Json, name: str, *, chars_max: int = 2_000) -> str:
     """A required text. Raises: Invalid(malformed)."""
     value = body.get(name)

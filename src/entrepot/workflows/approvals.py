@@ -244,6 +244,7 @@ def _waiting(approval: Approval) -> Json:
         "approval": approval.id,
         "act": approval.act,
         "status": "waits",
+        "state": "waits",
         "waits_for": "an operator" if approval.by_operator else "a second person",
         "expires_at": approval.expires_at,
     }

@@ -44,7 +44,7 @@ def propose_change(batch: Batch, item: InboxItem) -> Json:
     if not isinstance(body, dict):
         raise Invalid("malformed", "body is an object.", path="body")
     change = proposed(batch, item, subject, kind, body, text_in(item.body, "reason", chars_max=REASON_CHARS_MAX))
-    return answered(202, {"change": change.id, "subject": subject, "waits_for": "a second person"})
+    return answered(202, {"change": change.id, "subject": subject, "state": "waits", "waits_for": "a second person"})
 
 
 def confirm_change(batch: Batch, item: InboxItem) -> Json:

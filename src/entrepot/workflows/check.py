@@ -69,7 +69,7 @@ def decide(
 ) -> Decision | tuple[Pause, ...]:
     """The decision for one act now, or why nothing may be decided. `also` are screened besides the trade's parties."""
     regime = in_force(batch.tx, batch.ctx.regime(batch.now), batch.now)
-    lists = batch.tx.checks.lists(with_entities=False)
+    lists, aged_s = batch.tx.checks.lists(with_entities=False), batch.ctx.faults.lists_aged_s
     parties = [batch.tx.people.participant(party.participant) for party in (terms.seller, terms.buyer)]
     subjects = (*_subjects(batch, settlement, terms, parties), *also)
     facts = PaymentFacts(
@@ -83,7 +83,7 @@ def decide(
         amount_minor=reference_minor(batch, terms.total),
         used_minor=_used_by_others(batch, settlement),
         hits=batch.ctx.screener.screen(subjects, lists),
-        lists=tuple(ListFacts(row.source, row.version, row.sha256, row.verified_at) for row in lists),
+        lists=tuple(ListFacts(row.source, row.version, row.sha256, row.verified_at - aged_s) for row in lists),
         stops=stops_in_force(batch),
         invoice_conflict=_invoice_conflict(batch, settlement),
         hs_codes=tuple(line.hs for line in terms.lines),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,12 +13,15 @@ from entrepot.core.eip712 import Domain
 from entrepot.core.ids import ENTROPY_BYTES, new_id, new_settlement_id
 from entrepot.core.quote import Rate
 from entrepot.core.terms import Venue
+from entrepot.messages.webhooks import Reply
 from entrepot.rails.rail import Rail
 from entrepot.regimes.regime import HitFacts, Regime
 from entrepot.screening.entity import Subject
 from entrepot.signers.keystore import Signer
 from entrepot.store.records import ListRow
 from entrepot.store.store import Store
+
+from .faults import Faults, SandboxTools
 
 
 class Rates(Protocol):
@@ -40,6 +43,15 @@ class Screener(Protocol):
 
     def warm(self) -> None:
         """Gets ready for the current versions ahead of the first decision."""
+
+
+class Posts(Protocol):
+    """Posts to addresses that others chose, and to none that they may not choose."""
+
+    def require(self, url: str) -> None:
+        """Raises: Invalid(webhook_url_refused)."""
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply: ...
 
 
 @dataclass(frozen=True)
@@ -120,6 +132,9 @@ class Context:
     checkpoint_signer: Callable[[int, bytes], str]
     advance_chain: Callable[[int], None]  # moves a development chain's time to the machine's plus this many seconds
     load_lists: Callable[[], None]
+    poster: Posts
+    sandbox: SandboxTools | None = None  # on development chains only
+    faults: Faults = field(default_factory=Faults)
     policy: Policy = field(default_factory=Policy)
     sign_in: SignIn = field(default_factory=SignIn)
     offset_s: int = 0

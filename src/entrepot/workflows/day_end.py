@@ -39,7 +39,7 @@ def ask_for_run(batch: Batch, item: InboxItem) -> Json:
     """An operator asks for a reconciliation; the worker runs it outside of any transaction."""
     require_role(item, "operator", "supervisor")
     batch.send(f"reconcile:{item.id}", RECONCILE, "", {"run": item.id, "asked_by": item.person, "asked_at": batch.now})
-    return answered(202, {"reconciliation": item.id})
+    return answered(202, {"reconciliation": item.id, "state": "comparing"})
 
 
 def run(ctx: Context, item: OutboxItem) -> None:

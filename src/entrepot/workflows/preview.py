@@ -32,7 +32,7 @@ def quote(batch: Batch, item: InboxItem) -> Json:
 
 def dry_run(batch: Batch, item: InboxItem) -> Json:
     """Runs proposal and checks as if both had signed, and undoes all of it; or the checks alone of a trade of yours."""
-    require_role(item, "treasurer")
+    require_role(item, "treasurer", "engineer")
     if item.settlement:
         settlement = own_settlement(batch, item)
         terms = read_terms(batch, settlement)

@@ -44,7 +44,7 @@ declare(
 
 def propose(batch: Batch, item: InboxItem) -> Json:
     """A seller's invoice becomes a settlement with a firm quote."""
-    require_role(item, "treasurer")
+    require_role(item, "treasurer", "engineer")
     if stops_in_force(batch):
         raise Refused("new_trades_stopped", "The supervisor stopped new trades for now.")
     settlement = open_trade(batch, item)
@@ -169,7 +169,7 @@ def own_settlement(batch: Batch, item: InboxItem) -> Settlement:
         settlement = batch.settlement(item.settlement)
     except KeyError:
         raise Unknown("not_found", "There is no such settlement.") from None
-    if item.role == "treasurer" and item.participant not in (settlement.seller, settlement.buyer):
+    if item.role in ("treasurer", "engineer") and item.participant not in (settlement.seller, settlement.buyer):
         raise Unknown("not_found", "There is no such settlement.")
     return settlement
 

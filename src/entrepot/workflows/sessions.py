@@ -139,6 +139,15 @@ def _end(batch: Batch, credentials: list[Credential]) -> None:
         batch.tx.people.put_credential(replace(one, expires_at=min(one.expires_at, batch.machine_now - 1)))
 
 
+def credential_used(batch: Batch, item: InboxItem) -> Json:
+    """Notes on which day a key was last used; the doors say so once a day."""
+    held = batch.tx.people.credential(text_in(item.body, "credential", chars_max=64))
+    at = whole_in(item.body, "at")
+    if held is not None and held.person == item.person and held.last_used_at < at:
+        batch.tx.people.put_credential(replace(held, last_used_at=at))
+    return answered(200, {})
+
+
 def keep_new(batch: Batch, credential: Credential) -> None:
     """Keeps a credential under a secret that opens nothing yet. Raises: Refused(secret_known)."""
     if batch.tx.people.credential(credential.secret_sha256) is not None:
@@ -167,4 +176,5 @@ HANDLERS: dict[str, Callable[[Batch, InboxItem], Json]] = {
     "add_key": add_key,
     "end_credential": end_credential,
     "end_others": end_others,
+    "credential_used": credential_used,
 }

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from entrepot.core.canonical import Json
 from entrepot.core.errors import Invalid, Refused, Unknown, declare
-from entrepot.regimes.regime import DEVELOPMENT_CHAINS
 from entrepot.store.records import STAFF_ROLES, Change, Credential, InboxItem, Membership, Person
 
 from . import unwind
@@ -19,16 +18,14 @@ from .payee import change_payee, check_payee, require_owned
 from .sessions import keep_new
 from .sign_ins import invite
 
-ROLES = ("treasurer", "operator", "officer", "examiner", "arbiter", "supervisor", "authority")
+ROLES = ("treasurer", "engineer", "operator", "officer", "examiner", "arbiter", "supervisor", "authority")
 STAFF_KINDS = ("operator", "authority")  # whose people see and judge all settlements
-ADVANCE_S_MAX = 400 * 86_400
 CREDENTIAL_S = 90 * 86_400
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _ID = re.compile(r"[0-9a-f]{32}\Z")
 
 declare(
     "Refused",
-    sandbox_only="The sandbox clock exists on local development chains only.",
     not_of_the_house="The role judges settlements, and the participant trades: its people may not have it.",
     wallet_change_by_two="The participant has a wallet; another one is a change by two persons.",
 )
@@ -164,27 +161,14 @@ CHANGES: dict[str, Kind] = {
 }
 
 
-def advance_clock(batch: Batch, item: InboxItem) -> Json:
-    """Moves the sandbox clock forward, ours and the chain's. Only on a development chain, known by its chain id."""
-    require_role(item, "operator", "supervisor", "treasurer")
-    if batch.ctx.venue.chain_id not in DEVELOPMENT_CHAINS:
-        raise Refused("sandbox_only", f"Chain {batch.ctx.venue.chain_id} is not a development chain.")
-    advance_s = whole_in(item.body, "advance_s", low=1, high=ADVANCE_S_MAX)
-    offset_s = batch.tx.checks.clock_offset_s() + advance_s
-    batch.tx.checks.set_clock_offset_s(offset_s)
-    batch.send(f"clock:{item.id}", "clock", "", {"offset_s": offset_s})
-    return answered(200, {"now": batch.now + advance_s, "offset_s": offset_s})
-
-
 def reload_lists(batch: Batch, item: InboxItem) -> Json:
     """Asks for the followed lists to be read and verified again."""
     require_role(item, "operator", "officer")
     batch.send(f"lists:{item.id}", "lists", "", {})
-    return answered(202, {"lists": "being read again"})
+    return answered(202, {"lists": "being read again", "state": "reading"})
 
 
 HANDLERS: dict[str, Callable[[Batch, InboxItem], Json]] = {
     "add_wallet": add_wallet,
-    "advance_clock": advance_clock,
     "reload_lists": reload_lists,
 }

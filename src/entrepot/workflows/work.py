@@ -6,6 +6,7 @@ Any number of workers may share one database. Nothing is done outside while a lo
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -29,6 +30,7 @@ from . import (
     preview,
     propose,
     review,
+    sandbox,
     saved_views,
     sessions,
     settle,
@@ -37,11 +39,13 @@ from . import (
     supervise,
     tell,
     unwind,
+    webhooks,
 )
-from .answers import as_told, problem
+from .answers import as_told, problem, require_engineer_may
 from .batch import Batch
 from .check import check_funding, read_terms
 from .context import Context, ListsChanged
+from .courier import Courier
 
 BATCH_MAX = 100
 LEASE_S = 30
@@ -53,6 +57,8 @@ RETRY_S = 1
 IDLE_S = 0.25
 WATCH_S = 0.25
 POISON_LOG_CHARS = 300
+REQUESTS_KEPT_S = 14 * 86_400
+FORGET_EVERY_S = 60.0
 
 log = structlog.get_logger(__name__)
 Handle = Callable[[Batch, InboxItem], Json]
@@ -80,6 +86,8 @@ HANDLERS: dict[str, Handle] = {
     **inform.HANDLERS,
     **sign_ins.HANDLERS,
     **single_sign_on.HANDLERS,
+    **webhooks.HANDLERS,
+    **sandbox.HANDLERS,
 }
 
 
@@ -141,6 +149,8 @@ DUE: dict[str, Callable[[Batch, Settlement], Settlement]] = {
 
 def step(ctx: Context) -> int:
     """One batch of arrivals and due acts in one transaction; returns how many it took."""
+    if ctx.faults.lasts("worker_paused"):
+        return 0
     try:
         return _take_batch(ctx)
     except ListsChanged:  # nothing of the batch was kept; it is taken again with the new versions
@@ -169,6 +179,7 @@ def _take_batch(ctx: Context) -> int:
 def _take(batch: Batch, item: InboxItem) -> None:
     """Answers one item; a refusal is an answer, and a defect sets the item aside after some attempts."""
     try:
+        require_engineer_may(item)
         with batch.attempt():
             answer = HANDLERS[item.kind](batch, item)
     except (ListsChanged, Unavailable):
@@ -203,6 +214,8 @@ def _act(batch: Batch, settlement: Settlement) -> None:
 
 def send_out(ctx: Context) -> int:
     """Does a few things outside, each once; returns how many it took."""
+    if ctx.faults.lasts("worker_paused"):
+        return 0
     with ctx.store.work() as tx:
         items = tx.outbox.claim(now=ctx.now(), limit=OUT_MAX, lease_s=LEASE_S)
     for item in items:
@@ -228,6 +241,8 @@ def _send(ctx: Context, item: OutboxItem) -> None:
         ctx.advance_chain(item.body["offset_s"])
     elif item.kind == "openid":
         single_sign_on.outside(ctx, item)
+    elif item.kind == "sandbox":
+        sandbox.perform(ctx, item)
     elif item.kind == "lists":
         ctx.load_lists()
     elif item.kind == day_end.RECONCILE:
@@ -287,18 +302,32 @@ def _rail_failed(ctx: Context, settlement: str, once: str) -> None:
     ctx.store.wake()
 
 
+def forget_requests(ctx: Context) -> int:
+    """Drops requests that were logged too long ago."""
+    with ctx.store.work() as tx:
+        tx.requests.forget(before_ms=int(time.time() * 1000) - REQUESTS_KEPT_S * 1000)
+    return 0
+
+
 @dataclass
 class Worker:
-    """Three loops: decide, do outside, watch. `stop` ends them after what they are at."""
+    """Loops: decide, do outside, watch, tell webhooks, look at faults. `stop` ends them after what they are at."""
 
     ctx: Context
+    courier: Courier = field(default_factory=Courier)
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
         """Runs until `stop`; a loop that fails outside tries again, one that meets a defect goes on with the rest."""
         loops = [
             threading.Thread(target=self._loop, args=(act, pause_s), name=act.__name__)
-            for act, pause_s in ((send_out, IDLE_S), (observe.watch, WATCH_S))
+            for act, pause_s in (
+                (send_out, IDLE_S),
+                (observe.watch, WATCH_S),
+                (self._tell_webhooks, IDLE_S),
+                (sandbox.refresh, WATCH_S),
+                (forget_requests, FORGET_EVERY_S),
+            )
         ]
         threading.Thread(target=self._warm, name="warm", daemon=True).start()
         for loop in loops:
@@ -306,11 +335,15 @@ class Worker:
         self._loop(step, 0.0)
         for loop in loops:
             loop.join()
+        self.courier.close()
 
     def stop(self) -> None:
         """Asks the loops to end."""
         self.stopping.set()
         self.ctx.store.wake()
+
+    def _tell_webhooks(self, ctx: Context) -> int:
+        return self.courier.turn(ctx)
 
     def _warm(self) -> None:
         try:

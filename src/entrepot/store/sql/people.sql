@@ -23,11 +23,13 @@ SELECT * FROM memberships
  ORDER BY arrival;
 
 -- name: put_credential
-INSERT INTO credentials (secret_sha256, person, participant, role, expires_at, kind, label, opened_at, session)
+INSERT INTO credentials (secret_sha256, person, participant, role, expires_at, kind, label, opened_at, session,
+    last_used_at)
 VALUES (%(secret_sha256)s, %(person)s, %(participant)s, %(role)s, %(expires_at)s, %(kind)s, %(label)s, %(opened_at)s,
-        %(session)s)
+    %(session)s, %(last_used_at)s)
 ON CONFLICT (secret_sha256) DO UPDATE SET person = excluded.person, participant = excluded.participant,
-    role = excluded.role, expires_at = excluded.expires_at;
+    role = excluded.role, expires_at = excluded.expires_at,
+    last_used_at = excluded.last_used_at;
 
 -- name: credential
 SELECT * FROM credentials WHERE secret_sha256 = %(secret_sha256)s;

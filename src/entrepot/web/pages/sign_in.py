@@ -40,6 +40,7 @@ from ..visitor import (
 
 DOES: Marked[dict[str, str]] = {
     "treasurer": "Proposes a trade and signs it; pays into escrow, or presents documents and is paid.",
+    "engineer": "Connects the company's programs by keys and webhooks; they read and propose, never sign or pay.",
     "operator": "Admits companies, resolves exceptions, compares books and chain at day's end.",
     "officer": "Looks at every hit on a list; two of them clear it or refuse it.",
     "supervisor": "Sees why each payment was allowed, and may stop one or all of them.",
