@@ -38,10 +38,10 @@ def voyage(view: Mapping[str, Any], events: Sequence[Mapping[str, Any]], languag
     """The ports: where it has been, where it waits, what is ahead."""
     state = str(view["state"])
     reached: dict[str, Mapping[str, Any]] = {}
-    for event in events:
-        if event["event"] == "quote_given":  # a fresh quote begins the way anew
+    for one in events:
+        if one["event"] == "quote_given":  # a fresh quote begins the way anew
             reached.clear()
-        reached[str(event["event"])] = event
+        reached[str(one["event"])] = one
     ports: list[Port] = []
     is_back, is_over = state in BACK_STATES, bool(view["is_ended"])
     route = [port for port in PORTS if not is_back or _proof(port, reached) is not None] + ([BACK] if is_back else [])
