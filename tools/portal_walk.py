@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 TIMEOUT_MS = 30_000
 PAGES_MAX = 60  # of one person
-OF_A_KIND_MAX = {"/settlements/ID": 6}  # settlements in several states; of all else one page of a kind
+SETTLEMENTS_MAX = 6  # in several states; of all else one page of a kind
 _ID = re.compile(r"/[0-9a-f]{16,64}(?=/|$)")
 _NO_PAGE = re.compile(r"^/(docs|static|assets|v1|live)\b|\.(csv|json|xml|pdf)$|/(evidence|papers|files)(/|$)")
 _LINKS = "links => links.filter(a => !a.hasAttribute('download')).map(a => a.getAttribute('href'))"
@@ -66,7 +66,7 @@ def sign_in(context: Any, base_url: str, person: Person) -> Any:
     return page
 
 
-def paths(page: Any, base_url: str) -> list[str]:
+def paths(page: Any, base_url: str, *, settlements_max: int = SETTLEMENTS_MAX) -> list[str]:
     """What this person can open: first the places, then what they link to, a bounded number of each kind."""
     found = list(dict.fromkeys(_links(page, "#places a")))
     kinds = Counter(_kind(path) for path in found)
@@ -76,7 +76,7 @@ def paths(page: Any, base_url: str) -> list[str]:
         page.goto(base_url + path)
         for link in _links(page, "main a, header.side a"):
             kind = _kind(link)
-            if link not in found and kinds[kind] < OF_A_KIND_MAX.get(kind, 1):
+            if link not in found and kinds[kind] < (settlements_max if kind == "/settlements/ID" else 1):
                 kinds[kind] += 1
                 found.append(link)
     return found
