@@ -25,6 +25,7 @@ from entrepot.messages.webhooks import Poster
 from entrepot.rails.anvil import move_clock
 from entrepot.rails.authorization import authorization_of
 from entrepot.rails.evm import Deployment, EvmRail, connect, read_deployment
+from entrepot.rails.evm_registry import EvmRegistry
 from entrepot.rails.node import Node
 from entrepot.rails.simulated_faults import FaultyNode, Sandbox
 from entrepot.rates.simulated import SimulatedRates
@@ -40,6 +41,7 @@ from entrepot.workflows.context import Context, Policy, SignIn
 from entrepot.workflows.screen import ListScreener, load_lists
 
 ORIGIN = "entrepot.local/pilot"
+OWNERS = 3  # keys of the registry's owners in the keystore; one that the registry does not know signs nothing
 
 declare("Unavailable", not_set_up="This deployment is not set up yet: run `entrepot init` first.")
 declare("Refused", regime_not_in_force="No version of the regime is in force at this time.")
@@ -147,6 +149,7 @@ def context_of(settings: Settings, store: Store, rail: EvmRail) -> Context:
     return Context(
         store=store,
         rail=rail,
+        registry=EvmRegistry(rail, house.keys.accounts(Purpose.OWNER, OWNERS)),
         assets=house.assets,
         settlement_asset=house.deployment.asset,
         venue=house.venue,

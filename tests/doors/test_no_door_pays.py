@@ -77,7 +77,7 @@ REST: dict[tuple[str, str], str] = {
             "/v1/mandates", "/v1/payees", "/v1/approvals", "/v1/approvals/{approval}",
             "/v1/activity", "/v1/credentials", "/v1/sign-ins", "/v1/passkeys", "/v1/invitation",
             "/v1/single-sign-on/{attempt}", "/v1/identities",
-            "/v1/stops", "/v1/assets",
+            "/v1/stops", "/v1/assets", "/v1/contract-settings",
             "/v1/regime", "/v1/lists", "/v1/changes", "/v1/clock", "/v1/exceptions",
             "/v1/health", "/v1/reconciliations", "/v1/reconciliations/{reconciliation}",
             "/v1/requests/{key}", "/healthz",

@@ -245,3 +245,43 @@ def test_an_operators_places_are_reached_by_keys(ground: Ground, enter: Any) -> 
 def test_a_treasurer_finds_no_such_page(ground: Ground, enter: Any, path: str) -> None:
     page = enter("treasurer-buyer")
     assert page.goto(ground.house.base_url + path).status == 404
+
+
+def test_a_key_is_granted_by_two_operators_and_the_chain_says_so(ground: Ground, enter: Any) -> None:
+    key = "0x" + os.urandom(20).hex()
+    ground.operator.until(lambda: ground.operator.get("/contract-settings")["settings"], bool)
+    first, second = go(ground, enter("operator-1"), "/changes"), enter("operator-2")
+    assert "2 of 3" in first.inner_text("#contract")
+    first.click("#propose-contract summary")
+    first.select_option("#contract-role", "trustee")
+    first.fill("#contract-who", key)
+    first.fill("#contract-reason", "A successor joined.")
+    first.click("#propose-contract button")
+    first.wait_for_url("**/changes?done=proposed")
+    go(ground, second, "/changes")
+    card = second.locator(f"section.change:has-text('{key}')")
+    assert "whose keys the contract obeys" in card.inner_text()
+    card.locator("button:has-text('Confirm')").click()
+    second.wait_for_url("**/changes?done=confirmed")
+
+    def ended() -> dict[str, Any]:
+        return next(one for one in ground.operator.get("/changes")["changes"] if one["after"].get("who") == key)
+
+    ground.operator.until(lambda: ended()["outcome"]["state"] == "executed", bool)
+    assert key in ground.operator.get("/contract-settings")["settings"]["roles"]["trustee"]["signers"]
+    go(ground, second, "/changes")
+    assert "Executed on the chain" in second.inner_text("main") and "2 of 4" in second.inner_text("#contract")
+    asked = {
+        "subject": "contract_setting",
+        "body": {"change": "revoke", "role": "passport", "who": _passport_key(ground)},
+    }
+    with pytest.raises(Problem) as refused:
+        ground.operator.post("/changes", asked | {"reason": "why not"})
+    assert refused.value.code == "setting_key_in_use"
+    assert ground.supervisor.get("/contract-settings")["settings"]["block"] > 0
+    assert ground.parties["buyer"].http.get("/v1/contract-settings").status_code == 404
+
+
+def _passport_key(ground: Ground) -> str:
+    """One of the keys that the worker signs passports with."""
+    return str(ground.operator.get("/contract-settings")["settings"]["roles"]["passport"]["signers"][0])

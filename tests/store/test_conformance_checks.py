@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from made_up import NOW, new_id, sent, settlement
 
+from entrepot.core.charter import ROLES, ChangeOutcome, ContractSettings, Quorum
 from entrepot.core.errors import Refused, Unknown
 from entrepot.store.records import Change, Cursor, Disposition, KeptReceipt, ListRow, Reader
 from entrepot.store.store import Store
@@ -314,6 +316,45 @@ def test_a_cursor_moves_and_everybody_sees_it(store: Store) -> None:
         assert [cursor.name for cursor in tx.rails.cursors()] == ["btc", "evm"]
 
 
+def test_contract_settings_go_forward_only_and_staff_alone_see_them(store: Store) -> None:
+    roles = {role: Quorum((f"0x{place:040x}",), 1) for place, role in enumerate(ROLES, 1)}
+    first = ContractSettings("0x" + "11" * 20, roles, 9, NOW)
+    later = replace(first, block=10, block_time=NOW + 12, roles=roles | {"trustee": Quorum()})
+    with store.work() as tx:
+        assert tx.rails.contract_settings() is None
+        for entry in (first, later, first):
+            tx.rails.put_contract_settings(entry)
+        assert tx.rails.contract_settings() == later
+    with store.read(Reader("", "operator")) as tx:
+        assert tx.rails.contract_settings() == later
+    with store.read(Reader(new_id(), "treasurer")) as tx:
+        assert tx.rails.contract_settings() is None
+
+
+def test_what_became_of_a_change_is_kept_once_and_staff_alone_see_it(store: Store) -> None:
+    proposed = change()
+    executed = ChangeOutcome(proposed.id, "executed", NOW, 12, "0x" + "ab" * 32)
+    with store.work() as tx:
+        tx.checks.put_change(proposed)
+        tx.rails.put_outcome(executed)
+        tx.rails.put_outcome(ChangeOutcome(proposed.id, "failed", NOW, why="the registry refuses"))
+        assert tx.rails.outcomes() == {proposed.id: executed}
+    with store.read(Reader("", "supervisor")) as tx:
+        assert tx.rails.outcomes() == {proposed.id: executed}
+    with store.read(Reader(new_id(), "treasurer")) as tx:
+        assert tx.rails.outcomes() == {}
+
+
+@pytest.mark.parametrize("broken", [{"state": "perhaps"}, {"state": "failed"}, {"why": "no"}])
+def test_an_outcome_is_of_a_known_kind_and_a_failure_says_why(store: Store, broken: dict[str, Any]) -> None:
+    proposed = change()
+    with pytest.raises(AssertionError), store.work() as tx:
+        tx.checks.put_change(proposed)
+        tx.rails.put_outcome(replace(ChangeOutcome(proposed.id, "executed", NOW, 12), **broken))
+    with pytest.raises(AssertionError), store.work() as tx:
+        tx.rails.put_outcome(ChangeOutcome(new_id(), "executed", NOW, 12))
+
+
 def test_readers_and_doors_change_no_check_and_no_rail(store: Store) -> None:
     for opened in (lambda: store.read(Reader("", "officer")), store.door):
         with pytest.raises(AssertionError), opened() as tx:
@@ -334,6 +375,10 @@ def test_readers_and_doors_change_no_check_and_no_rail(store: Store) -> None:
             tx.rails.next_nonce(CHAIN, "0xaa", at_least=0)
         with pytest.raises(AssertionError), opened() as tx:
             tx.rails.put_cursor(Cursor("evm", 9, "0x09", 7, "0x07", NOW, NOW))
+        with pytest.raises(AssertionError), opened() as tx:
+            tx.rails.put_contract_settings(ContractSettings("0x", {}, 1, NOW))
+        with pytest.raises(AssertionError), opened() as tx:
+            tx.rails.put_outcome(ChangeOutcome(new_id(), "executed", NOW, 12))
     with store.work() as tx:
         assert (tx.checks.lists(with_entities=False), tx.checks.clock_offset_s(), tx.rails.cursors()) == ([], 0, [])
 

@@ -26,6 +26,7 @@ from made_up import (
 from psycopg import sql
 
 from entrepot.core.bookkeeping import accounts_of
+from entrepot.core.charter import ChangeOutcome, ContractSettings
 from entrepot.core.errors import Refused, Unavailable
 from entrepot.core.ledger import Phase, Transfer
 from entrepot.core.settlement import Settlement
@@ -53,7 +54,7 @@ EVERYBODYS = {"sandbox_acts"}  # of everybody who is signed in: development chai
 WORKERS = {"webhook_secrets"}  # no door may ask for a row
 APPEND_ONLY = {
     "events", "log_leaves", "log_nodes", "checkpoints", "papers", "dispositions", "disposed_hits", "receipts",
-    "ledger_transfers", "mandate_sets", "payee_changes", "reconciliations",
+    "ledger_transfers", "mandate_sets", "payee_changes", "reconciliations", "change_outcomes",
 }  # fmt: skip
 NEVER_DELETED = {"data_keys", "approvals"}  # a key is erased in its row
 REFUSED = (psycopg.errors.InsufficientPrivilege, psycopg.IntegrityError)
@@ -80,7 +81,10 @@ def trade(store: PostgresStore) -> Settlement:
 
 def _checks(tx: Transaction, put: Settlement) -> None:
     tx.checks.put_disposition(Disposition(put.id, (f"OFAC:{put.id}",), new_id(), "clear", "another person", NOW))
-    tx.checks.put_change(Change(new_id(), "freeze", {"settlement": put.id}, "order", new_id(), NOW))
+    ordered = Change(new_id(), "freeze", {"settlement": put.id}, "order", new_id(), NOW)
+    tx.checks.put_change(ordered)
+    tx.rails.put_outcome(ChangeOutcome(ordered.id, "executed", NOW, 1))
+    tx.rails.put_contract_settings(ContractSettings("0x" + put.id, {}, 1, NOW))
     tx.checks.register_invoice(key=put.id, fingerprint="f", settlement=put.id)
     for participant in (put.seller, put.buyer):
         tx.checks.reserve(

@@ -103,7 +103,8 @@ def found_town(home: Path) -> Town:
         development.deploy_all(node, charter).write(home / "deployment.json")
         keys.account(Purpose.EXAMINER)
         keys.messages(Purpose.CHECKPOINT)
-        development.give_gas(node, keys.account(Purpose.RAIL).address)
+        for payer in (keys.account(Purpose.RAIL), *keys.accounts(Purpose.OWNER, 3)):
+            development.give_gas(node, payer.address)
     except BaseException:
         anvil.stop()
         raise

@@ -13,6 +13,7 @@ from entrepot.core.errors import Unknown
 from entrepot.store.records import Change
 from entrepot.store.store import Transaction
 from entrepot.workflows.changes import KINDS, SUBJECTS
+from entrepot.workflows.contract_settings import outcome_view
 
 from .ask import ask
 from .caller import Caller
@@ -47,8 +48,27 @@ def changes(request: Request, caller: Signed) -> dict[str, Any]:
         return {"changes": [_view(tx, entry, caller, now) for entry in tx.checks.changes()]}
 
 
+@router.get("/contract-settings")
+def contract_settings(request: Request, caller: Signed) -> dict[str, Any]:
+    """The registry's roles, each with its keys and how many must sign, at the final block last read; for staff.
+
+    `settings` is null until the worker has read them. They change by a change of the subject `contract_setting`.
+    """
+    if not is_staff(caller):
+        raise Unknown("not_found", "There is no such page.")
+    with request.app.state.store.read(caller.reader) as tx:
+        kept = tx.rails.contract_settings()
+    if kept is None:
+        return {"settings": None}
+    at = {"registry": kept.registry, "block": kept.block, "block_time": kept.block_time}
+    return {"settings": at | {"roles": kept.roles_json()}}
+
+
 def _view(tx: Transaction, change: Change, caller: Caller, now: int) -> dict[str, Any]:
-    """One change with both persons' names. `may_end`: this caller acts in a role that confirms or declines it."""
+    """One change with both persons' names. `may_end`: this caller acts in a role that confirms or declines it.
+
+    `outcome`: what became of a confirmed change on the chain; null for one that takes effect here.
+    """
     kind = KINDS.get(change.subject)
     return {
         "id": change.id,
@@ -70,6 +90,7 @@ def _view(tx: Transaction, change: Change, caller: Caller, now: int) -> dict[str
         "declined_why": change.declined_why,
         "may_end": kind is not None and caller.role in kind.roles,
         "is_own": change.proposed_by == caller.person,
+        "outcome": outcome_view(tx, change),
     }
 
 

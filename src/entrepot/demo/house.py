@@ -174,7 +174,8 @@ class House:
                 trustees_required=2,
             )
             development.deploy_all(node, charter).write(self.settings.deployment_path)
-        development.give_gas(node, keys.account(Purpose.RAIL).address)
+        for payer in (keys.account(Purpose.RAIL), *keys.accounts(Purpose.OWNER, 3)):
+            development.give_gas(node, payer.address)
         with open_store("work", self.settings) as store:
             set_up(self.settings, store)
             with store.work() as tx:

@@ -80,7 +80,7 @@ def deploy_all(node: Node, charter: Charter) -> Deployment:
     deployer = Deployer(node)
     token = deploy_token(deployer)
     registry_made, factory_made = artifact("Registry"), artifact("EscrowFactory")
-    registry, _ = deployer.deploy(
+    registry, registry_block = deployer.deploy(
         Contract(registry_made["abi"]).init_code(
             registry_made["bytecode"],
             charter.owners, charter.owners_required,
@@ -99,6 +99,7 @@ def deploy_all(node: Node, charter: Charter) -> Deployment:
         implementation=implementation.lower(),
         block=block,
         token=Token(token, NAME, VERSION, SYMBOL, DECIMALS),
+        registry_block=registry_block,
     )
 
 

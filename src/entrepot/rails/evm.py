@@ -53,7 +53,10 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Where our contracts are: 0x addresses, lower case; `block` is that of the factory."""
+    """Where our contracts are: 0x addresses, lower case; `block` is the factory's, `registry_block` the registry's.
+
+    0 where a deployment file does not say it: the registry's events are then read from the chain's beginning.
+    """
 
     chain_id: int
     registry: str
@@ -61,6 +64,7 @@ class Deployment:
     implementation: str
     block: int
     token: Token
+    registry_block: int = 0
 
     @property
     def contracts(self) -> Contracts:

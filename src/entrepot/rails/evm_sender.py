@@ -14,7 +14,7 @@ from entrepot.core.canonical import hex0x
 from entrepot.core.errors import Refused, Unavailable
 
 from .abi import revert_reason
-from .evm_calls import Contracts, call_of
+from .evm_calls import CallData, Contracts, call_of
 from .evm_chain import EvmChain, call_to, is_revert
 from .evm_transaction import Fees, Unsigned, read, signed, transaction_hash
 from .node import Call, NodeError, answered
@@ -49,20 +49,33 @@ class EvmSender:
         journal: Journal,
         policy: SendingPolicy,
         now: Callable[[], int],
+        *,
+        callee: str = "escrow",
     ) -> None:
         self.chain, self.contracts, self.signer, self.journal = chain, contracts, signer, journal
+        self.callee = callee  # what it calls, for the sentence of a refusal
         self.policy, self.now = policy, now
         self.chain_name = f"eip155:{contracts.chain_id}"
         self._waiting_since: dict[str, int] = {}  # transaction hash → newest block when it was first seen waiting
 
     def submit(self, operation: Operation) -> Sent:
         """See Rail.submit."""
-        kept = self.journal.sent(operation.once)
+
+        def call() -> CallData:
+            return call_of(
+                self.contracts, operation, lambda: self.chain.escrow_state(self._escrow(operation), "latest")
+            )
+
+        return self.submit_call(operation.once, call, kind=operation.kind, settlement=operation.settlement)
+
+    def submit_call(self, once: str, call: Callable[[], CallData], *, kind: str, settlement: str = "") -> Sent:
+        """Makes a call happen, once; `call` is asked only the first time. Raises: as Rail.submit."""
+        kept = self.journal.sent(once)
         if kept is None:
             try:
-                kept = self._prepare(operation)
+                kept = self._prepare(once, call(), kind, settlement)
             except Refused:
-                kept = self.journal.sent(operation.once)  # refused because another worker was quicker with this one?
+                kept = self.journal.sent(once)  # refused because another worker was quicker with this one?
                 if kept is None:
                     raise
         if kept.state in ("prepared", "sent"):
@@ -76,7 +89,8 @@ class EvmSender:
 
     def tend(self) -> int:
         """See Rail.tend."""
-        unfinished = self.journal.unfinished(self.chain_name, limit=UNFINISHED_MAX)
+        sent_by_all = self.journal.unfinished(self.chain_name, limit=UNFINISHED_MAX)
+        unfinished = [kept for kept in sent_by_all if kept.sender == self.signer.address]
         if not unfinished:
             self._waiting_since.clear()
             return 0
@@ -88,9 +102,8 @@ class EvmSender:
             self._send_again(waiting)
         return len(unfinished)
 
-    def _prepare(self, operation: Operation) -> SentTransaction:
+    def _prepare(self, once: str, call: CallData, kind: str, settlement: str) -> SentTransaction:
         """Asks the chain whether it would accept the call, then keeps it signed under the next nonce."""
-        call = call_of(self.contracts, operation, lambda: self.chain.escrow_state(self._escrow(operation), "latest"))
         sender = self.signer.address
         transaction = {"from": sender, "to": call.to, "data": hex0x(call.data)}
         answers = self.chain.node.batch([
@@ -104,21 +117,21 @@ class EvmSender:
             raise Unavailable("rail_not_ready", f"Nothing is open at {call.to} yet.")
         for answer in answers[:2]:
             if isinstance(answer, NodeError):
-                raise _refusal(answer)
+                raise _refusal(answer, self.callee)
         gas = int(answers[1], 16) * GAS_MARGIN_BPS // 10_000
         fees = self._fees(answers[4:])
         unsigned = Unsigned(self.contracts.chain_id, 0, fees, gas, call.to, call.data)
         return self.journal.prepare(
-            operation.once, chain=self.chain_name, sender=sender, nonce_min=int(answered(answers[3]), 16),
-            sign=lambda nonce: self._signed(operation, replace(unsigned, nonce=nonce)),
+            once, chain=self.chain_name, sender=sender, nonce_min=int(answered(answers[3]), 16),
+            sign=lambda nonce: self._signed(once, replace(unsigned, nonce=nonce), kind, settlement),
         )  # fmt: skip
 
-    def _signed(self, operation: Operation, unsigned: Unsigned) -> SentTransaction:
+    def _signed(self, once: str, unsigned: Unsigned, kind: str, settlement: str) -> SentTransaction:
         raw = signed(unsigned, self.signer)
         return SentTransaction(
-            once=operation.once, chain=self.chain_name, sender=self.signer.address, nonce=unsigned.nonce,
-            hash=transaction_hash(raw), raw=raw, state="prepared", at=self.now(), settlement=operation.settlement,
-            kind=operation.kind,
+            once=once, chain=self.chain_name, sender=self.signer.address, nonce=unsigned.nonce,
+            hash=transaction_hash(raw), raw=raw, state="prepared", at=self.now(), settlement=settlement,
+            kind=kind,
         )  # fmt: skip
 
     def _escrow(self, operation: Operation) -> str:
@@ -253,9 +266,9 @@ def reason_of(error: NodeError) -> str:
     return said or error.message
 
 
-def _refusal(error: NodeError) -> Exception:
+def _refusal(error: NodeError, callee: str) -> Exception:
     if is_revert(error):
-        return Refused("rail_refused", f"The escrow refuses: {reason_of(error)}.")
+        return Refused("rail_refused", f"The {callee} refuses: {reason_of(error)}.")
     if any(text in error.message.lower() for text in _UNFUNDED):
         return Unavailable("rail_unfunded", f"The sponsoring account cannot pay for gas: {error.message:.120}")
     return Unavailable("outside_unavailable", f"The node does not simulate the call: {error.message:.160}")

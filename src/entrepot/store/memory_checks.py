@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from entrepot.core.charter import ChangeOutcome, ContractSettings
 from entrepot.core.errors import Refused, Unknown
 
 from .memory_settlements import SettlementTables
@@ -42,6 +43,8 @@ class CheckTables:
         self.sent: Table[str, SentTransaction] = Table(journal)
         self.receipts: Lists[str, KeptReceipt] = Lists(journal)
         self.cursors: Table[str, Cursor] = Table(journal)
+        self.contract_settings: Table[str, ContractSettings] = Table(journal)
+        self.outcomes: Table[str, ChangeOutcome] = Table(journal)
 
 
 class MemoryChecks:
@@ -255,6 +258,32 @@ class MemoryRails:
     def cursors(self) -> list[Cursor]:
         """All of them, by name."""
         return sorted(self._tables.cursors, key=lambda row: row.name)
+
+    def put_contract_settings(self, settings: ContractSettings) -> None:
+        """Keeps what was read; what is older than that is not kept."""
+        self._access.require_worker()
+        known = self._tables.contract_settings.get(settings.registry)
+        if known is None or known.block <= settings.block:
+            self._tables.contract_settings.put(settings.registry, settings)
+
+    def contract_settings(self) -> ContractSettings | None:
+        """As last read; for staff."""
+        rows = self._tables.contract_settings if self._access.sees_all else ()
+        return max(rows, key=lambda row: row.block, default=None)
+
+    def put_outcome(self, outcome: ChangeOutcome) -> None:
+        """What became of a change, once."""
+        self._access.require_worker()
+        assert outcome.change in self._tables.changes, "an outcome is some change's"
+        assert outcome.state in ("executed", "failed"), f"{outcome.state} is no outcome"
+        assert (outcome.state == "failed") == bool(outcome.why), "what failed says why, and nothing else does"
+        if outcome.change not in self._tables.outcomes:
+            self._tables.outcomes.put(outcome.change, outcome)
+
+    def outcomes(self) -> dict[str, ChangeOutcome]:
+        """By change; for staff."""
+        rows = sorted(self._tables.outcomes, key=lambda row: (row.at, row.change)) if self._access.sees_all else []
+        return {row.change: row for row in rows}
 
     def _live(self, chain: str, sender: str) -> list[SentTransaction]:
         return [row for row in self._tables.sent

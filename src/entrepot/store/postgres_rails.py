@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from psycopg.types.json import Jsonb
+
+from entrepot.core.charter import ChangeOutcome, ContractSettings, roles_of
+
 from .named_sql import load_sql
 from .postgres_rows import Connection, Row, Rows, find_uuid, from_uuid, to_uuid
 from .records import Cursor, KeptReceipt, SentTransaction
@@ -58,6 +62,30 @@ class PostgresRails:
     def cursors(self) -> list[Cursor]:
         """All of them, by name."""
         return [Cursor(**row) for row in self._rows.all("cursors")]
+
+    def put_contract_settings(self, settings: ContractSettings) -> None:
+        """Keeps what was read; what is older than that is not kept."""
+        self._rows.run(
+            "put_contract_settings",
+            registry=settings.registry,
+            roles=Jsonb(settings.roles_json()),
+            block=settings.block,
+            block_time=settings.block_time,
+        )
+
+    def contract_settings(self) -> ContractSettings | None:
+        """As last read; for staff."""
+        row = self._rows.one("contract_settings")
+        return ContractSettings(**row | {"roles": roles_of(row["roles"])}) if row else None
+
+    def put_outcome(self, outcome: ChangeOutcome) -> None:
+        """What became of a change, once."""
+        self._rows.run("put_outcome", **asdict(outcome) | {"change": to_uuid(outcome.change)})
+
+    def outcomes(self) -> dict[str, ChangeOutcome]:
+        """By change; for staff."""
+        rows = [ChangeOutcome(**row | {"change": from_uuid(row["change"])}) for row in self._rows.all("outcomes")]
+        return {row.change: row for row in rows}
 
 
 def _sent(row: Row) -> SentTransaction:

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from entrepot.core.canonical import Json
+from entrepot.core.charter import ChangeOutcome, ContractSettings
 from entrepot.core.errors import Refused, declare
 from entrepot.core.ledger import Ledger
 from entrepot.core.settlement import Settlement
@@ -320,7 +321,7 @@ class Mandates(Protocol):
 
 
 class Rails(Protocol):
-    """Signed transactions before they are broadcast, receipts, cursors."""
+    """Signed transactions before they are broadcast, receipts, cursors, the registry's settings and their changes."""
 
     def sent(self, once: str) -> SentTransaction | None: ...
 
@@ -344,6 +345,18 @@ class Rails(Protocol):
     def put_cursor(self, cursor: Cursor) -> None: ...
 
     def cursors(self) -> list[Cursor]: ...
+
+    def put_contract_settings(self, settings: ContractSettings) -> None:
+        """Keeps the registry's settings as read at a block; what is older than what is kept is not."""
+
+    def contract_settings(self) -> ContractSettings | None:
+        """As last read; for staff."""
+
+    def put_outcome(self, outcome: ChangeOutcome) -> None:
+        """What became of a change on the chain, once; a second is left alone."""
+
+    def outcomes(self) -> dict[str, ChangeOutcome]:
+        """By change; for staff."""
 
 
 class Outbox(Protocol):

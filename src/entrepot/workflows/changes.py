@@ -11,7 +11,7 @@ from entrepot.core.canonical import Json
 from entrepot.core.errors import Invalid, Refused, Unknown, declare
 from entrepot.store.records import Change, InboxItem
 
-from . import admission, day_end, figures, inform, set_aside, standing, stops, supervise
+from . import admission, contract_settings, day_end, figures, inform, set_aside, standing, stops, supervise
 from .answers import answered, require_role, text_in
 from .batch import Batch
 from .change_kind import Kind, proposed
@@ -29,6 +29,7 @@ KINDS: dict[str, Kind] = {
     **stops.CHANGES,
     **inform.CHANGES,
     **standing.CHANGES,
+    **contract_settings.CHANGES,
 }
 SUBJECTS = tuple(KINDS)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from entrepot.core.asset import AssetRegistry
+from entrepot.core.charter import ContractSettings, Executed, SettingChange
 from entrepot.core.eip712 import Domain
 from entrepot.core.ids import ENTROPY_BYTES, new_id, new_settlement_id
 from entrepot.core.quote import Rate
@@ -29,6 +30,16 @@ class Rates(Protocol):
 
     def rate(self, of: str, into: str, *, now: int) -> Rate | None:
         """The firm rate of a pair, or None: a pair without a rate refuses."""
+
+
+class Registry(Protocol):
+    """The charter's registry on the chain: its settings, and changes by the owners' keys that this worker holds."""
+
+    def read(self, kept: ContractSettings | None = None) -> ContractSettings:
+        """At the last final block, from those kept on. Raises: Unavailable."""
+
+    def perform(self, once: str, change: SettingChange, settings: ContractSettings) -> Executed | None:
+        """The next step of a change under `once`; None while a final block is awaited. Raises: Refused, Unavailable."""
 
 
 class ListsChanged(Exception):
@@ -118,6 +129,7 @@ class Context:
 
     store: Store
     rail: Rail
+    registry: Registry
     assets: AssetRegistry
     settlement_asset: str
     venue: Venue

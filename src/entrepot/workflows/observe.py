@@ -22,6 +22,7 @@ from entrepot.store.records import Cursor, InboxItem, KeptReceipt
 from .answers import answered
 from .batch import Batch
 from .context import Context
+from .contract_settings import refresh
 from .settle import on_presented
 from .tell import paid_messages
 
@@ -36,7 +37,7 @@ def watch(ctx: Context) -> int:
     rail = ctx.rail
     rail.tend()
     with ctx.store.work() as tx:
-        kept = tx.rails.cursor(rail.name)
+        kept, settings = tx.rails.cursor(rail.name), tx.rails.contract_settings()
         awaited = [one.escrow for state in AWAITED for one in tx.settlements.page(state=state)]
     observed = rail.observe(_read_cursor(kept), watch=awaited)
     final = [event for event in observed.events if event.is_final]
@@ -51,6 +52,8 @@ def watch(ctx: Context) -> int:
         log.error("rail alarm", rail=rail.name, alarm=observed.alarm)
     if final:
         ctx.store.wake()
+    if not observed.alarm:
+        refresh(ctx, settings, final_block=observed.final.number, final_time=observed.final.time)
     return len(final) + observed.is_behind
 
 

@@ -23,6 +23,7 @@ from . import (
     admission,
     changes,
     company,
+    contract_settings,
     day_end,
     disclose,
     inform,
@@ -247,6 +248,8 @@ def _send(ctx: Context, item: OutboxItem) -> None:
         ctx.load_lists()
     elif item.kind == day_end.RECONCILE:
         day_end.run(ctx, item)
+    elif item.kind == contract_settings.OUTSIDE:
+        contract_settings.outside(ctx, item)
     elif item.kind == "ask":
         state = ctx.rail.state_of(item.body["once"])
         if state.name in ("failed", "dropped"):

@@ -41,3 +41,20 @@ ON CONFLICT (name) DO UPDATE SET block = excluded.block, block_hash = excluded.b
 
 -- name: cursors
 SELECT * FROM cursors ORDER BY name;
+
+-- name: put_contract_settings
+INSERT INTO contract_settings (registry, roles, block, block_time)
+VALUES (%(registry)s, %(roles)s, %(block)s, %(block_time)s)
+ON CONFLICT (registry) DO UPDATE SET roles = excluded.roles, block = excluded.block, block_time = excluded.block_time
+ WHERE excluded.block >= contract_settings.block;
+
+-- name: contract_settings
+SELECT * FROM contract_settings ORDER BY block DESC LIMIT 1;
+
+-- name: put_outcome
+INSERT INTO change_outcomes (change, state, at, block, transaction, why)
+VALUES (%(change)s, %(state)s, %(at)s, %(block)s, %(transaction)s, %(why)s)
+ON CONFLICT (change) DO NOTHING;
+
+-- name: outcomes
+SELECT * FROM change_outcomes ORDER BY at, change;

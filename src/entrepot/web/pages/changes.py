@@ -16,6 +16,7 @@ from ..door import Problem
 from ..language import Language, Shown, marked
 from ..page import acted, page, shown
 from ..visitor import Visitor
+from . import contract
 from .sentences import Chip
 
 DAY_S = 86_400
@@ -42,6 +43,7 @@ SUBJECTS: dict[str, tuple[str, str]] = {
     "dismiss": (marked("Set aside"), marked("{person} proposes to dismiss a set-aside item for good.")),
     "close_case": (marked("Difference"), marked("{person} proposes to close the case of a difference.")),
     "close_day": (marked("Day's end"), marked("{person} proposes to close a day.")),
+    "contract_setting": (marked("Contract"), marked("{person} proposes to change whose keys the contract obeys.")),
 }
 OTHER = (marked("Change"), marked("{person} proposes a change."))
 FIELDS = {
@@ -53,8 +55,12 @@ FIELDS = {
     "cap_window_minor": marked("Cap of the window, USD"),
     "followed": marked("Lists followed"),
     "act": marked("Act"),
+    "change": marked("Act"),
     "source": marked("List"),
     "role": marked("Role"),
+    "who": marked("Key"),
+    "signers": marked("Signing keys"),
+    "required": marked("Must sign"),
     "person_name": marked("Person"),
     "account": marked("Account"),
     "transaction": marked("Transaction"),
@@ -83,6 +89,12 @@ VALUES = {
     "examiner": marked("Document examiner"),
     "arbiter": marked("Arbiter"),
     "authority": marked("Authority"),
+    "owner": marked("Owners"),
+    "passport": marked("Passport signers"),
+    "trustee": marked("Trustees"),
+    "grant": marked("Grant a key"),
+    "revoke": marked("Revoke a key"),
+    "require": marked("Change how many sign"),
 }
 STATES = {
     "waiting": ("waits", marked("Waits for a second person")),
@@ -119,6 +131,8 @@ async def changes(request: Request, visitor: Visitor) -> Response:
         mine=[one for one in waiting if one["may_end"] and not one["is_own"]],
         history=[one for one in told if one["state"] != "waiting"][:HISTORY_MAX],
         regime=await visitor.door.get("/regime"),
+        contract=contract.told((await visitor.door.get("/contract-settings"))["settings"], visitor.language),
+        explorer=request.app.state.explorer,
         live="*",
     )
 
@@ -132,7 +146,7 @@ def _told(change: Mapping[str, Any], names: Names, language: Language) -> dict[s
         "about": names.of(after) or language.say("a participant"),
         "who": after.get("person_name", ""),
     }
-    shape, state = STATES[change["state"]]
+    shape, state = contract.OUTCOMES[change["outcome"]["state"]] if change["outcome"] else STATES[change["state"]]
     fields = [field for field in FIELDS if field in after or field in before]
     becomes = {**after, **_becomes(change)}
     return {
@@ -159,6 +173,8 @@ def _becomes(change: Mapping[str, Any]) -> dict[str, Any]:
     if change["subject"] == "list_source":
         kept = [one for one in before.get("followed", []) if one != after["source"]]
         return {"followed": [*kept, after["source"]] if after["act"] == "follow" else kept}
+    if change["subject"] == "contract_setting":
+        return contract.becomes(before, after)
     return {}
 
 
@@ -171,6 +187,8 @@ def _value(field: str, body: Mapping[str, Any], language: Language) -> str | Sho
         return language.moment(int(value)) if value else language.say("no end")
     if field in AMOUNTS:
         return language.number(Decimal(int(value)).scaleb(-2), 2)
+    if field in contract.FIELDS:
+        return contract.value(value, language)
     if isinstance(value, list):
         return ", ".join(str(one) for one in value)
     return str(language.say(VALUES.get(str(value), str(value))))
@@ -217,6 +235,7 @@ BODIES: dict[str, Any] = {
     "return_payment": _named("settlement", "transaction"),
     "close_case": _named("case"),
     "close_day": _named("day", "run"),
+    "contract_setting": contract.body,
 }
 
 
