@@ -36,6 +36,7 @@ def build(tx: Transaction, settlement: Settlement, caller: Caller, sign: Callabl
         raise Refused("nothing_to_prove", "The settlement has no terms and no log entries yet.")
     logged = [entry for entry in tx.settlements.events(settlement.id) if entry.event.kind not in CONFIDENTIAL]
     size, checkpoint = newest
+    told = {entry.event.facts.get("transaction") for entry in logged}  # the receipt of a hold would tell of it
     parts: Json = {
         "settlement": {
             "id": settlement.id,
@@ -68,6 +69,7 @@ def build(tx: Transaction, settlement: Settlement, caller: Caller, sign: Callabl
                 "proof": [hex0x(node) for node in kept.proof],
             }
             for kept in {kept.transaction: kept for kept in tx.rails.receipts(settlement.id)}.values()
+            if kept.transaction in told
         ],
         "transfers": [transfer_json(move) for move in tx.ledger.transfers_of(settlement.id)],
         "messages": [
