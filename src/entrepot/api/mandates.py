@@ -217,12 +217,27 @@ def _view(tx: Transaction, approval: Approval, caller: Caller, now: int) -> Json
         "documents": len(body.get("documents_base64", [])),
         "request_sha256": approval.body_sha256,
         "request": {name: body[name] for name in SHOWN if name in body},
+        **_before(tx, approval),
         "confirmed_by": [_person(tx, person) for person in approval.confirmed_by],
         "expires_at": approval.expires_at,
         "closed_at": approval.closed_at,
         "closed_by": _person(tx, approval.closed_by) if approval.closed_by else None,
         "why": approval.why,
     }
+
+
+def _before(tx: Transaction, approval: Approval) -> Json:
+    """How things are that the act would change: who confirms a change of powers or of a payee sees both sides."""
+    if approval.act == "change_mandates":
+        sets = tx.mandates.sets(approval.participant)
+        before: Json = {"mandates": list(sets[-1].mandates) if sets else []}
+        return {"before": before, "persons": _persons(tx, approval.participant)}
+    if approval.act == "change_payee":
+        company = tx.people.participant(approval.participant)
+        profile = company.profile if company else {}
+        bank = {name: profile.get(name, "") for name in ("bank_name", "bank_bic")}
+        return {"before": {"account": account_of(tx, approval.participant)} | bank}
+    return {}
 
 
 def _persons(tx: Transaction, participant: str) -> list[Json]:

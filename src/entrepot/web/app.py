@@ -213,7 +213,7 @@ async def _problem(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, Problem)
     if problem.status == 401:
         return await _to_sign_in(request, problem)
-    if problem.status == 404:
+    if problem.status == 404 or (problem.status == 422 and request.method == "GET"):
         return await _missing(request, problem)
     return await refused(
         request, problem.status, marked("This was not done"), problem.title or str(problem), code=problem.code

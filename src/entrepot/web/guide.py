@@ -56,7 +56,7 @@ SIDES = {
 # (state as this reader sees it, side or role) → the step. Where a row is missing, the guide says only who you are.
 STEPS: dict[tuple[str, str], Step] = {
     (LIST, "treasurer"): Step(
-        marked("Four sales were settled while this demo started; they stand in the list."),
+        marked("Some sales were played while this demo started; those of this company stand in the list."),
         marked("Begin one of your own: press “New invoice”."),
     ),
     (NEW, "treasurer"): Step(
@@ -75,10 +75,14 @@ STEPS: dict[tuple[str, str], Step] = {
         "seller",
     ),
     ("checking", "seller"): Step(
-        marked("Both have signed one hash over the terms."), marked("Wait a second."), "buyer"
+        marked("Both have signed one hash over the terms."),
+        marked("Nothing to press: the page changes by itself."),
+        "buyer",
     ),
     ("checking", "buyer"): Step(
-        marked("Both have signed one hash over the terms."), marked("Wait a second."), "seller"
+        marked("Both have signed one hash over the terms."),
+        marked("Nothing to press: the page changes by itself."),
+        "seller",
     ),
     ("cleared", "seller"): Step(
         marked("Everybody in the sale was screened, and the regime's rules allow it."),

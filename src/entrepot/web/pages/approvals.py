@@ -14,19 +14,9 @@ from ..assets import asset_of
 from ..language import Language, Shown, marked
 from ..page import acted, page, shown
 from ..visitor import Visitor
+from .powers import ACT_NAMES, changed
 from .sentences import Chip
 
-ACT_NAMES = {
-    "propose": marked("Propose invoices"),
-    "sign": marked("Sign terms"),
-    "fund": marked("Pay into escrow"),
-    "present": marked("Present documents"),
-    "waive": marked("Take documents that differ"),
-    "dispute": marked("Raise a dispute"),
-    "withdraw": marked("Withdraw"),
-    "change_mandates": marked("Change who may act"),
-    "change_payee": marked("Change wallet or bank"),
-}
 ASKED = {
     "propose": marked("{who} asked to propose an invoice: {amount}."),
     "sign": marked("{who} asked to sign the terms: {amount}."),
@@ -62,7 +52,6 @@ async def approvals(request: Request, visitor: Visitor) -> Response:
         mine=[one for one in waiting if not one["is_yours"]],
         asked=[one for one in waiting if one["is_yours"]],
         past=[one for one in rows if one["status"] != "open"],
-        act_names=ACT_NAMES,
         live="*",
     )
 
@@ -83,6 +72,7 @@ async def row(request: Request, visitor: Visitor, one: Mapping[str, Any]) -> dic
         "name": language.say(ACT_NAMES[one["act"]]),
         "chip": Chip(chip.shape, str(language.say(chip.says))),
         "deciders": named(one["confirmed_by"], language),
+        "changed": await changed(request, visitor, one),
     }
 
 

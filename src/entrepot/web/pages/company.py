@@ -18,7 +18,8 @@ from ..door import Problem
 from ..language import Language, marked
 from ..page import acted, page, shown
 from ..visitor import Visitor
-from .approvals import ACT_NAMES, named
+from .approvals import named
+from .powers import ACT_NAMES, power
 from .sentences import Chip
 
 MODES = {
@@ -72,27 +73,12 @@ async def company(request: Request, visitor: Visitor) -> Response:
 async def _row(request: Request, visitor: Visitor, one: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """One mandate as a treasurer reads it."""
     language = visitor.language
-    limits = [language.amount(minor, await asset_of(request, visitor, asset)) for asset, minor in one["limits"].items()]
-    people = [names.get(person, str(language.say("somebody who left"))) for person in one["persons"]]
-    checkers = [names.get(person, str(language.say("somebody who left"))) for person in one["checkers"]]
-    how = {
-        "alone": language.say("each alone"),
-        "joint": language.say("{number} of {count} jointly", number=one["required"], count=len(people)),
-        "maker_checker": language.say("asks; {checkers} confirms", checkers=language.listed(checkers, is_choice=True)),
-    }[one["mode"]]
     chip = Chip("final", str(language.say("In force")))
     if one["has_ended"]:
         chip = Chip("stopped", str(language.say("Ended")))
     elif not one["is_in_force"]:
         chip = Chip("waits", str(language.say("Not yet")))
-    return {
-        **one,
-        "people": language.listed(people),
-        "what": language.listed([str(language.say(ACT_NAMES[act])) for act in one["acts"]]),
-        "how": how,
-        "limits": limits,
-        "chip": chip,
-    }
+    return {**one, **await power(request, visitor, one, names), "chip": chip}
 
 
 def _names(told: Mapping[str, Any], language: Language) -> dict[str, str]:
