@@ -19,6 +19,7 @@ MAY_CHANGE = {  # a supervisor's POST may stop, make a digest, keep its own cred
     "/v1/changes", "/v1/changes/{change}/confirmations", "/v1/changes/{change}/refusals", "/v1/clock", "/v1/sessions",
     "/v1/credentials", "/v1/settlements/{settlement}/statements",
     "/v1/reconciliations",  # compares, and changes nothing
+    "/v1/sign-ins", "/v1/single-sign-on",  # anybody may begin to sign in
 }  # fmt: skip
 PAGES = ("/decisions", "/caps", "/stops", "/measures", "/log", "/regime", "/disclosures")
 
@@ -145,6 +146,7 @@ def test_no_act_of_a_supervisor_moves_money_or_clears_anything(ground: Ground) -
     body = {"signature": "0x" + "11" * 65, "reason": "why", "verdict": "clear", "complies": True, "valid_before": 2**40,
             "documents_base64": ["e30="], "to_seller_minor": 1, "signatures": ["0x" + "11" * 65]}  # fmt: skip
     schemas = ground.supervisor.http.get("/v1/openapi.json").json()["components"]["schemas"]
+    done: list[str] = []
     for path in sorted(set(posts) - MAY_CHANGE):
         asked = operations[path].get("post")
         if asked is None:
@@ -160,7 +162,8 @@ def test_no_act_of_a_supervisor_moves_money_or_clears_anything(ground: Ground) -
         sent = {name: value for name, value in body.items() if name in names}
         concrete = re.sub(r"\{(\w+)\}", lambda found: ids.get(found[1], "0" * 32), path)
         answer = ground.supervisor.http.post(concrete, json=sent, headers={"Idempotency-Key": f"sup{time.time_ns()}"})
-        assert answer.status_code >= 400, (path, answer.text)
+        done += [] if answer.status_code >= 400 else [path]
+    assert done == []
     for subject in ("unblock", "return_payment", "membership", "wallet"):
         order = {"subject": subject, "body": {"settlement": made, "transaction": "0x" + "11" * 32}, "reason": "why"}
         assert code_of(lambda order=order: ground.supervisor.post("/changes", order)) == "not_allowed"
