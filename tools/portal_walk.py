@@ -66,20 +66,21 @@ def sign_in(context: Any, base_url: str, person: Person) -> Any:
     return page
 
 
-def paths(page: Any, base_url: str, *, settlements_max: int = SETTLEMENTS_MAX) -> list[str]:
-    """What this person can open: first the places, then what they link to, a bounded number of each kind."""
+def walk(page: Any, base_url: str, *, settlements_max: int = SETTLEMENTS_MAX) -> Iterator[str]:
+    """Opens one after the other what this person can open: first the places, then a bounded number of each kind that
+    these link to. Gives each path while its page is open.
+    """
     found = list(dict.fromkeys(_links(page, "#places a")))
     kinds = Counter(_kind(path) for path in found)
     for path in found:  # grows while it is walked
-        if len(found) >= PAGES_MAX:
-            break
         page.goto(base_url + path)
         for link in _links(page, "main a, header.side a"):
             kind = _kind(link)
-            if link not in found and kinds[kind] < (settlements_max if kind == "/settlements/ID" else 1):
+            room = settlements_max if kind == "/settlements/ID" else 1
+            if link not in found and kinds[kind] < room and len(found) < PAGES_MAX:
                 kinds[kind] += 1
                 found.append(link)
-    return found
+        yield path
 
 
 def _links(page: Any, selector: str) -> list[str]:

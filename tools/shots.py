@@ -17,7 +17,7 @@ from entrepot.demo.desk import lay_out
 from entrepot.demo.house import House
 from entrepot.demo.stories import Teller
 from entrepot.settings import read_settings
-from portal_walk import Person, browser, chromium, paths, people_of, settle, sign_in
+from portal_walk import Person, browser, chromium, people_of, settle, sign_in, walk
 
 SHOTS = Path(__file__).parents[1] / "shots"
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
@@ -111,7 +111,7 @@ def _draw_sign_in(started: Any, base_url: str, language: str) -> None:
 def _draw_person(started: Any, base_url: str, person: Person, language: str) -> list[str]:
     wide = []
     context = _context(started, base_url, WIDTHS[0], THEMES[0], language)
-    found = paths(sign_in(context, base_url, person), base_url)
+    found = list(walk(sign_in(context, base_url, person), base_url))
     context.close()
     ready_ms: list[float] = []
     for width in WIDTHS:
