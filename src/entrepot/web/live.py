@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from .door import FROM_NOW, Problem
+from .page import stops_html, stops_key
 from .visitor import SignInNeeded, visitor_of
 from .waiting import waiting_for
 
@@ -38,7 +39,8 @@ async def live(request: Request) -> Response:
         for turn in range(int(STREAM_S_MAX / POLL_S)):
             try:
                 news = await visitor.door.get("/activity", after=cursor)
-                now_stopped = stops_key((await visitor.door.get("/stops"))["stops"])
+                now = (await visitor.door.get("/stops"))["stops"]
+                now_stopped = stops_key(now)
                 waiting = await waiting_for(visitor) if turn % WAITING_EACH == 0 else counted
             except Problem:
                 return
@@ -54,16 +56,11 @@ async def live(request: Request) -> Response:
                 }
             cursor = news["next"]
             if stops is not None and now_stopped != stops:
-                yield {"event": "stops", "data": json.dumps({"stops": now_stopped})}
+                yield {"event": "stops", "data": json.dumps({"html": stops_html(visitor, now)})}
             stops = now_stopped
             await anyio.sleep(POLL_S)
 
     return EventSourceResponse(stream(), headers={"cache-control": "no-store"})
-
-
-def stops_key(stops: list[dict[str, Any]]) -> str:
-    """Tells one set of stops from another."""
-    return ".".join(f"{one['grade']}-{one['since']}-{one['until']}" for one in stops)
 
 
 ROUTES = [Route("/live", live)]

@@ -14,7 +14,6 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from .door import FROM_NOW, Problem
 from .guide import guide_for
 from .language import LANGUAGES, Language
-from .live import stops_key
 from .navigation import ROLES, places_of
 from .visitor import SignInNeeded, Visitor, form_of, keep, language_of, own_path, renewed, visitor_of
 from .waiting import waiting_for
@@ -63,6 +62,17 @@ def page(request: Request, visitor: Visitor, template: str, *, status: int = 200
         **values,
     )
     return HTMLResponse(html, status_code=status)
+
+
+def stops_key(stops: list[dict[str, Any]]) -> str:
+    """Tells one set of stops from another."""
+    return ".".join(f"{one['grade']}-{one['since']}-{one['until']}" for one in stops)
+
+
+def stops_html(visitor: Visitor, stops: list[dict[str, Any]]) -> str:
+    """The notices of the stops in force: told with the event itself, so that nobody waits for a page to see one."""
+    language = visitor.language
+    return _env.get_template("stops.html").render(stops=stops, language=language, _=language.say)
 
 
 def plain_page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:

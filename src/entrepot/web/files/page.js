@@ -9,7 +9,10 @@ if (!document.cookie.includes("entrepot_zone=")) {
 // Live: the feed says which settlements changed; the page is fetched again and its parts are morphed into place.
 const feed = document.getElementById("feed");
 const refresh = () => htmx.trigger("#main", "refresh");
-feed?.addEventListener("stops", refresh);
+feed?.addEventListener("stops", (event) => {
+  document.getElementById("stops").innerHTML = JSON.parse(event.detail.data).html; // at once; the page follows
+  refresh();
+});
 feed?.addEventListener("waiting", refresh);
 feed?.addEventListener("changed", (event) => {
   const shown = main.dataset.live;
