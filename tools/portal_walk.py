@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from playwright.sync_api import TimeoutError as TooLate
+from playwright.sync_api import sync_playwright
+
+__all__ = ["TooLate"]
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 TIMEOUT_MS = 30_000
 PAGES_MAX = 60  # of one person
@@ -38,8 +42,6 @@ def chromium() -> str:
 @contextmanager
 def browser() -> Iterator[Any]:
     """Headless Chromium."""
-    from playwright.sync_api import sync_playwright
-
     with sync_playwright() as play:
         started = play.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         yield started
