@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import TimeoutError as TooLate
 from playwright.sync_api import sync_playwright
 
-__all__ = ["TooLate"]
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 TIMEOUT_MS = 30_000
 PAGES_MAX = 60  # of one person
