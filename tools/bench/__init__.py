@@ -1,0 +1,1 @@
+"""How fast the parts are on this machine, beside the physical limits of the same run. Nothing here is a promise."""
