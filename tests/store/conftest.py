@@ -66,6 +66,23 @@ def new_database(servers: Callable[[int], Embedded]) -> Iterator[Callable[[int],
         _execute(admin, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
+@pytest.fixture
+def new_empty(servers: Callable[[int], Embedded]) -> Iterator[Callable[[], str]]:
+    """Makes an empty database on the newest version, and drops it afterwards; gives its owner's DSN."""
+    owner = servers(VERSIONS[0]).owner_dsn
+    admin = make_conninfo(owner, dbname="postgres")
+    made: list[str] = []
+
+    def new() -> str:
+        made.append(f"entrepot_{next(_numbers)}")
+        _execute(admin, sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(made[-1])))
+        return make_conninfo(owner, dbname=made[-1])
+
+    yield new
+    for name in made:
+        _execute(admin, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
 def _execute(dsn: str, statement: sql.Composable) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(statement)

@@ -232,6 +232,51 @@ def test_transfers_posted_late_count_from_their_own_time(store: Store) -> None:
     assert balance(store, ESCROW, at=NOW + 5) == Balance(credits_posted=2)
 
 
+def test_a_hold_and_its_end_stand_in_one_batch_in_their_order(store: Store) -> None:
+    holds = [move(BUYER, ESCROW, 5, Phase.PENDING) for _ in range(10)]
+    ends = [end(hold, Phase.POST) for hold in holds]
+    assert post(store, *(entry for pair in zip(holds, ends, strict=True) for entry in pair)) == [P] * 20
+    assert balance(store, ESCROW) == Balance(credits_posted=50)
+    later = [move(BUYER, ESCROW, 5, Phase.PENDING) for _ in range(10)]
+    before = [end(hold, Phase.POST) for hold in later]
+    assert post(store, *before, *later) == [*[Answer.PENDING_UNKNOWN] * 10, *[P] * 10]
+
+
+def test_history_holds_the_running_balances_in_order(store: Store) -> None:
+    for at in (1, 2, 3):
+        post(store, move(BUYER, ESCROW, 10, at=NOW + at))
+    post(store, move(ESCROW, SELLER, 4, Phase.PENDING, at=NOW + 4), move(ESCROW, SELLER, 7, at=NOW + 5))
+    with store.work() as tx:
+        entries = tx.ledger.history(ESCROW.id)
+        assert [entry.at for entry in entries] == [NOW + 1, NOW + 2, NOW + 3, NOW + 4, NOW + 5]
+        assert [entry.balance.posted_minor for entry in entries] == [10, 20, 30, 30, 23]
+        assert [entry.balance.available_minor for entry in entries] == [10, 20, 30, 26, 19]
+        assert tx.ledger.history(ESCROW.id, limit=2) == entries[:2]
+        assert tx.ledger.history(ESCROW.id, after=entries[1], limit=2) == entries[2:4]
+        assert tx.ledger.history(ESCROW.id, after=entries[-1]) == tx.ledger.history(UNOPENED.id) == []
+
+
+def test_history_shows_what_came_late_at_its_own_time(store: Store) -> None:
+    post(store, move(BUYER, ESCROW, 1, at=NOW + 10))
+    post(store, move(BUYER, ESCROW, 2, at=NOW + 5))
+    post(store, move(BUYER, ESCROW, 4, at=NOW + 10))
+    post(store, move(BUYER, ESCROW, 8, at=NOW + 7))
+    with store.work() as tx:
+        seen = [(entry.at, entry.seq, entry.balance.posted_minor) for entry in tx.ledger.history(ESCROW.id)]
+    assert seen == [(NOW + 5, 2, 3), (NOW + 7, 4, 15), (NOW + 10, 1, 1), (NOW + 10, 3, 7)]
+    found = [balance(store, ESCROW, at=NOW + at).posted_minor for at in (4, 5, 6, 7, 9, 10)]
+    assert found == [0, 2, 2, 10, 10, 15]
+
+
+def test_one_batch_may_have_many_times(store: Store) -> None:
+    ats = (3, 1, 2, 2, 5, 4, 4, 9, 1, 7)
+    assert post(store, *(move(BUYER, ESCROW, 1, at=NOW + at) for at in ats)) == [P] * 10
+    found = [balance(store, ESCROW, at=NOW + at).posted_minor for at in range(10)]
+    assert found == [sum(at <= limit for at in ats) for limit in range(10)]
+    taken = [move(ESCROW, SELLER, 10, at=NOW + 20), move(BUYER, ESCROW, 1, at=NOW + 11), move(ESCROW, SELLER, 1)]
+    assert post(store, *(move(BUYER, FEE, 1) for _ in range(10)), *taken) == [P] * 13
+
+
 def test_accounts_open_once_and_unknown_ones_have_no_balance(store: Store) -> None:
     assert post(store, move(BUYER, ESCROW, 5)) == [P]
     with store.work() as tx:
@@ -293,6 +338,8 @@ def test_a_party_sees_its_own_accounts_and_its_settlements(store: Store) -> None
     for role, participant in (("treasurer", one.seller), ("treasurer", stranger), ("operator", stranger)):
         with store.read(Reader(participant, role)) as tx:
             seen[role, participant] = (set(tx.ledger.balances(ids)), tx.ledger.transfers_of(one.id))
+            assert set(tx.ledger.balances(ids, at=NOW)) == set(tx.ledger.balances(ids))
+            assert bool(tx.ledger.history(ids[0])) is (ids[0] in tx.ledger.balances(ids))
     assert seen["treasurer", one.seller] == ({ids[0], ids[1]}, [paid])
     assert seen["treasurer", stranger] == (set(), [])
     assert seen["operator", stranger] == (set(ids), [paid])

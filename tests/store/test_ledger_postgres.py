@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -13,7 +14,8 @@ import pytest
 from made_up import NOW, Database, new_id
 from psycopg.rows import dict_row
 
-from entrepot.core.ledger import AccountClass, Answer, Phase, Transfer, account
+from entrepot.core.ledger import AccountClass, Answer, Balance, Phase, Transfer, account
+from entrepot.store.migrate import migrate, migrations
 from entrepot.store.postgres_ledger import PostgresLedger
 
 pytestmark = pytest.mark.slow
@@ -122,6 +124,9 @@ def test_an_application_role_writes_through_the_functions_only(database: Databas
                 "DELETE FROM ledger_transfers",
                 "UPDATE ledger_transfers SET amount_minor = 1",
                 "TRUNCATE ledger_transfers",
+                "INSERT INTO ledger_entries SELECT * FROM ledger_entries",
+                "UPDATE ledger_entries SET debits_posted = 1",
+                "DELETE FROM ledger_entries",
             ):
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     connection.execute(statement)
@@ -134,6 +139,7 @@ def test_not_even_the_owner_changes_what_was_posted(database: Database, ledger: 
     with connect(database.owner_dsn) as connection:
         for statement in (
             "DELETE FROM ledger_transfers", "UPDATE ledger_transfers SET amount_minor = 1", "TRUNCATE ledger_transfers",
+            "DELETE FROM ledger_entries", "UPDATE ledger_entries SET at = 1", "TRUNCATE ledger_entries",
             "DELETE FROM ledger_accounts", "UPDATE ledger_accounts SET debits_posted = 101 WHERE class = 'escrow'",
             "UPDATE ledger_accounts SET debits_pending = 101 WHERE class = 'escrow'",
             "UPDATE ledger_accounts SET debits_posted = -1 WHERE class = 'outside'",
@@ -154,6 +160,11 @@ _INSERT = "INSERT INTO ledger_transfers SELECT gen_random_uuid(), "
         ("totals", _INSERT + "gen_random_uuid(), credit, 1, 'posted', NULL, '', 1, NULL FROM ledger_transfers"),
         ("two assets in one transfer", "UPDATE ledger_accounts SET asset = 'EUR' WHERE class = 'escrow'"),
         (
+            "history",
+            "INSERT INTO ledger_entries SELECT account, at, seq + 1, false, 1, 1, 0, 0, NULL FROM ledger_entries",
+        ),
+        ("history has gaps", "UPDATE ledger_accounts SET entries = entries + 1 WHERE class = 'escrow'"),
+        (
             "end of a hold differs from the hold",
             _INSERT + "debit, credit, 1, 'void', gen_random_uuid(), '', 1, NULL FROM ledger_transfers",
         ),
@@ -166,6 +177,45 @@ def test_books_that_an_owner_changed_are_found(
     with connect(database.owner_dsn) as connection:
         connection.execute(tampering.encode())
     assert about in {difference.about for difference in ledger.check()}
+
+
+_OLD_POST = """SELECT ledger_post(
+    array_agg(pg_temp.id(i)), array_agg(pg_temp.id(d)), array_agg(pg_temp.id(c)), array_agg(amount), array_agg(phase),
+    array_agg(pg_temp.id(p)),
+    array_agg('x'::text), array_agg(at), array_agg(NULL::uuid))
+  FROM (VALUES ('a1'::text, '1'::text, '9'::text, 100::numeric, 'posted', NULL::text, 30::bigint),
+               ('a2', '9', '2', 40, 'pending', NULL, 40), ('a3', '9', '2', 40, 'post', 'a2', 50),
+               ('a4', '1', '2', 7, 'posted', NULL, 20)) AS t (i, d, c, amount, phase, p, at)"""
+_ID = "CREATE FUNCTION pg_temp.id(t text) RETURNS uuid LANGUAGE sql AS $$ SELECT lpad(t, 32, '0')::uuid $$"
+
+
+def test_books_kept_before_there_was_a_history_get_one(
+    database: Database, tmp_path: Path, new_empty: Callable[[], str]
+) -> None:
+    for entry in migrations():
+        if entry.name.endswith("_ledger_history"):
+            break
+        (tmp_path / f"{entry.name}.sql").write_bytes(entry.text)
+    owner = new_empty()
+    migrate(owner, folder=tmp_path)
+    ids = [f"{n:032}" for n in (1, 2, 9)]
+    with connect(owner) as connection:
+        connection.execute(
+            "SELECT ledger_open(%s::uuid[], '{outside,outside,escrow}', '{a,b,c}', '{USD,USD,USD}')", (ids,)
+        )
+        connection.execute(_ID)
+        row = connection.execute(_OLD_POST).fetchone()
+        assert row is not None and row["ledger_post"] == ["posted"] * 4
+    migrate(owner)
+    with connect(owner) as connection:
+        ledger = PostgresLedger(connection)
+        assert ledger.check() == []
+        found = [ledger.balances(ids, at=at)[ids[2]] for at in (29, 30, 40, 50)]
+        came, held = Balance(credits_posted=100), Balance(credits_posted=100, debits_pending=40)
+        assert found == [Balance(), came, held, Balance(credits_posted=100, debits_posted=40)]
+        assert [entry.balance.posted_minor for entry in ledger.history(ids[1])] == [7, 7, 47]
+        more = Transfer(new_id(), ids[0], ids[1], 3, Phase.POSTED, "x", 60)
+        assert ledger.post([more]) == [Answer.POSTED] and ledger.check() == []
 
 
 def test_accounts_are_listed_in_pages(ledger: PostgresLedger) -> None:

@@ -104,6 +104,19 @@ class Balance:
         return self.posted_minor - self.debits_pending
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of an account's history: its balance after what one batch posted to it at one time `at` (Unix s).
+
+    `seq` counts an account's entries in the order of posting. The balance is the running one in that order: what is
+    posted late stands at its own time, with all that was posted before it.
+    """
+
+    seq: int
+    at: int
+    balance: Balance
+
+
 class Ledger(Protocol):
     """A ledger engine. `post` answers one Answer per transfer, in order; each transfer stands or falls alone."""
 
@@ -115,6 +128,9 @@ class Ledger(Protocol):
 
     def balances(self, accounts: Sequence[str], *, at: int | None = None) -> dict[str, Balance]:
         """Balances now, or after all transfers whose `at` (Unix s) is not later than `at`."""
+
+    def history(self, account: str, *, after: Entry | None = None, limit: int = 1000) -> list[Entry]:
+        """Running balances by (at, seq), append-only; `after` is the last entry of the page before."""
 
     def transfers_of(self, settlement: str) -> list[Transfer]:
         """All transfers of one settlement, by id."""

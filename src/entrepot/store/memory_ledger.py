@@ -19,10 +19,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from entrepot.core.ids import parse_id
-from entrepot.core.ledger import LIMITED, Account, Answer, Balance, Phase, Transfer
+from entrepot.core.ledger import LIMITED, Account, Answer, Balance, Entry, Phase, Transfer
 
 from .memory_tables import Access, Journal, Lists, Table
 
+HISTORY_PAGE_MAX = 1000
 _ENDS = (Phase.POST, Phase.VOID)
 
 
@@ -73,6 +74,18 @@ class MemoryLedger:
             if known is not None and (self._access.sees_own(known.owner) or self._access.sees_settlement(known.owner)):
                 found[account_id] = self._balance(account_id, at)
         return found
+
+    def history(self, account: str, *, after: Entry | None = None, limit: int = HISTORY_PAGE_MAX) -> list[Entry]:
+        """The account's running balances by time, an entry a transfer; `after` is the last of the page before."""
+        if not self.balances([account]):
+            return []
+        entries, balance = [], Balance()
+        for seq, move in enumerate(self._tables.of_account.of(account), start=1):
+            balance = _moved(balance, move, is_debit=account == move.debit)
+            entries.append(Entry(seq, move.at, balance))
+        entries.sort(key=lambda entry: (entry.at, entry.seq))
+        later = [entry for entry in entries if after is None or (entry.at, entry.seq) > (after.at, after.seq)]
+        return later[: min(limit, HISTORY_PAGE_MAX)]
 
     def transfers_of(self, settlement: str) -> list[Transfer]:
         """All transfers of one settlement, by id."""

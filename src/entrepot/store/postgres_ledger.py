@@ -1,17 +1,21 @@
-"""The ledger in PostgreSQL: a batch is one call of `ledger_post` (migrations/0002_ledger.sql), which decides."""
+"""The ledger in PostgreSQL: `ledger_post` (migrations/0015_ledger_history.sql) decides over a batch in one call."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from entrepot.core.ledger import Account, AccountClass, Answer, Balance, Phase, Transfer
+from entrepot.core.ledger import Account, AccountClass, Answer, Balance, Entry, Phase, Transfer
 
 from .named_sql import load_sql
+from .postgres_arrays import bigints, numerics, smallints, texts, uuids
 from .postgres_rows import Connection, Row, Rows, find_uuid, find_uuids, from_uuid
 
 ACCOUNTS_PAGE_MAX = 1000
 DIFFERENCES_MAX = 1000
+HISTORY_PAGE_MAX = 1000
+AT_MIN = -(2**63)
+_KINDS = {phase: number for number, phase in enumerate((Phase.POSTED, Phase.PENDING, Phase.POST, Phase.VOID))}
 _SQL = load_sql("ledger")
 
 
@@ -36,10 +40,10 @@ class PostgresLedger:
         if accounts:
             self._rows.all(
                 "open",
-                ids=[entry.id for entry in accounts],
-                classes=[entry.account_class.value for entry in accounts],
-                owners=[entry.owner for entry in accounts],
-                assets=[entry.asset for entry in accounts],
+                ids=uuids([entry.id for entry in accounts]),
+                classes=texts([entry.account_class.value for entry in accounts]),
+                owners=texts([entry.owner for entry in accounts]),
+                assets=texts([entry.asset for entry in accounts]),
             )
 
     def post(self, transfers: Sequence[Transfer]) -> list[Answer]:
@@ -48,17 +52,20 @@ class PostgresLedger:
             return []
         row = self._rows.one(
             "post",
-            ids=[move.id for move in transfers],
-            debits=[move.debit for move in transfers],
-            credits=[move.credit for move in transfers],
-            amounts=[str(move.amount_minor) for move in transfers],
-            phases=[move.phase.value for move in transfers],
-            pendings=[move.pending_id or None for move in transfers],
-            events=[move.event for move in transfers],
-            ats=[move.at for move in transfers],
-            settlements=[move.settlement or None for move in transfers],
+            ids=uuids([move.id for move in transfers]),
+            debits=uuids([move.debit for move in transfers]),
+            credits=uuids([move.credit for move in transfers]),
+            amounts=numerics([move.amount_minor for move in transfers]),
+            kinds=smallints([_KINDS[move.phase] for move in transfers]),
+            pendings=uuids([move.pending_id for move in transfers]),
+            events=texts([move.event for move in transfers]),
+            ats=bigints([move.at for move in transfers]),
+            settlements=uuids([move.settlement for move in transfers]),
         )
-        assert row is not None and len(row["answers"]) == len(transfers), "the ledger answers each transfer"
+        assert row is not None
+        if row["answers"] is None:
+            return [Answer.POSTED] * len(transfers)
+        assert len(row["answers"]) == len(transfers), "the ledger answers each transfer"
         return [Answer(word) for word in row["answers"]]
 
     def balances(self, accounts: Sequence[str], *, at: int | None = None) -> dict[str, Balance]:
@@ -66,6 +73,13 @@ class PostgresLedger:
         ids = find_uuids(accounts)
         rows = self._rows.all("balances", ids=ids) if at is None else self._rows.all("balances_at", ids=ids, at=at)
         return {row["id"].hex: _balance(row) for row in rows}
+
+    def history(self, account: str, *, after: Entry | None = None, limit: int = HISTORY_PAGE_MAX) -> list[Entry]:
+        """The account's running balances by time, oldest first; `after` is the last entry of the page before."""
+        at, seq = (after.at, after.seq) if after else (AT_MIN, 0)
+        bounds = {"at": at, "seq": seq, "limit": min(limit, HISTORY_PAGE_MAX)}
+        rows = self._rows.all("history", account=find_uuid(account), **bounds)
+        return [Entry(row["seq"], row["at"], _balance(row)) for row in rows]
 
     def transfers_of(self, settlement: str) -> list[Transfer]:
         """All transfers of one settlement, by id."""

@@ -1,37 +1,36 @@
 -- name: open
-SELECT ledger_open(%(ids)s::uuid[], %(classes)s::text[], %(owners)s::text[], %(assets)s::text[]);
+SELECT ledger_open(%(ids)s, %(classes)s, %(owners)s, %(assets)s);
 
 -- name: post
-SELECT ledger_post(%(ids)s::uuid[], %(debits)s::uuid[], %(credits)s::uuid[], %(amounts)s::numeric[], %(phases)s::text[],
-                   %(pendings)s::uuid[], %(events)s::text[], %(ats)s::bigint[], %(settlements)s::uuid[]) AS answers;
+SELECT ledger_post(%(ids)s, %(debits)s, %(credits)s, %(amounts)s, %(kinds)s, %(pendings)s, %(events)s, %(ats)s,
+                   %(settlements)s) AS answers;
 
 -- name: balances
 SELECT id, debits_posted, credits_posted, debits_pending, credits_pending
   FROM ledger_accounts WHERE id = ANY (%(ids)s::uuid[]);
 
--- What stands now, less what came later than the time asked for.
+-- The newest entry in order that is not later than the time asked for, and what was added late after it.
 -- name: balances_at
 SELECT a.id,
-       a.debits_posted - later.debits_posted AS debits_posted,
-       a.credits_posted - later.credits_posted AS credits_posted,
-       a.debits_pending - later.debits_pending AS debits_pending,
-       a.credits_pending - later.credits_pending AS credits_pending
+       coalesce(e.debits_posted, 0) + late.debits_posted AS debits_posted,
+       coalesce(e.credits_posted, 0) + late.credits_posted AS credits_posted,
+       coalesce(e.debits_pending, 0) + late.debits_pending AS debits_pending,
+       coalesce(e.credits_pending, 0) + late.credits_pending AS credits_pending
   FROM ledger_accounts a
+  LEFT JOIN LATERAL (
+       SELECT * FROM ledger_entries
+        WHERE account = a.no AND NOT is_late AND at <= %(at)s ORDER BY at DESC, seq DESC LIMIT 1) AS e ON true
  CROSS JOIN LATERAL (
-       SELECT coalesce(sum(moved) FILTER (WHERE is_debit), 0) AS debits_posted,
-              coalesce(sum(moved) FILTER (WHERE NOT is_debit), 0) AS credits_posted,
-              coalesce(sum(held) FILTER (WHERE is_debit), 0) AS debits_pending,
-              coalesce(sum(held) FILTER (WHERE NOT is_debit), 0) AS credits_pending
-         FROM (SELECT leg.is_debit,
-                      CASE WHEN leg.phase IN ('posted', 'post') THEN leg.amount_minor ELSE 0 END AS moved,
-                      CASE leg.phase WHEN 'posted' THEN 0 WHEN 'pending' THEN leg.amount_minor
-                                     ELSE -leg.amount_minor END AS held
-                 FROM (SELECT true AS is_debit, phase, amount_minor FROM ledger_transfers
-                        WHERE debit = a.id AND at > %(at)s
-                       UNION ALL
-                       SELECT false, phase, amount_minor FROM ledger_transfers
-                        WHERE credit = a.id AND at > %(at)s) AS leg) AS amounts) AS later
+       SELECT coalesce(sum(added[1]), 0) AS debits_posted, coalesce(sum(added[2]), 0) AS credits_posted,
+              coalesce(sum(added[3]), 0) AS debits_pending, coalesce(sum(added[4]), 0) AS credits_pending
+         FROM ledger_entries
+        WHERE account = a.no AND is_late AND seq > coalesce(e.seq, 0) AND at <= %(at)s) AS late
  WHERE a.id = ANY (%(ids)s::uuid[]);
+
+-- name: history
+SELECT e.seq, e.at, e.debits_posted, e.credits_posted, e.debits_pending, e.credits_pending
+  FROM ledger_accounts a JOIN ledger_entries e ON e.account = a.no
+ WHERE a.id = %(account)s::uuid AND (e.at, e.seq) > (%(at)s, %(seq)s) ORDER BY e.at, e.seq LIMIT %(limit)s;
 
 -- name: transfers_of
 SELECT * FROM ledger_transfers WHERE settlement = %(settlement)s::uuid ORDER BY id;
@@ -44,7 +43,7 @@ SELECT id, class, owner, asset FROM ledger_accounts
 -- Recomputes the books from the transfers alone; every row is a difference, so a sound ledger gives none.
 -- name: check
 WITH legs AS (
-       SELECT side.account, side.is_debit, t.id,
+       SELECT side.account, side.is_debit, t.id, t.at,
               CASE WHEN t.phase IN ('posted', 'post') THEN t.amount_minor ELSE 0 END AS moved,
               CASE t.phase WHEN 'posted' THEN 0 WHEN 'pending' THEN t.amount_minor ELSE -t.amount_minor END AS held
          FROM ledger_transfers t
@@ -55,7 +54,23 @@ WITH legs AS (
               coalesce(sum(moved) FILTER (WHERE NOT is_debit), 0) AS credits_posted,
               coalesce(sum(held) FILTER (WHERE is_debit), 0) AS debits_pending,
               coalesce(sum(held) FILTER (WHERE NOT is_debit), 0) AS credits_pending
-         FROM legs GROUP BY account)
+         FROM legs GROUP BY account),
+     moved AS (
+       SELECT a.no AS account, legs.at,
+              coalesce(sum(moved) FILTER (WHERE is_debit), 0) AS debits_posted,
+              coalesce(sum(moved) FILTER (WHERE NOT is_debit), 0) AS credits_posted,
+              coalesce(sum(held) FILTER (WHERE is_debit), 0) AS debits_pending,
+              coalesce(sum(held) FILTER (WHERE NOT is_debit), 0) AS credits_pending
+         FROM legs JOIN ledger_accounts a ON a.id = legs.account GROUP BY a.no, legs.at),
+     told AS (
+       SELECT account, at, sum(debits_posted) AS debits_posted, sum(credits_posted) AS credits_posted,
+              sum(debits_pending) AS debits_pending, sum(credits_pending) AS credits_pending
+         FROM (SELECT account, at, debits_posted - lag(debits_posted, 1, 0) OVER w AS debits_posted,
+                      credits_posted - lag(credits_posted, 1, 0) OVER w AS credits_posted,
+                      debits_pending - lag(debits_pending, 1, 0) OVER w AS debits_pending,
+                      credits_pending - lag(credits_pending, 1, 0) OVER w AS credits_pending
+                 FROM ledger_entries WINDOW w AS (PARTITION BY account ORDER BY seq)) AS step
+        GROUP BY account, at)
 SELECT 'totals' AS about, coalesce(a.id, c.account)::text AS subject,
        format('%%s %%s %%s %%s', a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending) AS kept,
        format('%%s %%s %%s %%s', coalesce(c.debits_posted, 0), coalesce(c.credits_posted, 0),
@@ -65,6 +80,17 @@ SELECT 'totals' AS about, coalesce(a.id, c.account)::text AS subject,
     OR (a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending)
        <> (coalesce(c.debits_posted, 0), coalesce(c.credits_posted, 0), coalesce(c.debits_pending, 0),
            coalesce(c.credits_pending, 0))
+UNION ALL
+SELECT 'history', coalesce(m.account, e.account)::text || ' at ' || coalesce(m.at, e.at),
+       format('%%s %%s %%s %%s', e.debits_posted, e.credits_posted, e.debits_pending, e.credits_pending),
+       format('%%s %%s %%s %%s', m.debits_posted, m.credits_posted, m.debits_pending, m.credits_pending)
+  FROM moved m FULL JOIN told e ON e.account = m.account AND e.at = m.at
+ WHERE (m.debits_posted, m.credits_posted, m.debits_pending, m.credits_pending)
+       IS DISTINCT FROM (e.debits_posted, e.credits_posted, e.debits_pending, e.credits_pending)
+UNION ALL
+SELECT 'history has gaps', a.id::text, a.entries::text, count(e.seq)::text
+  FROM ledger_accounts a LEFT JOIN ledger_entries e ON e.account = a.no
+ GROUP BY a.id HAVING count(e.seq) <> a.entries OR coalesce(max(e.seq), 0) <> a.entries
 UNION ALL
 SELECT 'asset does not add up to zero', asset,
        format('%%s %%s', sum(credits_posted - debits_posted), sum(credits_pending - debits_pending)), '0 0'
