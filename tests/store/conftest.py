@@ -6,7 +6,9 @@ import itertools
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -14,11 +16,12 @@ from made_up import Database
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from entrepot.store.buffered import Buffered
 from entrepot.store.embedded import DATABASE, Embedded, start
 from entrepot.store.memory import MemoryStore
 from entrepot.store.migrate import migrate
 from entrepot.store.postgres import PostgresStore
-from entrepot.store.store import Store
+from entrepot.store.store import Store, Transaction
 
 VERSIONS = (18, 16)
 _numbers = itertools.count(1)
@@ -102,11 +105,45 @@ def postgres_store(database: Database) -> Iterator[PostgresStore]:
     store.close()
 
 
-@pytest.fixture(params=["memory", *(f"postgres{version}" for version in VERSIONS)])
+class BufferedStore:
+    """A store whose workers keep what they write until their transaction ends."""
+
+    def __init__(self, below: Store) -> None:
+        self._below = below
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._below, name)
+
+    @contextmanager
+    def work(self) -> Iterator[Transaction]:
+        """See Store.work."""
+        with self._below.work() as tx:
+            buffered = Buffered(tx)
+            yield buffered
+            buffered.settle_up()
+
+
+BUFFERED = ("settlements", "inbox", "checks", "people", "many")  # the subjects whose writes a batch keeps
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every implementation of the Protocol; the buffered transaction where it does more than pass on."""
+    if "store" in metafunc.fixturenames:
+        kinds = ["memory", *(f"postgres{version}" for version in VERSIONS)]
+        subject = metafunc.module.__name__.rpartition("_")[2]
+        kinds += ["buffered-memory", "buffered-postgres"] if subject in BUFFERED else []
+        metafunc.parametrize("store", kinds, indirect=True)
+
+
+@pytest.fixture
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     """Every implementation of the Protocol."""
     if request.param == "memory":
         yield MemoryStore()
+        return
+    if request.param.startswith("buffered"):
+        below = MemoryStore() if request.param == "buffered-memory" else request.getfixturevalue("postgres_store")
+        yield BufferedStore(below)
         return
     new: Callable[[int], Database] = request.getfixturevalue("new_database")
     opened = new(int(request.param.removeprefix("postgres"))).open()

@@ -12,7 +12,7 @@ from typing import Any
 from entrepot.core.decision import Reason, Verdict
 from entrepot.core.passport import Act
 
-DEVELOPMENT_CHAINS = (31337,)  # known by chain id, never by a setting
+DEVELOPMENT_CHAINS = (31337, 31338)  # anvil, and the simulated rail; known by chain id, never by a setting
 INVENTED = "invented for the demo"
 
 

@@ -15,6 +15,7 @@ from .memory_engineers import EngineerTables, MemoryRequests, MemorySandbox, Mem
 from .memory_inbox import InboxTables, MemoryInbox, MemoryOutbox
 from .memory_ledger import LedgerTables, MemoryLedger
 from .memory_mandates import MandateTables, MemoryMandates
+from .memory_many import MemoryMany
 from .memory_people import MemoryPapers, MemoryPeople, PeopleTables
 from .memory_reconciliation import MemoryReconciliations, ReconciliationTables
 from .memory_reports import MemoryReports, ReportTables
@@ -63,6 +64,7 @@ class MemoryTransaction:
         self.webhooks = MemoryWebhooks(tables.engineers, tables.settlements, access)
         self.requests = MemoryRequests(tables.engineers, access)
         self.sandbox = MemorySandbox(tables.engineers, access)
+        self.many = MemoryMany(self)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -121,6 +121,18 @@ class MemoryChecks:
             and self._access.sees_own(participant)
         )  # fmt: skip
 
+    def reservations(self, settlements: Sequence[str]) -> list[tuple[str, str, int, int]]:
+        """(settlement, participant, minor units, at) of what these settlements hold."""
+        wanted = set(settlements)
+        return [
+            (row.settlement, row.participant, row.amount_minor, row.at) for row in self._tables.reservations
+            if row.settlement in wanted and row.is_live and self._access.sees_own(row.participant)
+        ]  # fmt: skip
+
+    def invoice(self, key: str) -> tuple[str, str] | None:
+        """(settlement, fingerprint) of the live one that holds the key."""
+        return self._tables.invoices.get(key)
+
     def register_invoice(self, *, key: str, fingerprint: str, settlement: str) -> tuple[str, str] | None:
         """Registers, or returns (settlement, fingerprint) of the live one that holds the key."""
         self._access.require_worker()

@@ -22,6 +22,7 @@ from .postgres_inbox import PostgresInbox, PostgresOutbox
 from .postgres_keys import Keyring
 from .postgres_ledger import PostgresLedger
 from .postgres_mandates import PostgresMandates
+from .postgres_many import PostgresMany
 from .postgres_people import PostgresPapers, PostgresPeople
 from .postgres_rails import PostgresRails
 from .postgres_reconciliation import PostgresReconciliations
@@ -72,6 +73,7 @@ class PostgresTransaction:
         self.webhooks = PostgresWebhooks(connection, self._keyring)
         self.requests = PostgresRequests(connection)
         self.sandbox = PostgresSandbox(connection)
+        self.many = PostgresMany(connection, self._keyring)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

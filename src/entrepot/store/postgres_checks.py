@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from entrepot.core.errors import Refused, Unknown
 
 from .named_sql import load_sql
-from .postgres_rows import Connection, Row, Rows, find_uuid, from_uuid, to_uuid
+from .postgres_rows import Connection, Row, Rows, disposition_from_row, find_uuid, from_uuid, to_uuid
 from .records import Change, Disposition, ListRow
 
 _SQL = load_sql("checks")
@@ -62,11 +62,13 @@ class PostgresChecks:
 
     def dispositions(self, settlement_id: str) -> list[Disposition]:
         """In the order in which they were given."""
-        return [_disposition(row) for row in self._rows.all("dispositions", settlement=find_uuid(settlement_id))]
+        return [
+            disposition_from_row(row) for row in self._rows.all("dispositions", settlement=find_uuid(settlement_id))
+        ]
 
     def dispositions_of(self, hits: Sequence[str]) -> list[Disposition]:
         """Those of any settlement that name one of these hits, in the order in which they were given."""
-        return [_disposition(row) for row in self._rows.all("dispositions_of", hits=list(hits))]
+        return [disposition_from_row(row) for row in self._rows.all("dispositions_of", hits=list(hits))]
 
     def reserve(
         self, *, settlement: str, participant: str, amount_minor: int, cap_minor: int, since: int, at: int
@@ -168,17 +170,6 @@ def _list(row: Row) -> ListRow:
         entity_count=row["entity_count"],
         orphan_count=row["orphan_count"],
         entities=tuple(row.get("entities", ())),
-    )
-
-
-def _disposition(row: Row) -> Disposition:
-    return Disposition(
-        settlement=row["settlement"].hex,
-        hits=tuple(row["hits"]),
-        person=row["person"].hex,
-        verdict=row["verdict"],
-        reason=row["reason"],
-        at=row["at"],
     )
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from psycopg.types.json import Jsonb
-
 from entrepot.core.canonical import Json
 
 from .named_sql import load_sql
 from .postgres_keys import Keyring
-from .postgres_rows import Connection, Row, Rows, find_uuid, from_uuid, to_bytes, to_uuid
+from .postgres_rows import Connection, Row, Rows, columns_of, find_uuid, from_uuid, to_bytes, to_uuid
 from .records import InboxItem, OutboxItem
 
 _INBOX, _OUTBOX = load_sql("inbox"), load_sql("outbox")
@@ -114,18 +112,8 @@ class PostgresOutbox:
 
     def put(self, items: Sequence[OutboxItem]) -> None:
         """An item whose `once` is there already is left alone."""
-        for item in items:
-            self._rows.run(
-                "put",
-                once=item.once,
-                kind=item.kind,
-                settlement=to_uuid(item.settlement),
-                body=Jsonb(item.body),
-                due_at=item.due_at,
-                attempts=item.attempts,
-                done_at=item.done_at,
-                error=item.error,
-            )
+        if items:
+            self._rows.run("put", **columns_of(map(_outbox_row, items)))
 
     def claim(self, *, now: int, limit: int, lease_s: int) -> list[OutboxItem]:
         """Due items nobody holds, oldest first; whoever dies with one delays it by the lease at most."""
@@ -153,6 +141,19 @@ class PostgresOutbox:
     def waiting(self, *, limit: int) -> list[OutboxItem]:
         """What is not done, the longest due first."""
         return [_outbox_item(row) for row in self._rows.all("waiting", limit=limit)]
+
+
+def _outbox_row(item: OutboxItem) -> Row:
+    return {
+        "once": item.once,
+        "kind": item.kind,
+        "settlement": item.settlement or None,
+        "body": json.dumps(item.body),
+        "due_at": item.due_at,
+        "attempts": item.attempts,
+        "done_at": item.done_at,
+        "error": item.error,
+    }
 
 
 def _outbox_item(row: Row) -> OutboxItem:

@@ -34,6 +34,15 @@ class Keyring:
             found = {row["id"].hex: self._unwrapped(row["id"], row["owner"], row["wrapped"]) for row in rows}
             self._by_id |= {key_id: found.get(key_id) for key_id in missing}
 
+    def fetch_owners(self, owners: Iterable[str]) -> None:
+        """Fetches the keys of many owners in one query; one that has none yet gets it when something is sealed."""
+        missing = {owner or DEPLOYMENT for owner in owners} - set(self._by_owner)
+        if missing:
+            for row in self._rows.all("keys_of_owners", owners=sorted(missing)):
+                key = self._unwrapped(row["id"], row["owner"], row["wrapped"])
+                assert key is not None
+                self._by_owner[row["owner"].hex] = self._by_id[key.id] = key
+
     def unseal(self, sealed: bytes, *, table: str, row: str) -> bytes | None:
         """The text, or None if its key was erased (or is not this reader's)."""
         self.fetch([sealed])

@@ -31,16 +31,7 @@ class PostgresMandates:
 
     def sets(self, participant: str) -> list[MandateSet]:
         """All versions, the one in force last."""
-        return [
-            MandateSet(
-                participant=row["participant"].hex,
-                version=row["version"],
-                mandates=tuple(row["mandates"]),
-                decided_by=tuple(person.hex for person in row["decided_by"]),
-                at=row["at"],
-            )
-            for row in self._rows.all("sets", participant=find_uuid(participant))
-        ]
+        return [mandate_set_from_row(row) for row in self._rows.all("sets", participant=find_uuid(participant))]
 
     def put_approval(self, approval: Approval) -> None:
         """Keeps an act that waits."""
@@ -101,18 +92,32 @@ class PostgresMandates:
 
     def payee_changes(self, participant: str) -> list[PayeeChange]:
         """A participant's, in order."""
-        return [
-            PayeeChange(
-                id=row["id"].hex,
-                participant=row["participant"].hex,
-                kind=row["kind"],
-                account=row["account"],
-                changed_at=row["changed_at"],
-                paid_from=row["paid_from"],
-                decided_by=tuple(person.hex for person in row["decided_by"]),
-            )
-            for row in self._rows.all("payee_changes", participant=find_uuid(participant))
-        ]
+        rows = self._rows.all("payee_changes", participant=find_uuid(participant))
+        return [payee_change_from_row(row) for row in rows]
+
+
+def mandate_set_from_row(row: Row) -> MandateSet:
+    """Reads one version of a company's mandates."""
+    return MandateSet(
+        participant=row["participant"].hex,
+        version=row["version"],
+        mandates=tuple(row["mandates"]),
+        decided_by=tuple(person.hex for person in row["decided_by"]),
+        at=row["at"],
+    )
+
+
+def payee_change_from_row(row: Row) -> PayeeChange:
+    """Reads one change of payee."""
+    return PayeeChange(
+        id=row["id"].hex,
+        participant=row["participant"].hex,
+        kind=row["kind"],
+        account=row["account"],
+        changed_at=row["changed_at"],
+        paid_from=row["paid_from"],
+        decided_by=tuple(person.hex for person in row["decided_by"]),
+    )
 
 
 def _said(approval: Approval) -> Row:

@@ -103,13 +103,13 @@ class PostgresPeople:
     def participant(self, participant_id: str) -> Participant | None:
         """The participant; its profile is empty once it was erased."""
         row = self._rows.one("participant", id=find_uuid(participant_id))
-        return self._participant(row) if row else None
+        return participant_from_row(row, self._keyring) if row else None
 
     def participants(self) -> list[Participant]:
         """All that the reader may see, by id."""
         rows = self._rows.all("participants")
         self._keyring.fetch(row["profile"] for row in rows)
-        return [self._participant(row) for row in rows]
+        return [participant_from_row(row, self._keyring) for row in rows]
 
     def put_person(self, person: Person) -> None:
         """Keeps a person, or its new profile."""
@@ -182,11 +182,11 @@ class PostgresPeople:
     def wallet(self, account: str) -> Wallet | None:
         """The wallet at a CAIP-10 account."""
         row = self._rows.one("wallet", account=account)
-        return _wallet(row) if row else None
+        return wallet_from_row(row) if row else None
 
     def wallets(self, participant: str) -> list[Wallet]:
         """A participant's wallets in order of admission."""
-        return [_wallet(row) for row in self._rows.all("wallets", participant=find_uuid(participant))]
+        return [wallet_from_row(row) for row in self._rows.all("wallets", participant=find_uuid(participant))]
 
     def put_saved_views(self, person: str, participant: str, views: list[Json]) -> None:
         """Keeps the whole list of a person's saved views, in the place of the one before."""
@@ -202,20 +202,23 @@ class PostgresPeople:
     def _sealed(self, owner: str, profile: Json, table: str) -> bytes:
         return self._keyring.seal(owner, to_bytes(profile), table=table, row=owner)
 
-    def _participant(self, row: Row) -> Participant:
-        profile = self._keyring.unseal(row["profile"], table="participants.profile", row=row["id"].hex)
-        return Participant(
-            id=row["id"].hex,
-            kind=row["kind"],
-            country=row["country"],
-            status=row["status"],
-            admitted_at=row["admitted_at"],
-            profile=json.loads(profile) if profile is not None else {},
-            version=row["version"],
-        )
+
+def participant_from_row(row: Row, keyring: Keyring) -> Participant:
+    """A participant, its profile opened; an erased one's is empty."""
+    profile = keyring.unseal(row["profile"], table="participants.profile", row=row["id"].hex)
+    return Participant(
+        id=row["id"].hex,
+        kind=row["kind"],
+        country=row["country"],
+        status=row["status"],
+        admitted_at=row["admitted_at"],
+        profile=json.loads(profile) if profile is not None else {},
+        version=row["version"],
+    )
 
 
-def _wallet(row: Row) -> Wallet:
+def wallet_from_row(row: Row) -> Wallet:
+    """Reads one wallet."""
     return Wallet(row["account"], row["participant"].hex, row["admitted_at"])
 
 

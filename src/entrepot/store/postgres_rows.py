@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
@@ -17,6 +17,8 @@ from entrepot.core.errors import Invalid, Unavailable, declare
 from entrepot.core.ids import parse_id
 from entrepot.core.lifecycle import State
 from entrepot.core.settlement import Settlement
+
+from .records import Disposition
 
 declare("Unavailable", store_unavailable="The database gave no final answer; the same request may be sent again.")
 
@@ -110,6 +112,23 @@ def settlement_to_row(settlement: Settlement) -> Row:
     return row
 
 
+def settlement_to_plain(settlement: Settlement) -> Row:
+    """The same as texts and whole numbers, for arrays of many: PostgreSQL reads the ids and the JSON."""
+    act = settlement.next_act()
+    row: Row = {name: getattr(settlement, name) for name in ("id", "seller", "buyer", *_PLAIN)}
+    row |= {name: str(getattr(settlement, name)) for name in _AMOUNTS}
+    row["awarded_minor"] = None if settlement.awarded_minor is None else str(settlement.awarded_minor)
+    row |= {"state": settlement.state.value, "due_act": act[0] if act else None, "due_at": act[1] if act else None}
+    row["rest"] = json.dumps({name: _plain(getattr(settlement, name)) for name in _REST})
+    return row
+
+
+def columns_of(rows: Iterable[Row]) -> dict[str, list[Any]]:
+    """Rows of one shape as a list for each column."""
+    listed = list(rows)
+    return {name: [row[name] for row in listed] for name in listed[0]}
+
+
 def settlement_from_row(row: Row) -> Settlement:
     """Reads `settlement_to_row`, exactly."""
     rest: Row = {name: tuple(value) if isinstance(value, list) else value for name, value in row["rest"].items()}
@@ -119,6 +138,18 @@ def settlement_from_row(row: Row) -> Settlement:
     awarded = row["awarded_minor"]
     kept |= {"state": State(row["state"]), "awarded_minor": None if awarded is None else int(awarded)}
     return Settlement(**kept, **rest)
+
+
+def disposition_from_row(row: Row) -> Disposition:
+    """Reads one disposition."""
+    return Disposition(
+        settlement=row["settlement"].hex,
+        hits=tuple(row["hits"]),
+        person=row["person"].hex,
+        verdict=row["verdict"],
+        reason=row["reason"],
+        at=row["at"],
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -17,6 +17,7 @@ from entrepot.core.ledger import Ledger
 from entrepot.core.settlement import Settlement
 
 from .engineer_records import Requests, Sandbox, Webhooks
+from .many import Many
 from .records import (
     Approval,
     Attempt,
@@ -449,6 +450,9 @@ class Transaction(Protocol):
 
     @property
     def sandbox(self) -> Sandbox: ...
+
+    @property
+    def many(self) -> Many: ...
 
     def savepoint(self) -> AbstractContextManager[None]:
         """What happens inside is undone if it raises; the transaction goes on."""

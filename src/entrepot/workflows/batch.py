@@ -35,12 +35,18 @@ class Batch:
     settlements: dict[str, Settlement] = field(default_factory=dict)
     logged: list[LoggedEvent] = field(default_factory=list)
     outgoing: list[OutboxItem] = field(default_factory=list)
+    _before: list[tuple[str, Settlement | None]] = field(default_factory=list)
 
     def settlement(self, settlement_id: str) -> Settlement:
         """The settlement, locked until the batch ends. Raises: KeyError if there is none."""
         if settlement_id not in self.settlements:
-            self.settlements |= self.tx.settlements.lock([settlement_id])
+            self.know(self.tx.settlements.lock([settlement_id])[settlement_id])
         return self.settlements[settlement_id]
+
+    def know(self, settlement: Settlement) -> None:
+        """This is how the settlement stands now in this batch."""
+        self._before.append((settlement.id, self.settlements.get(settlement.id)))
+        self.settlements[settlement.id] = settlement
 
     def happen(
         self,
@@ -63,7 +69,7 @@ class Batch:
         logged = LoggedEvent(after.id, after.seq, event, leaf(settlement, event, after))
         self.tx.settlements.save(after, [logged])
         self.logged.append(logged)
-        self.settlements[after.id] = after
+        self.know(after)
         if after.is_ended and not settlement.is_ended and after.state is not State.RELEASED:
             self.tx.checks.free(after.id, at=self.now)
             self.tx.checks.free_invoice(after.id)
@@ -130,12 +136,17 @@ class Batch:
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """One item of the batch: if it raises, the database and this batch forget it and the rest goes on."""
-        settlements, logged, outgoing = dict(self.settlements), len(self.logged), len(self.outgoing)
+        known, logged, outgoing = len(self._before), len(self.logged), len(self.outgoing)
         try:
             with self.tx.savepoint():
                 yield
         except BaseException:
-            self.settlements = settlements
+            while len(self._before) > known:
+                settlement_id, before = self._before.pop()
+                if before is None:
+                    del self.settlements[settlement_id]
+                else:
+                    self.settlements[settlement_id] = before
             del self.logged[logged:], self.outgoing[outgoing:]
             raise
 

@@ -226,6 +226,11 @@ def stops_in_force(batch: Batch) -> tuple[Stop, ...]:
     )
 
 
+def window_since(now: int, days: int) -> int:
+    """When the cap's window began (Unix s)."""
+    return now - days * DAY_S
+
+
 def _reserve(batch: Batch, settlement: Settlement, amount_minor: int) -> bool:
     regime = in_force(batch.tx, batch.ctx.regime(batch.now), batch.now)
     return batch.tx.checks.reserve(
@@ -233,7 +238,7 @@ def _reserve(batch: Batch, settlement: Settlement, amount_minor: int) -> bool:
         participant=settlement.buyer,
         amount_minor=amount_minor,
         cap_minor=regime.cap_window_minor,
-        since=batch.now - regime.window_days * DAY_S,
+        since=window_since(batch.now, regime.window_days),
         at=batch.now,
     )
 
@@ -242,7 +247,7 @@ def _used_by_others(batch: Batch, settlement: Settlement) -> int:
     """The buyer's reservations in the window, without this settlement's own."""
     regime = batch.ctx.regime(batch.now)
     return batch.tx.checks.reserved(
-        settlement.buyer, since=batch.now - regime.window_days * DAY_S, but_not=settlement.id
+        settlement.buyer, since=window_since(batch.now, regime.window_days), but_not=settlement.id
     )
 
 

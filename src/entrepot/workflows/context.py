@@ -91,6 +91,14 @@ class Policy:
     message_dir: str = ""
 
 
+@dataclass
+class Pace:
+    """How much this worker takes at a time: more while its steps are short, one by one after a defect."""
+
+    items: int = 100
+    careful: int = 0  # so many items are taken one at a time: a batch could not be written
+
+
 class SingleSignOn(Protocol):
     """A provider that says who somebody is. Raises: NotProved, Unavailable."""
 
@@ -149,6 +157,7 @@ class Context:
     faults: Faults = field(default_factory=Faults)
     policy: Policy = field(default_factory=Policy)
     sign_in: SignIn = field(default_factory=SignIn)
+    pace: Pace = field(default_factory=Pace)
     offset_s: int = 0
 
     def now(self) -> int:

@@ -71,7 +71,7 @@ def open_trade(batch: Batch, item: InboxItem) -> Settlement:
         dates={"propose_by": batch.now + batch.ctx.policy.propose_s},
     )
     batch.tx.settlements.insert(settlement)
-    batch.settlements[settlement.id] = settlement
+    batch.know(settlement)
     _register(batch, settlement, invoice)
     batch.keep(
         settlement,

@@ -17,6 +17,8 @@ from entrepot.core.errors import EntrepotError, Refused, Unavailable
 from entrepot.core.lifecycle import Role, State
 from entrepot.core.settlement import Settlement
 from entrepot.rails.rail import Operation
+from entrepot.store.buffered import Buffered
+from entrepot.store.many import Conflict
 from entrepot.store.records import InboxItem, OutboxItem
 
 from . import (
@@ -45,13 +47,14 @@ from . import (
 from .answers import as_told, problem, require_engineer_may
 from .batch import Batch
 from .check import check_funding, read_terms
-from .context import Context, ListsChanged
+from .context import Context, ListsChanged, Pace
 from .courier import Courier
+from .prepare import prepare
 
-BATCH_MAX = 100
+BATCH_MIN, BATCH_MAX = 20, 1_000
+STEP_S = 0.5  # how long a step may take, about: a click waits for the one that is under way
 LEASE_S = 30
 OUT_MAX = 10  # what a killed worker may hold back for a lease
-ATTEMPTS_MAX = 5
 RAIL_ATTEMPTS_MAX = 8
 NOT_READY_ATTEMPTS_MAX = 60
 RETRY_S = 1
@@ -148,33 +151,85 @@ DUE: dict[str, Callable[[Batch, Settlement], Settlement]] = {
 }
 
 
+@dataclass
+class Taken:
+    """What a step took, known also when nothing of it was kept."""
+
+    arrived: list[InboxItem] = field(default_factory=list)
+    due: list[Settlement] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """How many arrivals and due acts."""
+        return len(self.arrived) + len(self.due)
+
+
 def step(ctx: Context) -> int:
     """One batch of arrivals and due acts in one transaction; returns how many it took."""
     if ctx.faults.lasts("worker_paused"):
         return 0
+    pace, taken = ctx.pace, Taken()
+    began = time.monotonic()
     try:
-        return _take_batch(ctx)
+        _take_batch(ctx, taken, limit=1 if pace.careful else pace.items)
     except ListsChanged:  # nothing of the batch was kept; it is taken again with the new versions
         ctx.screener.warm()
         return 1
+    except Conflict as conflict:  # nor here: another worker was first, and what it did is read the next time
+        log.info("batch taken again", why=str(conflict))
+        return 1
+    except Unavailable:
+        raise
+    except Exception as defect:
+        _undone(ctx, taken, defect)
+        return 1
+    if pace.careful:
+        pace.careful = pace.careful - 1 if taken.count else 0
+    else:
+        _keep_pace(pace, taken.count, took_s=time.monotonic() - began)
+    return taken.count
 
 
-def _take_batch(ctx: Context) -> int:
-    with ctx.store.work() as tx:
-        ctx.offset_s = tx.checks.clock_offset_s()
+def _keep_pace(pace: Pace, count: int, *, took_s: float) -> None:
+    """A step takes about as long as a click may wait, and shares its commit among as many as that allows."""
+    if took_s > STEP_S:
+        pace.items = max(BATCH_MIN, int(pace.items * STEP_S / took_s))
+    elif count >= pace.items and took_s < STEP_S / 2:
+        pace.items = min(BATCH_MAX, pace.items * 3 // 2)
+
+
+def _take_batch(ctx: Context, taken: Taken, *, limit: int) -> None:
+    with ctx.store.work() as below:
+        ctx.offset_s = below.checks.clock_offset_s()
+        tx = Buffered(below)
         batch = Batch(ctx, tx, ctx.now())
-        arrived = tx.inbox.claim(now=batch.now, limit=BATCH_MAX, lease_s=LEASE_S)
-        for item in arrived:
+        taken.arrived = tx.inbox.claim(now=batch.now, limit=limit, lease_s=LEASE_S)
+        prepare(tx, taken.arrived, now=batch.now, window_days=ctx.regime(batch.now).window_days)
+        if limit > 1 or not taken.arrived:
+            taken.due = tx.settlements.claim_due(now=batch.now, limit=limit)
+        for item in taken.arrived:
             _take(batch, item)
-        due = tx.settlements.claim_due(now=batch.now, limit=BATCH_MAX)
-        for settlement in due:
+        for settlement in taken.due:
             if settlement.id not in batch.settlements:
-                batch.settlements[settlement.id] = settlement
+                batch.know(settlement)
                 _act(batch, settlement)
         batch.finish()
-    if arrived or batch.outgoing:
+        tx.settle_up()
+    if taken.arrived or batch.outgoing:
         ctx.store.wake()
-    return len(arrived) + len(due)
+
+
+def _undone(ctx: Context, taken: Taken, defect: Exception) -> None:
+    """A batch that cannot be written is taken again one by one; what cannot be written alone is set aside."""
+    log.error("batch undone", items=taken.count, error=repr(defect)[:POISON_LOG_CHARS], exc_info=defect)
+    if taken.count != 1:
+        ctx.pace.careful = max(taken.count, 1)
+        return
+    with ctx.store.work() as tx:
+        for item in taken.arrived:
+            tx.inbox.set_aside(item.id, repr(defect)[:POISON_LOG_CHARS], at=ctx.now())
+        for settlement in taken.due:
+            tx.settlements.postpone(settlement.id, until=ctx.now() + ctx.policy.pause_s)
 
 
 def _take(batch: Batch, item: InboxItem) -> None:

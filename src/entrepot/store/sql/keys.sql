@@ -4,6 +4,9 @@ SELECT id, owner, wrapped FROM data_keys WHERE id = ANY (%(ids)s);
 -- name: key_of_owner
 SELECT id, owner, wrapped FROM data_keys WHERE owner = %(owner)s AND wrapped IS NOT NULL;
 
+-- name: keys_of_owners
+SELECT id, owner, wrapped FROM data_keys WHERE owner = ANY (%(owners)s::uuid[]) AND wrapped IS NOT NULL;
+
 -- name: add_key
 INSERT INTO data_keys (id, owner, wrapped) VALUES (%(id)s, %(owner)s, %(wrapped)s) ON CONFLICT DO NOTHING;
 

@@ -1,6 +1,9 @@
 -- name: put
 INSERT INTO outbox (once, kind, settlement, body, due_at, attempts, done_at, error)
-VALUES (%(once)s, %(kind)s, %(settlement)s, %(body)s, %(due_at)s, %(attempts)s, %(done_at)s, %(error)s)
+SELECT once, kind, settlement, body::jsonb, due_at, attempts, done_at, error
+  FROM unnest(%(once)s::text[], %(kind)s::text[], %(settlement)s::uuid[], %(body)s::text[], %(due_at)s::bigint[],
+      %(attempts)s::int[], %(done_at)s::bigint[], %(error)s::text[]) WITH ORDINALITY
+    AS n (once, kind, settlement, body, due_at, attempts, done_at, error, place) ORDER BY place
 ON CONFLICT (once) DO NOTHING;
 
 -- name: claim

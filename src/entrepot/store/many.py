@@ -1,0 +1,117 @@
+"""What a batch reads and writes by sets: one statement a table for all its settlements. Both stores pass its suite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from entrepot.core.canonical import Json
+from entrepot.core.settlement import Settlement
+
+from .records import (
+    Disposition,
+    InboxItem,
+    KeptReceipt,
+    LoggedEvent,
+    MandateSet,
+    Paper,
+    Participant,
+    PayeeChange,
+    Wallet,
+)
+
+
+class Conflict(Exception):
+    """What a batch had read was changed by another worker before it was written: the batch is taken again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Headroom that a settlement takes of its participant's cap in a window that began at `since`."""
+
+    settlement: str
+    participant: str
+    amount_minor: int
+    cap_minor: int
+    since: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """An invoice's key that a settlement takes."""
+
+    key: str
+    fingerprint: str
+    settlement: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What an inbox item of a participant is answered."""
+
+    item: str
+    participant: str
+    answer: Json
+
+
+class Many(Protocol):
+    """Acts on many rows at once. A reader's rows are limited as one by one."""
+
+    def papers(self, settlements: Sequence[str], kinds: Sequence[str]) -> list[Paper]:
+        """The papers of these kinds of all these settlements, each settlement's oldest first."""
+
+    def participants(self, ids: Sequence[str]) -> dict[str, Participant]:
+        """Those that are there."""
+
+    def wallets(self, participants: Sequence[str]) -> list[Wallet]:
+        """Each participant's in order of admission."""
+
+    def mandate_sets(self, participants: Sequence[str]) -> list[MandateSet]:
+        """All versions, each participant's last one in force."""
+
+    def payee_changes(self, participants: Sequence[str]) -> list[PayeeChange]:
+        """Each participant's in order."""
+
+    def dispositions(self, settlements: Sequence[str]) -> list[Disposition]:
+        """In the order in which they were given."""
+
+    def invoices(self, keys: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Key → (settlement, fingerprint) of the live ones."""
+
+    def reserved(self, participants: Sequence[str], *, since: int) -> dict[str, int]:
+        """Unfreed reservations since `since` in minor units; 0 where there is none."""
+
+    def reservations(self, settlements: Sequence[str]) -> list[tuple[str, str, int, int]]:
+        """(settlement, participant, minor units, at) of what these settlements hold."""
+
+    def write_settlements(
+        self, created: Sequence[Settlement], saved: Sequence[Settlement], events: Sequence[LoggedEvent]
+    ) -> None:
+        """New snapshots and changed ones, and the events that led to them: `seq` as with `Settlements.save`."""
+
+    def postpone(self, until: Mapping[str, int]) -> None:
+        """As `Settlements.postpone`."""
+
+    def put_papers(self, papers: Sequence[Paper]) -> None: ...
+
+    def put_receipts(self, receipts: Sequence[KeptReceipt]) -> None: ...
+
+    def register(self, invoices: Sequence[Registration]) -> None:
+        """Raises: Conflict if one of the keys is held."""
+
+    def reserve(self, reservations: Sequence[Reservation]) -> None:
+        """Takes headroom, serialised per participant. Raises: Conflict if it is no longer there."""
+
+    def put_items(self, items: Sequence[InboxItem]) -> None:
+        """What is stored already under the same source and key stays as it is."""
+
+    def answer(self, answers: Sequence[Answered], *, at: int) -> None:
+        """As `Inbox.answer`."""
+
+    def done(self, onces: Sequence[str], *, at: int) -> None:
+        """As `Outbox.done`."""
+
+    def retry(self, failed: Sequence[tuple[str, str]], *, due_at: int) -> None:
+        """(once, error) of what failed and is due again; counts one attempt each."""

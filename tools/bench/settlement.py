@@ -1,0 +1,286 @@
+"""Complete settlements a second: real workflows, real PostgreSQL with fsync, the simulated rail, one or more workers.
+
+In each round every cohort of trades takes its next step; the clock stands while the parties sign, who do that on
+machines of their own, and runs for all that is ours until nothing is left to do. Afterwards the database is counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing as mp
+import os
+import resource
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from .trading_floor import Floor, Trade, open_context, open_rail
+
+from entrepot.core.terms import Terms
+from entrepot.messages.schemas import message_types
+from entrepot.signers.keystore import Keystore
+from entrepot.store import embedded
+from entrepot.store.migrate import migrate
+from entrepot.store.postgres import PostgresStore
+from entrepot.workflows import observe
+from entrepot.workflows.context import Context
+from entrepot.workflows.work import send_out, step
+
+STAGES = ("propose", "sign", "fund", "present", "examine")
+PUT_MANY = 200
+QUIET_S = 0.002
+EVENTS, TRANSFERS, MESSAGES, DECISIONS = 11, 6, 3, 3  # of one settlement that goes well
+MASTER_KEY = bytes(range(32))
+
+
+@dataclass
+class Measured:
+    """What one run saw."""
+
+    settled: int = 0
+    clock_s: float = 0.0
+    steps_s: list[float] = field(default_factory=list)
+    rss_mib: dict[str, float] = field(default_factory=dict)
+    rates: list[float] = field(default_factory=list)
+
+
+def work(dsn: str, home: str, rail: Any, examiner: str, stop: Any, told: Any, profile: str) -> None:
+    """A worker process's main loop, as `Worker.run` has it: decides what arrived and what is due."""
+    store = PostgresStore(master_key=MASTER_KEY, work_dsn=dsn)
+    ctx = open_context(Path(home), store, rail, examiner)
+    message_types()
+    ctx.screener.warm()
+    told.put("ready")
+    durations: list[float] = []
+    profiler = None
+    if profile:
+        import cProfile
+
+        profiler = cProfile.Profile()
+        profiler.enable()
+    while not stop.is_set():
+        began = time.perf_counter()
+        taken = step(ctx)
+        if taken:
+            durations.append(time.perf_counter() - began)
+        else:
+            store.wait(timeout_s=0.05)
+    if profiler:
+        profiler.disable()
+        profiler.dump_stats(f"{profile}.{os.getpid()}")
+    told.put((durations, rss_mib()))
+    store.close()
+
+
+def rss_mib() -> float:
+    """The most memory this process ever had, MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+class Bench:
+    """One database, one rail, some workers, and trades that come in cohorts."""
+
+    def __init__(self, home: Path, *, workers: int, cohort: int, companies: int, seed: int, profile: str = "") -> None:
+        self.home, self.cohort = home, cohort
+        self.server = embedded.start(home / "pg")
+        migrate(self.server.owner_dsn)
+        self.store = PostgresStore(
+            master_key=MASTER_KEY, work_dsn=self.server.work_dsn, serve_dsn=self.server.serve_dsn
+        )
+        keys = Keystore(home / "keys")
+        self.rail = open_rail(keys, seed)
+        self.floor = Floor(self.store, self.rail, keys, companies=companies, seed=seed)
+        self.ctx: Context = open_context(home, self.store, self.rail, self.floor.examiner)
+        self.ctx.screener.warm()
+        start = mp.get_context("spawn")
+        self._stop, self._told = start.Event(), start.Queue()
+        addresses = open_rail(keys, seed)  # a worker that only decides asks the rail for addresses, and nothing else
+        self.workers = [
+            start.Process(
+                target=work,
+                args=(self.server.work_dsn, str(home), addresses, self.floor.examiner, self._stop, self._told, profile),
+            )
+            for _ in range(workers)
+        ]
+        for worker in self.workers:
+            worker.start()
+        for _ in self.workers:
+            self._told.get(timeout=120)  # it is ready
+
+    def run(self, seconds: float) -> Measured:
+        """Rounds until the clock has run for so long; cohorts that are under way are finished."""
+        measured, cohorts = Measured(), deque[tuple[int, list[Trade]]]()
+        while measured.clock_s < seconds or cohorts:
+            if measured.clock_s < seconds:
+                cohorts.append((0, self.floor.trades(self.cohort)))
+            items = [
+                item
+                for stage, trades in cohorts
+                for trade in trades
+                for item in getattr(self.floor, STAGES[stage])(trade)
+            ]
+            began = time.perf_counter()
+            self._put(items)
+            self._drain()
+            took = time.perf_counter() - began
+            measured.clock_s += took
+            self._read_refusals(items)
+            self._read_answers([trade for stage, trades in cohorts if stage == 0 for trade in trades])
+            finished = [trades for stage, trades in cohorts if stage == len(STAGES) - 1]
+            cohorts = deque((stage + 1, trades) for stage, trades in cohorts if stage < len(STAGES) - 1)
+            done = sum(map(len, finished))
+            measured.settled += done
+            if done and len(cohorts) == len(STAGES) - 1:
+                measured.rates.append(done / took)
+            print(f"round: {len(items)} requests, {done} settled in {took:.2f} s", file=sys.stderr)
+        return measured
+
+    def stop(self, measured: Measured) -> None:
+        """Ends the workers and hears what they measured."""
+        self._stop.set()
+        for number, _ in enumerate(self.workers):
+            durations, rss = self._told.get(timeout=60)
+            measured.steps_s += durations
+            measured.rss_mib[f"worker {number + 1}"] = rss
+        for worker in self.workers:
+            worker.join()
+        measured.rss_mib["outside"] = rss_mib()
+
+    def close(self) -> None:
+        """Stops the server."""
+        self.store.close()
+        self.server.stop()
+
+    def _put(self, items: list[Any]) -> None:
+        """As doors put them, many in a transaction."""
+        for place in range(0, len(items), PUT_MANY):
+            with self.store.door() as tx:
+                for item in items[place : place + PUT_MANY]:
+                    tx.inbox.put(item)
+            self.store.wake()
+
+    def _drain(self) -> None:
+        """Outside work, blocks and watching, until nothing is left."""
+        while True:
+            sent = send_out(self.ctx)
+            if sent:
+                self.rail.mine(1, after_s=max(0, int(time.time()) - self.rail.now()))
+            else:
+                self.rail.mine(self.rail.final_blocks, after_s=0)
+            seen = observe.watch(self.ctx)
+            if sent or seen:
+                continue
+            with self.store.work() as tx:
+                is_open = tx.inbox.open_since()[0] + tx.outbox.open_count()
+            if not is_open:
+                return
+            time.sleep(QUIET_S)
+
+    def _read_refusals(self, items: list[Any]) -> None:
+        with self.store.work() as tx:
+            for item in items:
+                kept = tx.inbox.get(item.source, item.key)
+                assert kept is not None
+                if kept.answer is None or kept.answer["status"] >= 400:
+                    print(item.kind, kept.answer, kept.set_aside, file=sys.stderr)
+
+    def _read_answers(self, trades: list[Trade]) -> None:
+        """What the parties read: the new settlement's id and terms."""
+        if not trades:
+            return
+        with self.store.work() as tx:
+            for trade in trades:
+                item = tx.inbox.get(*trade.asked)
+                assert item is not None and item.answer is not None, "a proposal was not answered"
+                assert item.answer["status"] == 201, item.answer
+                trade.id = item.answer["body"]["settlement"]
+                paper = tx.papers.of(trade.id, kind="terms")[-1]
+                trade.terms = Terms.from_json(json.loads(paper.body), self.ctx.assets)
+
+    def mismatches(self, settled: int) -> dict[str, tuple[int, int]]:
+        """What the database holds and what it should; empty if all of it is there."""
+        wanted = {
+            "settlements released": ("SELECT count(*) FROM settlements WHERE state = 'released'", settled),
+            "events": ("SELECT count(*) FROM events", settled * EVENTS),
+            "leaves": ("SELECT count(*) FROM log_leaves", settled * EVENTS),
+            "gapless": ("SELECT max(index) + 1 FROM log_leaves", settled * EVENTS),
+            "transfers": ("SELECT count(*) FROM ledger_transfers", settled * TRANSFERS),
+            "decisions": ("SELECT count(*) FROM papers WHERE kind LIKE 'decision\\_%'", settled * DECISIONS),
+            "messages": ("SELECT count(*) FROM papers WHERE kind LIKE 'pacs.%' OR kind LIKE 'camt.%'", settled * MESSAGES),
+            "messages sent": ("SELECT count(*) FROM outbox WHERE kind = 'message' AND done_at IS NOT NULL", settled * MESSAGES),
+            "set aside": ("SELECT count(*) FROM inbox WHERE set_aside_at IS NOT NULL", 0),
+            "open": ("SELECT count(*) FROM outbox WHERE done_at IS NULL", 0),
+            "books": ("SELECT count(*) FROM (SELECT asset FROM ledger_accounts GROUP BY asset HAVING "
+                      "sum(debits_posted) <> sum(credits_posted) OR sum(debits_pending) <> 0) AS uneven", 0),
+        }  # fmt: skip
+        found = {}
+        with psycopg.connect(self.server.owner_dsn) as connection:
+            for name, (query, right) in wanted.items():
+                row = connection.execute(query).fetchone() or (0,)
+                if int(row[0] or 0) != right:
+                    found[name] = (int(row[0] or 0), right)
+            if found:
+                print(
+                    connection.execute("SELECT state, count(*) FROM settlements GROUP BY 1").fetchall(), file=sys.stderr
+                )
+        files = len(list((self.home / "messages").glob("*.xml")))
+        if files != settled * MESSAGES:
+            found["message files"] = (files, settled * MESSAGES)
+        return found
+
+
+def main() -> int:
+    """Prints one table, and a JSON object as the last line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--cohort", type=int, default=500)
+    parser.add_argument("--companies", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--profile", default="")
+    asked = parser.parse_args()
+    home = Path(tempfile.mkdtemp(prefix="entrepot-bench-"))
+    home.chmod(0o755)
+    bench = Bench(
+        home,
+        workers=asked.workers,
+        cohort=asked.cohort,
+        companies=asked.companies,
+        seed=asked.seed,
+        profile=asked.profile,
+    )
+    try:
+        measured = bench.run(asked.seconds)
+        bench.stop(measured)
+        wrong = bench.mismatches(measured.settled)
+    finally:
+        for worker in bench.workers:
+            worker.terminate()
+        bench.close()
+        shutil.rmtree(home, ignore_errors=True)
+    steps = sorted(measured.steps_s)
+    result = {
+        "settlement.per_s": round(statistics.median(measured.rates or [measured.settled / measured.clock_s]), 1),
+        "settlement.settled": measured.settled,
+        "settlement.clock_s": round(measured.clock_s, 1),
+        "settlement.step_p99_s": round(steps[int(len(steps) * 0.99)], 3) if steps else None,
+        "settlement.rss_max_mib": round(max(measured.rss_mib.values()), 1),
+        "settlement.mismatches": len(wrong),
+        "load": os.getloadavg()[0],
+    }
+    for name, (found, right) in wrong.items():
+        print(f"MISMATCH {name}: {found}, not {right}", file=sys.stderr)
+    print(json.dumps(result))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
