@@ -87,6 +87,12 @@ class Run:
                 rates[name].append(one_round(act, items))
         return {name: statistics.median(found) for name, found in rates.items()}
 
+    def rounds(self, act: Callable[[], float], *, rounds: int = ROUNDS) -> float:
+        """The median of what an act measures itself, after one that warms up."""
+        assert rounds >= ROUNDS_MIN, rounds
+        act()
+        return statistics.median(act() for _ in range(rounds))
+
 
 def one_round(act: Callable[[], object], items: int = 1) -> float:
     """Items a second over about ROUND_S."""

@@ -24,6 +24,15 @@ DATABASE = "entrepot"
 VERSION_DEFAULT = 18
 CONNECT_TIMEOUT_S = 10
 _WANTED = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+# A page is written whole to the WAL the first time it changes after a checkpoint. At the default of 1 GB checkpoints
+# come so often under load that most of the WAL is such pages (docs/performance.md).
+_TUNING = {
+    "shared_buffers": "'256MB'",
+    "wal_buffers": "'16MB'",
+    "max_wal_size": "'2GB'",
+    "checkpoint_timeout": "'15min'",
+}
+_TUNING_FILE = "entrepot.conf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,9 @@ def start(directory: Path, *, version: int | None = None) -> Embedded:
         directory, cleanup_mode=None, start=False, postgres_version=pgdata_version(directory) or wanted
     )  # fmt: skip
     was_running = _is_running(directory)
+    server.ensure_pgdata_inited()
+    if not was_running:
+        _tune(directory)
     server.start()
     socket_dir = server.get_postmaster_info().socket_dir
     assert socket_dir is not None, "the embedded server listens on a unix socket"
@@ -61,6 +73,18 @@ def start(directory: Path, *, version: int | None = None) -> Embedded:
     dsns = {role: _dsn(socket_dir, role) for role in ("postgres", SERVE_ROLE, WORK_ROLE)}
     _create_database(_dsn(socket_dir, "postgres", database="postgres"))
     return Embedded(dsns["postgres"], dsns[SERVE_ROLE], dsns[WORK_ROLE], server, was_running)
+
+
+def _tune(directory: Path) -> None:
+    """Our settings in a file of their own that the server's own file includes; edited ones are overwritten."""
+    main, ours = directory / "postgresql.conf", directory / _TUNING_FILE
+    ours.write_text("".join(f"{name} = {value}\n" for name, value in _TUNING.items()))
+    owner = main.stat()
+    os.chown(ours, owner.st_uid, owner.st_gid)
+    line = f"include_if_exists '{_TUNING_FILE}'\n"
+    if line not in main.read_text():
+        with main.open("a") as file:
+            file.write(line)
 
 
 def _is_running(directory: Path) -> bool:
