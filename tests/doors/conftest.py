@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from doors_ground import POLICY, Ground
 
+import portal_walk
 from entrepot.demo.house import House
 from entrepot.settings import read_settings
 from openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, open_provider
@@ -48,3 +50,37 @@ def ground(provider: Provider) -> Iterator[Ground]:
         os.environ.update(before)
         if "ENTREPOT_KEEP" not in os.environ:
             shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Headless Chromium: $CHROMIUM or the machine's own."""
+    if not portal_walk.chromium():
+        pytest.skip("there is no Chromium here: install one, or name it in $CHROMIUM")
+    with portal_walk.browser() as started:
+        yield started
+
+
+@pytest.fixture
+def enter(ground: Ground, browser: Any) -> Iterator[Callable[[str], Any]]:
+    """Signs a demo person in, in a browser of their own; what a script or the pages' policy refuses fails the test."""
+    opened: list[Any] = []
+    errors: list[str] = []
+
+    def entered(who: str) -> Any:
+        context = browser.new_context()
+        opened.append(context)
+        page = portal_walk.sign_in(context, ground.house.base_url, portal_walk.Person(who, ""))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: errors.append(said.text) if is_defect(said) else None)
+        return page
+
+    yield entered
+    for context in opened:
+        context.close()
+    assert errors == []
+
+
+def is_defect(said: Any) -> bool:
+    """An error of a page itself; that the server refused something is told there, too, and is none."""
+    return bool(said.type == "error" and not said.text.startswith("Failed to load resource"))

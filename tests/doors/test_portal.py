@@ -13,45 +13,11 @@ import httpx
 import pytest
 from doors_ground import Ground
 
-import portal_walk
 from entrepot.documents import samples
-from portal_walk import TIMEOUT_MS, chromium
 
 pytestmark = pytest.mark.slow
 XSS = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 FIRST_PAGE_BYTES_MAX = 100_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Headless Chromium: $CHROMIUM or the machine's own."""
-    if not chromium():
-        pytest.skip("there is no Chromium here: install one, or name it in $CHROMIUM")
-    with portal_walk.browser() as started:
-        yield started
-
-
-@pytest.fixture
-def enter(ground: Ground, browser: Any) -> Iterator[Any]:
-    """Signs a demo person in, in a browser of their own; a script error on any page fails the test."""
-    opened, errors = [], []
-
-    def sign_in(who: str) -> Any:
-        context = browser.new_context()
-        page = context.new_page()
-        page.set_default_timeout(TIMEOUT_MS)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-        page.goto(f"{ground.house.base_url}/sign-in")
-        page.locator(f"button[value={who}]").click()
-        page.wait_for_url(lambda url: "/sign-in" not in url)  # each role lands on its own first place
-        opened.append(context)
-        return page
-
-    yield sign_in
-    for context in opened:
-        context.close()
-    assert errors == []
 
 
 def files(ground: Ground, folder: Path, number: str, seller: str, buyer: str) -> dict[str, Path]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -12,43 +9,7 @@ import pytest
 from doors_ground import Ground
 
 pytestmark = pytest.mark.slow
-BROWSER = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-TIMEOUT_MS = 40_000
 MAKER, CHECKER = "treasurer-buyer-2", "treasurer-buyer"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Headless Chromium: $CHROMIUM or the machine's own."""
-    if not BROWSER:
-        pytest.skip("there is no Chromium here: install one, or name it in $CHROMIUM")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        started = play.chromium.launch(executable_path=BROWSER, args=ARGUMENTS)
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def enter(ground: Ground, browser: Any) -> Iterator[Any]:
-    """Signs a demo person in, in a browser of their own."""
-    opened = []
-
-    def sign_in(who: str) -> Any:
-        context = browser.new_context(viewport={"width": 1440, "height": 1000})
-        page = context.new_page()
-        page.set_default_timeout(TIMEOUT_MS)
-        page.goto(f"{ground.house.base_url}/sign-in")
-        page.locator(f"button[value={who}]").click()
-        page.wait_for_url("**/settlements")
-        opened.append(context)
-        return page
-
-    yield sign_in
-    for context in opened:
-        context.close()
 
 
 def test_one_asks_to_pay_and_another_confirms(ground: Ground, enter: Any) -> None:

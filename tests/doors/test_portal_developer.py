@@ -12,7 +12,6 @@ import httpx
 import pytest
 from doors_ground import Ground
 from standardwebhooks import Webhook
-from test_portal import browser, enter  # noqa: F401
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +44,7 @@ def asked(ground: Ground, secret: str, path: str, **options: Any) -> httpx.Respo
     return httpx.get(f"{ground.house.base_url}/v1{path}", headers=headers, trust_env=False, **options)
 
 
-def test_a_keys_secret_is_shown_once_opens_the_api_and_ends(ground: Ground, enter: Any) -> None:  # noqa: F811
+def test_a_keys_secret_is_shown_once_opens_the_api_and_ends(ground: Ground, enter: Any) -> None:
     page = enter("engineer-seller")
     page.goto(f"{ground.house.base_url}/developer/keys")
     page.click("#act-key summary")
@@ -63,7 +62,7 @@ def test_a_keys_secret_is_shown_once_opens_the_api_and_ends(ground: Ground, ente
 
 def test_an_endpoint_is_tested_delivered_to_looked_into_and_replayed(
     ground: Ground,
-    enter: Any,  # noqa: F811
+    enter: Any,
     receiver: Any,
 ) -> None:
     page = enter("engineer-seller")
@@ -88,7 +87,7 @@ def test_an_endpoint_is_tested_delivered_to_looked_into_and_replayed(
     ground.operator.until(lambda: [*receiver.seen], lambda seen: b"quote_given" in seen[-1][1], 20)
 
 
-def test_a_refused_request_is_found_by_its_id_with_its_answer(ground: Ground, enter: Any) -> None:  # noqa: F811
+def test_a_refused_request_is_found_by_its_id_with_its_answer(ground: Ground, enter: Any) -> None:
     seller = ground.parties["seller"]
     sent = {"currency": "QQQ", "amount": "5"}
     answer = seller.http.post("/v1/quotes", json=sent, headers={"Idempotency-Key": "a/b c"})
@@ -103,7 +102,7 @@ def test_a_refused_request_is_found_by_its_id_with_its_answer(ground: Ground, en
     assert answer.json()["code"] in page.inner_text("main") and "a/b c" in page.inner_text("main")
 
 
-def test_the_clock_is_moved_and_a_fault_started_for_all_to_see(ground: Ground, enter: Any) -> None:  # noqa: F811
+def test_the_clock_is_moved_and_a_fault_started_for_all_to_see(ground: Ground, enter: Any) -> None:
     page = enter("engineer-seller")
     before = ground.now()
     page.goto(f"{ground.house.base_url}/developer/sandbox")

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from doors_ground import Ground
 
-import portal_walk
 from entrepot.documents import samples
 from entrepot.documents.stated import DeliveryTerms, InvoiceLine, StatedParty
-from portal_walk import Person, chromium, sign_in, walk
+from portal_walk import Person, sign_in, walk
 
 pytestmark = pytest.mark.slow
 IMAGE = "<img src=x onerror=alert(1)>"
@@ -23,14 +21,6 @@ EVIL = StatedParty(
 )
 INJECTED = """() => document.querySelectorAll(
   "script:not([src]), [onerror], [onload], [onclick], img[src='x'], svg[onload], a[href^='javascript']").length"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if not chromium():
-        pytest.skip("there is no Chromium here: install one, or name it in $CHROMIUM")
-    with portal_walk.browser() as started:
-        yield started
 
 
 def test_markup_in_every_field_of_an_invoice_stays_text_on_every_page(ground: Ground, browser: Any) -> None:

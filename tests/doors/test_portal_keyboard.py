@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from doors_ground import Ground
 
-import portal_walk
 from entrepot.documents import samples
-from portal_walk import Person, chromium, sign_in
+from portal_walk import Person, sign_in
 
 pytestmark = pytest.mark.slow
 TABS_MAX = 160
@@ -19,14 +17,6 @@ FOCUS = """() => {
   const style = getComputedStyle(document.activeElement);
   return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if not chromium():
-        pytest.skip("there is no Chromium here: install one, or name it in $CHROMIUM")
-    with portal_walk.browser() as started:
-        yield started
 
 
 def test_a_whole_trade_by_keyboard_only(ground: Ground, browser: Any, tmp_path: Path) -> None:

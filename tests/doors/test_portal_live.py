@@ -11,19 +11,10 @@ import pytest
 from cut_line import Line
 from doors_ground import Ground
 
-import portal_walk
-from portal_walk import Person, chromium, sign_in
+from portal_walk import Person, sign_in
 
 pytestmark = pytest.mark.slow
 SHOWN_MS = 15_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if not chromium():
-        pytest.skip("there is no Chromium here: install one, or name it in $CHROMIUM")
-    with portal_walk.browser() as started:
-        yield started
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,6 @@ import httpx
 import psycopg
 import pytest
 from doors_ground import Ground, code_of
-
-import portal_walk
-from portal_walk import Person, chromium, sign_in
 
 pytestmark = pytest.mark.slow
 CAUSES = ("review", "officer", "listed", "INVENTED", "INV-0", r"hits?\b", "suspicio", "sanction", "blocked", "frozen",
@@ -27,32 +23,6 @@ NOTICE = {
     "how_to_apply": "Write to the ministry within 30 days.",
     "contact": "freezes@example.test",
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if not chromium():
-        pytest.skip("there is no Chromium here: install one, or name it in $CHROMIUM")
-    with portal_walk.browser() as started:
-        yield started
-
-
-@pytest.fixture
-def enter(ground: Ground, browser: Any) -> Iterator[Any]:
-    """Signs a demo person in, in a browser of their own; a script error on any page fails the test."""
-    opened, errors = [], []
-
-    def signed_in(who: str) -> Any:
-        context = browser.new_context()
-        page = sign_in(context, ground.house.base_url, Person(who, ""))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        opened.append(context)
-        return page
-
-    yield signed_in
-    for context in opened:
-        context.close()
-    assert errors == []
 
 
 def say(page: Any, verdict: str, reason: str) -> None:

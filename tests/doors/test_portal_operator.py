@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from doors_ground import Ground
 
-import portal_walk
 from entrepot.core.crypto import secp256k1_address
 from entrepot.core.ids import new_id
 from entrepot.demo.client import Problem
@@ -22,37 +20,6 @@ from entrepot.store.records import InboxItem
 from entrepot.wire import open_store
 
 pytestmark = pytest.mark.slow
-TIMEOUT_MS = 30_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if not portal_walk.chromium():
-        pytest.skip("there is no Chromium here: install one, or name it in $CHROMIUM")
-    with portal_walk.browser() as started:
-        yield started
-
-
-@pytest.fixture
-def enter(ground: Ground, browser: Any) -> Iterator[Any]:
-    """Signs a demo person in, in a browser of their own; a script error on any page fails the test."""
-    opened, errors = [], []
-
-    def sign_in(who: str) -> Any:
-        context = browser.new_context()
-        page = context.new_page()
-        page.set_default_timeout(TIMEOUT_MS)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(f"{ground.house.base_url}/sign-in")
-        page.locator(f"button[value={who}]").click()
-        page.wait_for_selector("#places")
-        opened.append(context)
-        return page
-
-    yield sign_in
-    for context in opened:
-        context.close()
-    assert errors == []
 
 
 def go(ground: Ground, page: Any, path: str) -> Any:

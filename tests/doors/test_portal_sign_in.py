@@ -12,9 +12,8 @@ import httpx
 import pytest
 from doors_ground import Ground
 
-import portal_walk
 from openid_provider import CLIENT_SECRET, Provider
-from portal_walk import TIMEOUT_MS, chromium
+from portal_walk import TIMEOUT_MS
 
 pytestmark = pytest.mark.slow
 AUTHENTICATOR = {
@@ -24,15 +23,6 @@ AUTHENTICATOR = {
     "hasUserVerification": True,
     "isUserVerified": True,
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Headless Chromium: $CHROMIUM or the machine's own."""
-    if not chromium():
-        pytest.skip("there is no Chromium here: install one, or name it in $CHROMIUM")
-    with portal_walk.browser() as started:
-        yield started
 
 
 class Visit:

@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 from doors_ground import Ground, code_of
-from test_portal import browser, enter  # noqa: F401  (fixtures)
 
 pytestmark = pytest.mark.slow
 PAGES_MAX = 8  # time in which one page loads now, as the measure of a slow machine
@@ -35,7 +34,7 @@ def fill_stop(page: Any, grade: str) -> None:
         page.click("button:has-text('Propose the stop')")
 
 
-def test_a_stop_by_two_supervisors_is_seen_by_everyone_within_a_second(ground: Ground, enter: Any) -> None:  # noqa: F811
+def test_a_stop_by_two_supervisors_is_seen_by_everyone_within_a_second(ground: Ground, enter: Any) -> None:
     first, second = enter("supervisor-1"), enter("supervisor-2")
     watching = [enter(who) for who in ("treasurer-seller", "treasurer-buyer", "officer-1", "operator-1")]
     for page in watching:
@@ -76,7 +75,7 @@ def lift(ground: Ground) -> None:
     assert ground.supervisor.get("/stops")["stops"] == []
 
 
-def test_a_proof_holds_in_the_browser_and_goes_red_when_a_byte_is_changed(ground: Ground, enter: Any) -> None:  # noqa: F811
+def test_a_proof_holds_in_the_browser_and_goes_red_when_a_byte_is_changed(ground: Ground, enter: Any) -> None:
     made = ground.brought_to("agreed", "SUP-PROOF", "seller", "buyer")
     page = enter("supervisor-1")
     key = ground.house.settings.verification_key_path
@@ -225,7 +224,7 @@ def test_headroom_falls_as_a_payment_is_cleared(ground: Ground) -> None:
     assert dave.participant not in free(ground.parties["buyer"])
 
 
-def test_every_page_of_a_supervisor_opens_with_its_sentence_at_390_pixels(ground: Ground, enter: Any) -> None:  # noqa: F811
+def test_every_page_of_a_supervisor_opens_with_its_sentence_at_390_pixels(ground: Ground, enter: Any) -> None:
     page = enter("supervisor-1")
     page.set_viewport_size({"width": 390, "height": 844})
     for path in PAGES:

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,7 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from pypdf import PdfWriter
 
-import portal_walk
 from entrepot.documents import samples
-from portal_walk import Person, chromium, sign_in
 
 pytestmark = pytest.mark.slow
 PROVIDER = """
@@ -30,32 +27,6 @@ window.ethereum = { request: async ({ method, params }) => {
   throw new Error("no such method");
 } };
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if not chromium():
-        pytest.skip("there is no Chromium here: install one, or name it in $CHROMIUM")
-    with portal_walk.browser() as started:
-        yield started
-
-
-@pytest.fixture
-def enter(ground: Ground, browser: Any) -> Iterator[Any]:
-    """Signs a demo person in, in a browser of their own; a script error on any page fails the test."""
-    contexts, errors = [], []
-
-    def open_one(who: str) -> Any:
-        context = browser.new_context()
-        contexts.append(context)
-        page = sign_in(context, ground.house.base_url, Person(who, who.partition("-")[0]))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        return page
-
-    yield open_one
-    for context in contexts:
-        context.close()
-    assert errors == []
 
 
 def pdf_with(name: str, xml: bytes) -> bytes:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from doors_ground import Ground
 
-import portal_walk
-from portal_walk import Person, chromium, people_of, settle, sign_in, walk
+from portal_walk import Person, people_of, settle, sign_in, walk
 
 pytestmark = pytest.mark.slow
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
@@ -25,14 +23,6 @@ SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clie
 RESIZED_MS, STEP_MS = 3_000, 100
 PHONE = {"width": 390, "height": 800}
 DESK = {"width": 1440, "height": 900}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if not chromium():
-        pytest.skip("there is no Chromium here: install one, or name it in $CHROMIUM")
-    with portal_walk.browser() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
