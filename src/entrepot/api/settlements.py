@@ -103,11 +103,20 @@ def list_settlements(
 ) -> dict[str, Any]:
     """Settlements newest first; `after` is the last id of the page before."""
     with request.app.state.store.read(caller.reader) as tx:
-        found = tx.settlements.page(
-            after=after, limit=max(1, min(limit, PAGE_MAX)), state=state if is_staff(caller) else ""
-        )
+        found = _page(tx, caller, after, max(1, min(limit, PAGE_MAX)), state)
         views = [settlement_view(settlement, caller) | named(tx, settlement) for settlement in found]
     return {"settlements": views, "next": views[-1]["id"] if len(views) == limit else None}
+
+
+def _page(tx: Transaction, caller: Caller, after: str, limit: int, state: str) -> list[Settlement]:
+    """One page. `state` is the state that this reader is shown: several of ours may be one of a party's."""
+    if not state or is_staff(caller):
+        return tx.settlements.page(after=after, limit=limit, state=state)
+    found: list[Settlement] = []
+    while len(found) < limit and (looked := tx.settlements.page(after=after, limit=PAGE_MAX)):
+        found += [one for one in looked if settlement_view(one, caller)["state"] == state]
+        after = looked[-1].id
+    return found[:limit]
 
 
 @router.get("/settlements/{settlement}")

@@ -37,11 +37,12 @@ Basis = Literal["wallet", "identifier", "name"]
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One thing that spoke for or against, with its figure (-1 to 1) and in words."""
+    """One thing that spoke for or against, with its figure (-1 to 1) and in words. `adds` is its part of the score."""
 
     name: str
     figure: float
     text: str
+    adds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,17 +294,19 @@ def _hit(
     if basis != "name":
         best = _best_name(subject, index, entry)
         match = best if best and best.counted >= CORROBORATING_SCORE else None
-    features = [*_wallet_features(subject, is_wallet), *_number_features(numbers), *_name_features(match)]
-    evidence = _evidence(subject, listed.entity, numbers)
-    features += evidence
-    name = match.counted if match else 0.0
+    features = [
+        *_wallet_features(subject, is_wallet),
+        *_number_features(numbers),
+        *_name_features(match, basis),
+        *_evidence(subject, listed.entity, numbers, basis),
+    ]
     return Hit(
         subject=subject.role,
         source=listed.version.source,
         entity=listed.entity.id,
         list_version=listed.version.version,
         list_sha256=listed.version.sha256,
-        score=_score(basis, name, EVIDENCE_NEUTRAL + sum(feature.figure for feature in evidence)),
+        score=_begins(basis) + sum(feature.adds for feature in features),
         basis=basis,
         has_name_hit=match is not None,
         features=tuple(features),
@@ -313,13 +316,14 @@ def _hit(
     )
 
 
-def _score(basis: Basis, name: float, evidence: float) -> float:
-    """From REVIEW_SCORE to CERTAIN_SCORE by name and evidence; above by the same, for an equal identifier or wallet."""
-    assert 0 <= evidence <= 1, evidence
-    if basis == "name":
-        above = max(0.0, name - REVIEW_SCORE) / (1 - REVIEW_SCORE)
-        return REVIEW_SCORE + (CERTAIN_SCORE - REVIEW_SCORE) * (NAME_SHARE * above + EVIDENCE_SHARE * evidence)
-    return CERTAIN_SCORE + (1 - CERTAIN_SCORE) * (NAME_SHARE * name + EVIDENCE_SHARE * evidence)
+def _begins(basis: Basis) -> float:
+    """The score of a hit of which nothing is known but its basis; names and evidence add to it, or take from it."""
+    return (REVIEW_SCORE if basis == "name" else CERTAIN_SCORE) + _room(basis) * EVIDENCE_SHARE * EVIDENCE_NEUTRAL
+
+
+def _room(basis: Basis) -> float:
+    """What names and evidence share: from REVIEW_SCORE to CERTAIN_SCORE, or above it for an equal identifier."""
+    return CERTAIN_SCORE - REVIEW_SCORE if basis == "name" else 1 - CERTAIN_SCORE
 
 
 def _wallet_features(subject: Subject, is_wallet: bool) -> list[Feature]:
@@ -339,17 +343,25 @@ def _other(listed: Identifier) -> str:
     return f"is {listed.country}, not the subject's country" if listed.country else "is not known and it is short"
 
 
-def _name_features(match: _NameMatch | None) -> list[Feature]:
+def _name_features(match: _NameMatch | None, basis: Basis) -> list[Feature]:
     if match is None:
         return []
+    worth = max(0.0, match.counted - REVIEW_SCORE) / (1 - REVIEW_SCORE) if basis == "name" else match.counted
     pairs = ", ".join(f"{pair.mine} ~ {pair.listed} {pair.likeness:.2f}" for pair in match.like.pairs)
     kind = match.name.kind if match.name.quality == "strong" else f"weak {match.name.kind}"
     text = f"name similarity {match.counted:.2f} to {match.name.text!r} ({kind}): {pairs}"
-    return [Feature("name", match.counted, text)]
+    return [Feature("name", match.counted, text, adds=_room(basis) * NAME_SHARE * worth)]
 
 
-def _evidence(subject: Subject, entity: Entity, equal: list[tuple[Identifier, bool]]) -> list[Feature]:
+def _evidence(
+    subject: Subject, entity: Entity, equal: list[tuple[Identifier, bool]], basis: Basis
+) -> Iterator[Feature]:
     """What else speaks for or against; figures add up to less than half a point either way."""
+    for feature in _weighed(subject, entity, equal):
+        yield replace(feature, adds=_room(basis) * EVIDENCE_SHARE * feature.figure)
+
+
+def _weighed(subject: Subject, entity: Entity, equal: list[tuple[Identifier, bool]]) -> list[Feature]:
     found = []
     if subject.country and entity.countries:
         is_same = subject.country in entity.countries

@@ -74,6 +74,16 @@ STEPS: dict[tuple[str, str], Step] = {
         marked("Sign the terms. Once both have signed, the checks run."),
         "seller",
     ),
+    ("signed", "seller"): Step(
+        marked("You signed the hash of the terms with your company's own key."),
+        marked("It is the buyer's move: be the buyer and sign the same terms."),
+        "buyer",
+    ),
+    ("signed", "buyer"): Step(
+        marked("You signed the hash of the terms with your company's own key."),
+        marked("It is the seller's move: be the seller and sign the same terms."),
+        "seller",
+    ),
     ("checking", "seller"): Step(
         marked("Both have signed one hash over the terms."),
         marked("Nothing to press: the page changes by itself."),
@@ -165,6 +175,8 @@ def guide_for(request: Request, visitor: Visitor, at: str, values: Mapping[str, 
     side = visitor.side_in(view) if view else ""
     who = side or visitor.role
     state = str(view["state"]) if view else (NEW if at == "/new" else LIST)
+    if view and state == "quoted" and side in view["signed_by"]:
+        state = "signed"
     step = STEPS.get((state, who), Step("", ""))
     you = language.say(
         SIDES.get(side) or ROLES.get(visitor.role, ROLES["treasurer"]),

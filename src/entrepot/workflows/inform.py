@@ -217,8 +217,13 @@ def _files(body: Json) -> list[tuple[str, bytes]]:
             raise Invalid("malformed", f"{name:.40} is not base64.", path="files") from None
         if not name or not 0 < len(raw) <= FILE_BYTES_MAX:
             raise Invalid("malformed", f"A file has a name and 1 to {FILE_BYTES_MAX} bytes.", path="files")
-        found.append((name, raw))
+        found.append((_base_name(name), raw))
     return found
+
+
+def _base_name(name: str) -> str:
+    """The last part of a file's name: where it lay on the sender's machine is not sent on."""
+    return name.replace("\\", "/").rpartition("/")[2] or "file"
 
 
 CHANGES: dict[str, Kind] = {"freeze_notice": Kind(("officer",), check_notice, release_notice)}

@@ -184,7 +184,13 @@ def _compared(subject: Subject, hit: Hit) -> dict[str, Any]:
         "listed_name": hit.listed_name,
         "marks": {"subject": mine, "listed": listed},
         "features": [
-            {"name": feature.name, "figure": f"{feature.figure:.2f}", "says": feature.text} for feature in hit.features
+            {
+                "name": feature.name,
+                "figure": f"{feature.figure:.2f}",
+                "adds_bps": round(feature.adds * 10_000),
+                "says": feature.text,
+            }
+            for feature in hit.features
         ],
         "basis": hit.basis,
         "score_bps": hit.score_bps,

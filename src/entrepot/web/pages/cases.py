@@ -95,7 +95,7 @@ async def _row(request: Request, visitor: Visitor, case: Mapping[str, Any]) -> d
         "fee": language.amount(case["fee_minor"], asset),
         "held": language.amount(case["held_minor"], asset),
         "is_held": int(case["held_minor"]) > 0,
-        "chip": sentences.chip(case["state"], language),
+        "chip": sentences.chip(case, language),
         "wants": language.say(ACTS_NAMED[case["act"]]),
         "score": pair.score(case["score_bps"], language),
     }

@@ -65,6 +65,10 @@ def sentence(told: Mapping[str, Any], language: Language) -> Shown:
     over_all = next((row for row in told["steps"] if row["step"] == "all"), None)
     if over_all is None:
         return language.say("No settlement was paid out in this period.")
+    if over_all["count"] == 1:
+        return language.tell(
+            "One settlement was paid out, {median} after agreement.", median=language.span(over_all["median_s"])
+        )
     return language.tell(
         "Half of {count} settlements were paid out within {median} of agreement, nine of ten within {p90}.",
         count=language.number(over_all["count"]),
@@ -88,7 +92,9 @@ def volume(told: Mapping[str, Any], assets: Mapping[str, Mapping[str, Any]], lan
     return Chart(
         "volume",
         str(language.say("Volume")),
-        language.say("{count} settlements were paid out.", count=language.number(count)),
+        language.say("One settlement was paid out.")
+        if count == 1
+        else language.say("{count} settlements were paid out.", count=language.number(count)),
         "stack",
         str(language.say("Day")),
         tuple(language.short_day(day) for day in days),

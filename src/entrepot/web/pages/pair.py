@@ -89,7 +89,7 @@ def side_by_side(
         "aliases": [[text, quality] for text, _, quality in entry["names"] if text != listed],
         "list": compared["list"],
         "rows": _rows(subject, entry, language),
-        "features": compared["features"],
+        "parts": _parts(compared, language),
         "score": score(compared["score_bps"], language),
         "score_bps": compared["score_bps"],
         "threshold": score(compared["threshold_bps"], language),
@@ -99,6 +99,26 @@ def side_by_side(
         "reason": reason or {},
         "earlier": (reason or {}).get("earlier", []),
     }
+
+
+def _parts(compared: Mapping[str, Any], language: Language) -> list[dict[str, str]]:
+    """What the score is made of: where a hit begins, then what each fact adds or takes; they add up to the score."""
+    adds = [int(one.get("adds_bps", 0)) for one in compared["features"]]
+    return [
+        {
+            "says": str(language.say("Where a hit begins")),
+            "points": _points(compared["score_bps"] - sum(adds), language),
+        },
+        *(
+            {"says": one["says"], "lang": "en", "points": ("+" if bps > 0 else "") + _points(bps, language)}
+            for one, bps in zip(compared["features"], adds, strict=True)
+        ),
+        {"says": str(language.say("Score")), "points": _points(compared["score_bps"], language)},
+    ]
+
+
+def _points(bps: int, language: Language) -> str:
+    return language.number(Decimal(bps) / FULL_BPS, 4).replace("-", "−")
 
 
 def _question(mine: str, listed: str, role: str, speaks_for: int, against: int, language: Language) -> Shown:
@@ -120,8 +140,8 @@ def _weighed(speaks_for: int, against: int, language: Language) -> Shown:
         "against": _number(against, language) if against else language.say("none"),
     }
     if speaks_for == 1:
-        return language.say("One fact speaks for it, {against} against.", **values)
-    return language.say("{number} facts speak for it, {against} against.", **values)
+        return language.say("One fact says yes, {against} no.", **values)
+    return language.say("{number} facts say yes, {against} no.", **values)
 
 
 def _number(number: int, language: Language) -> str:

@@ -56,7 +56,7 @@ async def answer(request: Request, visitor: Visitor, form: FormData) -> str:
     """The party's answer: a text and files."""
     id_ = request.path_params["request"]
     files = [
-        {"name": value.filename[:100], "content_base64": base64.b64encode(await value.read(FORM_BYTES_MAX)).decode()}
+        {"name": value.filename[-100:], "content_base64": base64.b64encode(await value.read(FORM_BYTES_MAX)).decode()}
         for value in form.getlist("files")
         if isinstance(value, UploadFile) and value.filename
     ]

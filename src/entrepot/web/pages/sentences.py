@@ -34,6 +34,7 @@ class Act:
 CHIPS: dict[str, tuple[str, str]] = {
     "proposed": ("waits", marked("Being quoted")),
     "quoted": ("waits", marked("Waiting for signatures")),
+    "half_signed": ("waits", marked("Waiting for one signature")),
     "agreed": ("waits", marked("Checks run")),
     "checking": ("waits", marked("Checks run")),
     "in_review": ("waits", marked("In review")),
@@ -69,6 +70,18 @@ SENTENCES: dict[tuple[str, str], str] = {
         BUYER,
     ): marked("{seller} asks {total} of you, paid out only against documents, once both have signed, by {deadline}."),
     ("quoted", OTHER): marked("{buyer} and {seller} may sign {price} until {deadline}."),
+    ("signed_by_seller", SELLER): marked(
+        "You signed. {buyer} signs the same terms by {deadline}, and pays you {price}."
+    ),
+    ("signed_by_seller", BUYER): marked(
+        "{seller} signed. Sign the same terms by {deadline}: {total}, paid out only against documents."
+    ),
+    ("signed_by_seller", OTHER): marked("{seller} signed {price}; {buyer} may sign until {deadline}."),
+    ("signed_by_buyer", SELLER): marked(
+        "{buyer} signed. Sign the same terms by {deadline}, and {price} is yours against documents."
+    ),
+    ("signed_by_buyer", BUYER): marked("You signed. {seller} signs the same terms by {deadline}."),
+    ("signed_by_buyer", OTHER): marked("{buyer} signed {total}; {seller} may sign until {deadline}."),
     ("checking", SELLER): marked("Both of you signed. The checks run before {buyer} may pay."),
     ("checking", BUYER): marked("Both of you signed. The checks run before you may pay."),
     ("checking", OTHER): marked("Both signed. The checks run before {buyer} may pay {total}."),
@@ -157,7 +170,7 @@ SENTENCES: dict[tuple[str, str], str] = {
 # What happens by then if nobody acts.
 OTHERWISE: dict[str, str] = {
     "proposal_expired": marked("If nobody acts, the proposal lapses on {deadline}."),
-    "quote_expired": marked("If nobody signs, the quote lapses on {deadline}, and nobody owes anything."),
+    "quote_expired": marked("Unless both have signed, the quote lapses on {deadline}, and nobody owes anything."),
     "fund_expired": marked("If nobody pays, the settlement lapses on {deadline}."),
     "refund_check": marked("If nobody acts, it goes back to {buyer} on {deadline}, checked afresh."),
     "release_check": marked("If the examiner says nothing by {deadline}, it goes to {seller}, checked afresh."),
@@ -174,15 +187,18 @@ DOCUMENTS = {
 }
 
 
-def chip(state: str, language: Language) -> Chip:
-    """The chip of a state."""
-    shape, says = CHIPS[state]
+def chip(view: Mapping[str, Any], language: Language) -> Chip:
+    """The chip of a settlement's state."""
+    state = str(view["state"])
+    shape, says = CHIPS["half_signed" if state == "quoted" and view.get("signed_by") else state]
     return Chip(shape, str(language.say(says)))
 
 
 def variant(view: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> str:
-    """The state, or a way of it that deserves a sentence of its own: shared between both, waived, awarded."""
+    """The state, or a way of it that deserves a sentence of its own: signed by one, shared, waived, awarded."""
     state = str(view["state"])
+    if state == "quoted" and view["signed_by"]:
+        return f"signed_by_{view['signed_by'][0]}"
     if state in ("released", "refunded") and int(view["released_minor"]) and int(view["refunded_minor"]):
         return "shared"
     last = next((str(event["event"]) for event in reversed(events) if event["event"] in ("waived", "awarded",

@@ -85,7 +85,7 @@ async def _page(request: Request, visitor: Visitor, id_: str, would: dict[str, A
         terms=terms,
         asset=asset,
         side=side,
-        chip=sentences.chip(view["state"], language),
+        chip=sentences.chip(view, language),
         sentence=sentences.sentence(sentences.variant(view, events), side, language, values),
         otherwise=sentences.otherwise(view, language, values),
         acts=sentences.acts(view, side, visitor.role),

@@ -171,7 +171,7 @@ async def _row(request: Request, visitor: Visitor, view: dict[str, Any]) -> dict
         "held_minor": int(view["held_minor"]),
         "asset": asset,
         "currency": str(view["invoiced"]["asset"]).rpartition(":")[2],
-        "chip": sentences.chip(view["state"], language),
+        "chip": sentences.chip(view, language),
         "state": view["state"],
         "is_ended": view["is_ended"],
         "created_at": view["created_at"],
