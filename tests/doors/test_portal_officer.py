@@ -47,7 +47,7 @@ def test_a_review_by_two_officers_and_the_same_one_is_refused_where_everybody_se
     first.wait_for_url(f"**/cases/{made}")
     asked = first.inner_text("h1")
     assert asked.startswith("Is Meridian Trading Ltd, the buyer, the listed Meridian Trading FZE?")
-    assert "One fact speaks for it, two against." in asked
+    assert "One fact says yes, two no." in asked
     assert first.locator("tr.names mark").all_inner_texts() == ["Meridian", "Trading"] * 2
     assert "differs" in first.inner_text("tr:has(th:text-is('Country'))")
     say(first, "clear", "Another country, another registration.")

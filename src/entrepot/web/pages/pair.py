@@ -103,22 +103,19 @@ def side_by_side(
 
 def _parts(compared: Mapping[str, Any], language: Language) -> list[dict[str, str]]:
     """What the score is made of: where a hit begins, then what each fact adds or takes; they add up to the score."""
-    adds = [int(one.get("adds_bps", 0)) for one in compared["features"]]
+    score, facts = int(compared["score_bps"]), compared["features"]
+    adds = [int(one.get("adds_bps", 0)) for one in facts]
     return [
-        {
-            "says": str(language.say("Where a hit begins")),
-            "points": _points(compared["score_bps"] - sum(adds), language),
-        },
-        *(
-            {"says": one["says"], "lang": "en", "points": ("+" if bps > 0 else "") + _points(bps, language)}
-            for one, bps in zip(compared["features"], adds, strict=True)
-        ),
-        {"says": str(language.say("Score")), "points": _points(compared["score_bps"], language)},
+        _part(str(language.say("Where a hit begins")), score - sum(adds), language),
+        *(_part(one["says"], bps, language, is_added=True) for one, bps in zip(facts, adds, strict=True)),
+        _part(str(language.say("Score")), score, language),
     ]
 
 
-def _points(bps: int, language: Language) -> str:
-    return language.number(Decimal(bps) / FULL_BPS, 4).replace("-", "−")
+def _part(says: str, bps: int, language: Language, *, is_added: bool = False) -> dict[str, str]:
+    points = language.number(Decimal(bps) / FULL_BPS, 4).replace("-", "−")
+    signed = f"+{points}" if is_added and bps > 0 else points
+    return {"says": says, "lang": "en" if is_added else language.code, "points": signed}
 
 
 def _question(mine: str, listed: str, role: str, speaks_for: int, against: int, language: Language) -> Shown:
