@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from engines import Books, EngineBooks, FakeCluster, Salted
 from made_up import Database
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
@@ -22,6 +24,7 @@ from entrepot.store.memory import MemoryStore
 from entrepot.store.migrate import migrate
 from entrepot.store.postgres import PostgresStore
 from entrepot.store.store import Store, Transaction
+from entrepot.store.tigerbeetle_ledger import TigerBeetleLedger, connect
 
 VERSIONS = (18, 16)
 _numbers = itertools.count(1)
@@ -84,6 +87,26 @@ def new_empty(servers: Callable[[int], Embedded]) -> Iterator[Callable[[], str]]
     yield new
     for name in made:
         _execute(admin, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(params=["memory", *(f"postgres{version}" for version in VERSIONS), "tigerbeetle", "tigerbeetle-fake"])
+def books(request: pytest.FixtureRequest) -> Iterator[Books]:
+    """Every ledger engine: those of the stores, a TigerBeetle cluster, and the client's documented API in memory."""
+    if request.param == "tigerbeetle":
+        addresses = os.environ.get("ENTREPOT_TIGERBEETLE_ADDRESSES", "")
+        if not addresses:
+            pytest.skip("ENTREPOT_TIGERBEETLE_ADDRESSES names no cluster")
+        with connect(addresses) as client:
+            yield EngineBooks(Salted(TigerBeetleLedger(client)))
+    elif request.param == "tigerbeetle-fake":
+        yield EngineBooks(TigerBeetleLedger(FakeCluster()))  # type: ignore[arg-type]
+    elif request.param == "memory":
+        yield MemoryStore()
+    else:
+        new: Callable[[int], Database] = request.getfixturevalue("new_database")
+        opened = new(int(request.param.removeprefix("postgres"))).open()
+        yield opened
+        opened.close()
 
 
 def _execute(dsn: str, statement: sql.Composable) -> None:

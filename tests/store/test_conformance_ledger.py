@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from engines import Books, EngineBooks
 from made_up import NOW, admit, funded, new_id
 
 from entrepot.core.bookkeeping import OPERATOR
@@ -36,53 +37,53 @@ def end(hold: Transfer, phase: Phase, **fields: object) -> Transfer:
     return replace(hold, id=new_id(), phase=phase, pending_id=hold.id, **fields)  # type: ignore[arg-type]
 
 
-def post(store: Store, *moves: Transfer) -> list[Answer]:
+def post(store: Books, *moves: Transfer) -> list[Answer]:
     """Posts one batch in a transaction of its own."""
     with store.work() as tx:
         tx.ledger.open_accounts(ALL)
         return tx.ledger.post(moves)
 
 
-def balance(store: Store, of: Account, at: int | None = None) -> Balance:
+def balance(store: Books, of: Account, at: int | None = None) -> Balance:
     """One balance."""
     with store.work() as tx:
         return tx.ledger.balances([of.id], at=at)[of.id]
 
 
-def test_money_moves_from_debit_to_credit(store: Store) -> None:
-    assert post(store, move(BUYER, ESCROW, 100)) == [P]
-    assert balance(store, BUYER) == Balance(debits_posted=100)
-    assert balance(store, ESCROW) == Balance(credits_posted=100)
+def test_money_moves_from_debit_to_credit(books: Books) -> None:
+    assert post(books, move(BUYER, ESCROW, 100)) == [P]
+    assert balance(books, BUYER) == Balance(debits_posted=100)
+    assert balance(books, ESCROW) == Balance(credits_posted=100)
 
 
-def test_a_batch_is_answered_in_order_and_sees_itself(store: Store) -> None:
+def test_a_batch_is_answered_in_order_and_sees_itself(books: Books) -> None:
     batch = [move(BUYER, ESCROW, 100), move(ESCROW, SELLER, 90), move(ESCROW, SELLER, 11), move(ESCROW, FEE, 10)]
-    assert post(store, *batch) == [P, P, X, P]
-    assert balance(store, ESCROW).available_minor == 0
+    assert post(books, *batch) == [P, P, X, P]
+    assert balance(books, ESCROW).available_minor == 0
 
 
 @pytest.mark.parametrize("size", [1, 8, 9, 40])
-def test_one_refusal_leaves_the_others_posted(store: Store, size: int) -> None:
+def test_one_refusal_leaves_the_others_posted(books: Books, size: int) -> None:
     batch = [*(move(BUYER, ESCROW, 1) for _ in range(size)), move(ESCROW, SELLER, size + 1), move(ESCROW, SELLER, size)]
-    assert post(store, *batch) == [*[P] * size, X, P]
-    assert balance(store, ESCROW).available_minor == 0
+    assert post(books, *batch) == [*[P] * size, X, P]
+    assert balance(books, ESCROW).available_minor == 0
 
 
-def test_taking_before_it_came_is_refused_even_if_the_batch_evens_out(store: Store) -> None:
+def test_taking_before_it_came_is_refused_even_if_the_batch_evens_out(books: Books) -> None:
     fill = [move(BUYER, FEE, 1) for _ in range(10)]
-    assert post(store, *fill, move(ESCROW, SELLER, 5), move(BUYER, ESCROW, 5)) == [*[P] * 10, X, P]
+    assert post(books, *fill, move(ESCROW, SELLER, 5), move(BUYER, ESCROW, 5)) == [*[P] * 10, X, P]
 
 
-def test_only_outside_may_go_below_zero(store: Store) -> None:
-    assert post(store, move(SELLER, BUYER, 7), move(FEE, BUYER, 7), move(ESCROW, BUYER, 7)) == [P, X, X]
+def test_only_outside_may_go_below_zero(books: Books) -> None:
+    assert post(books, move(SELLER, BUYER, 7), move(FEE, BUYER, 7), move(ESCROW, BUYER, 7)) == [P, X, X]
 
 
-def test_the_same_transfer_twice_is_posted_once(store: Store) -> None:
+def test_the_same_transfer_twice_is_posted_once(books: Books) -> None:
     first = move(BUYER, ESCROW, 100)
-    assert post(store, first, first) == [P, Answer.EXISTS]
-    assert post(store, first) == [Answer.EXISTS]
-    assert post(store, replace(first, at=NOW + 9)) == [Answer.EXISTS]  # a retry comes later
-    assert balance(store, ESCROW).posted_minor == 100
+    assert post(books, first, first) == [P, Answer.EXISTS]
+    assert post(books, first) == [Answer.EXISTS]
+    assert post(books, replace(first, at=NOW + 9)) == [Answer.EXISTS]  # a retry comes later
+    assert balance(books, ESCROW).posted_minor == 100
 
 
 @pytest.mark.parametrize(
@@ -93,22 +94,22 @@ def test_the_same_transfer_twice_is_posted_once(store: Store) -> None:
         {"phase": Phase.POST, "pending_id": "a" * 32},
     ],
 )  # fmt: skip
-def test_the_same_id_with_other_content_is_told(store: Store, other: dict[str, object]) -> None:
+def test_the_same_id_with_other_content_is_told(books: Books, other: dict[str, object]) -> None:
     first = move(BUYER, ESCROW, 100)
-    assert post(store, first) == [P]
-    assert post(store, replace(first, **other)) == [Answer.EXISTS_DIFFERENT]  # type: ignore[arg-type]
-    assert balance(store, ESCROW).posted_minor == 100
+    assert post(books, first) == [P]
+    assert post(books, replace(first, **other)) == [Answer.EXISTS_DIFFERENT]  # type: ignore[arg-type]
+    assert balance(books, ESCROW).posted_minor == 100
 
 
-def test_a_whole_batch_again_changes_nothing(store: Store) -> None:
+def test_a_whole_batch_again_changes_nothing(books: Books) -> None:
     batch = [move(BUYER, ESCROW, n) for n in range(1, 30)]
-    assert post(store, *batch) == [P] * 29
-    assert post(store, *batch, move(BUYER, ESCROW, 1)) == [*[Answer.EXISTS] * 29, P]
+    assert post(books, *batch) == [P] * 29
+    assert post(books, *batch, move(BUYER, ESCROW, 1)) == [*[Answer.EXISTS] * 29, P]
 
 
-def test_a_refused_id_may_be_used_again(store: Store) -> None:
+def test_a_refused_id_may_be_used_again(books: Books) -> None:
     early = move(ESCROW, SELLER, 5)
-    assert post(store, early, move(BUYER, ESCROW, 5), early) == [X, P, P]
+    assert post(books, early, move(BUYER, ESCROW, 5), early) == [X, P, P]
 
 
 @pytest.mark.parametrize(
@@ -116,137 +117,139 @@ def test_a_refused_id_may_be_used_again(store: Store) -> None:
     [(0, Answer.AMOUNT_OUT_OF_RANGE), (-1, Answer.AMOUNT_OUT_OF_RANGE), (1, P), (AMOUNT_MINOR_MAX, P),
      (AMOUNT_MINOR_MAX + 1, Answer.AMOUNT_OUT_OF_RANGE), (10**77, Answer.AMOUNT_OUT_OF_RANGE)],
 )  # fmt: skip
-def test_amounts_lie_between_one_and_two_to_the_127_less_one(store: Store, amount: int, answer: Answer) -> None:
+def test_amounts_lie_between_one_and_two_to_the_127_less_one(books: Books, amount: int, answer: Answer) -> None:
     fill = [move(BUYER, ESCROW, 1) for _ in range(9)]
-    assert post(store, move(BUYER, ESCROW, amount)) == [answer]
-    assert post(store, *fill, move(BUYER, ESCROW, amount))[-1] == answer
+    assert post(books, move(BUYER, ESCROW, amount)) == [answer]
+    assert post(books, *fill, move(BUYER, ESCROW, amount))[-1] == answer
 
 
-def test_totals_may_exceed_what_one_transfer_may_move(store: Store) -> None:
-    assert post(store, *(move(BUYER, ESCROW, AMOUNT_MINOR_MAX) for _ in range(12))) == [P] * 12
-    assert balance(store, ESCROW).posted_minor == 12 * AMOUNT_MINOR_MAX
+def test_totals_may_exceed_what_one_transfer_may_move(books: Books) -> None:
+    if isinstance(books, EngineBooks):
+        pytest.skip("totals end at 2^128 - 1 there")
+    assert post(books, *(move(BUYER, ESCROW, AMOUNT_MINOR_MAX) for _ in range(12))) == [P] * 12
+    assert balance(books, ESCROW).posted_minor == 12 * AMOUNT_MINOR_MAX
 
 
-def test_malformed_transfers_are_told_apart(store: Store) -> None:
+def test_malformed_transfers_are_told_apart(books: Books) -> None:
     assert post(
-        store, move(BUYER, BUYER, 1), move(UNOPENED, BUYER, 1), move(BUYER, UNOPENED, 1), move(BUYER, EUROS, 1)
+        books, move(BUYER, BUYER, 1), move(UNOPENED, BUYER, 1), move(BUYER, UNOPENED, 1), move(BUYER, EUROS, 1)
     ) == [Answer.SAME_ACCOUNT, Answer.ACCOUNT_UNKNOWN, Answer.ACCOUNT_UNKNOWN, Answer.ASSETS_DIFFER]  # fmt: skip
 
 
-def test_refusals_come_in_their_stated_order(store: Store) -> None:
+def test_refusals_come_in_their_stated_order(books: Books) -> None:
     wrong = replace(move(UNOPENED, UNOPENED, 0, Phase.POST), pending_id="a" * 32)
-    assert post(store, wrong) == [Answer.AMOUNT_OUT_OF_RANGE]
-    assert post(store, replace(wrong, amount_minor=1)) == [Answer.SAME_ACCOUNT]
-    assert post(store, replace(wrong, amount_minor=1, debit=ESCROW.id)) == [Answer.ACCOUNT_UNKNOWN]
-    assert post(store, replace(wrong, amount_minor=1, debit=ESCROW.id, credit=EUROS.id)) == [Answer.ASSETS_DIFFER]
-    assert post(store, replace(wrong, amount_minor=1, debit=ESCROW.id, credit=FEE.id)) == [Answer.PENDING_UNKNOWN]
+    assert post(books, wrong) == [Answer.AMOUNT_OUT_OF_RANGE]
+    assert post(books, replace(wrong, amount_minor=1)) == [Answer.SAME_ACCOUNT]
+    assert post(books, replace(wrong, amount_minor=1, debit=ESCROW.id)) == [Answer.ACCOUNT_UNKNOWN]
+    assert post(books, replace(wrong, amount_minor=1, debit=ESCROW.id, credit=EUROS.id)) == [Answer.ASSETS_DIFFER]
+    assert post(books, replace(wrong, amount_minor=1, debit=ESCROW.id, credit=FEE.id)) == [Answer.PENDING_UNKNOWN]
     hold = move(BUYER, ESCROW, 9, Phase.PENDING)
-    assert post(store, hold, end(hold, Phase.VOID), end(hold, Phase.POST, amount_minor=8), end(hold, Phase.POST)) == [
+    assert post(books, hold, end(hold, Phase.VOID), end(hold, Phase.POST, amount_minor=8), end(hold, Phase.POST)) == [
         P, P, Answer.PENDING_DIFFERENT, Answer.PENDING_ENDED
     ]  # fmt: skip
 
 
-def test_a_hold_takes_room_and_posting_it_moves_the_money(store: Store) -> None:
+def test_a_hold_takes_room_and_posting_it_moves_the_money(books: Books) -> None:
     hold = move(ESCROW, SELLER, 60, Phase.PENDING)
-    assert post(store, move(BUYER, ESCROW, 100), hold) == [P, P]
-    assert balance(store, ESCROW) == Balance(credits_posted=100, debits_pending=60)
-    assert balance(store, SELLER) == Balance(credits_pending=60)
-    assert post(store, move(ESCROW, SELLER, 41), move(ESCROW, SELLER, 40), end(hold, Phase.POST)) == [X, P, P]
-    assert balance(store, ESCROW) == Balance(credits_posted=100, debits_posted=100)
-    assert balance(store, SELLER) == Balance(credits_posted=100)
+    assert post(books, move(BUYER, ESCROW, 100), hold) == [P, P]
+    assert balance(books, ESCROW) == Balance(credits_posted=100, debits_pending=60)
+    assert balance(books, SELLER) == Balance(credits_pending=60)
+    assert post(books, move(ESCROW, SELLER, 41), move(ESCROW, SELLER, 40), end(hold, Phase.POST)) == [X, P, P]
+    assert balance(books, ESCROW) == Balance(credits_posted=100, debits_posted=100)
+    assert balance(books, SELLER) == Balance(credits_posted=100)
 
 
-def test_holds_that_exceed_the_balance_are_refused(store: Store) -> None:  # blnk issue 181
+def test_holds_that_exceed_the_balance_are_refused(books: Books) -> None:  # blnk issue 181
     holds = [move(ESCROW, SELLER, 60, Phase.PENDING) for _ in range(12)]
-    assert post(store, move(BUYER, ESCROW, 100)) == [P]
-    assert post(store, *holds) == [P, *[X] * 11]
-    assert balance(store, ESCROW).available_minor == 40
+    assert post(books, move(BUYER, ESCROW, 100)) == [P]
+    assert post(books, *holds) == [P, *[X] * 11]
+    assert balance(books, ESCROW).available_minor == 40
 
 
-def test_a_refused_hold_can_not_be_posted(store: Store) -> None:  # blnk issue 182
+def test_a_refused_hold_can_not_be_posted(books: Books) -> None:  # blnk issue 182
     hold = move(ESCROW, SELLER, 60, Phase.PENDING)
-    assert post(store, move(BUYER, ESCROW, 50), hold) == [P, X]
-    assert post(store, end(hold, Phase.POST), end(hold, Phase.VOID)) == [Answer.PENDING_UNKNOWN] * 2
-    assert balance(store, ESCROW) == Balance(credits_posted=50)
+    assert post(books, move(BUYER, ESCROW, 50), hold) == [P, X]
+    assert post(books, end(hold, Phase.POST), end(hold, Phase.VOID)) == [Answer.PENDING_UNKNOWN] * 2
+    assert balance(books, ESCROW) == Balance(credits_posted=50)
 
 
-def test_a_voided_hold_gives_its_room_back_and_can_not_be_posted(store: Store) -> None:  # mojaloop 868, blnk 182
+def test_a_voided_hold_gives_its_room_back_and_can_not_be_posted(books: Books) -> None:  # mojaloop 868, blnk 182
     hold = move(ESCROW, SELLER, 100, Phase.PENDING)
-    assert post(store, move(BUYER, ESCROW, 100), hold, move(ESCROW, SELLER, 1)) == [P, P, X]
-    assert post(store, end(hold, Phase.VOID)) == [P]
-    assert balance(store, ESCROW) == Balance(credits_posted=100)
-    assert post(store, end(hold, Phase.POST)) == [Answer.PENDING_ENDED]
-    assert post(store, move(ESCROW, SELLER, 100)) == [P]
+    assert post(books, move(BUYER, ESCROW, 100), hold, move(ESCROW, SELLER, 1)) == [P, P, X]
+    assert post(books, end(hold, Phase.VOID)) == [P]
+    assert balance(books, ESCROW) == Balance(credits_posted=100)
+    assert post(books, end(hold, Phase.POST)) == [Answer.PENDING_ENDED]
+    assert post(books, move(ESCROW, SELLER, 100)) == [P]
 
 
 @pytest.mark.parametrize("size", [1, 10])
-def test_a_hold_ends_once(store: Store, size: int) -> None:
+def test_a_hold_ends_once(books: Books, size: int) -> None:
     holds = [move(BUYER, ESCROW, 5, Phase.PENDING) for _ in range(size)]
-    assert post(store, *holds) == [P] * size
-    assert post(store, *(end(hold, Phase.POST) for hold in holds)) == [P] * size
-    assert post(store, *(end(hold, Phase.VOID) for hold in holds)) == [Answer.PENDING_ENDED] * size
-    assert balance(store, ESCROW) == Balance(credits_posted=5 * size)
+    assert post(books, *holds) == [P] * size
+    assert post(books, *(end(hold, Phase.POST) for hold in holds)) == [P] * size
+    assert post(books, *(end(hold, Phase.VOID) for hold in holds)) == [Answer.PENDING_ENDED] * size
+    assert balance(books, ESCROW) == Balance(credits_posted=5 * size)
 
 
-def test_two_ends_of_one_hold_in_one_batch_are_told_apart(store: Store) -> None:
+def test_two_ends_of_one_hold_in_one_batch_are_told_apart(books: Books) -> None:
     hold = move(BUYER, ESCROW, 5, Phase.PENDING)
     fill = [move(BUYER, FEE, 1) for _ in range(9)]
-    assert post(store, hold) == [P]
-    assert post(store, *fill, end(hold, Phase.VOID), end(hold, Phase.POST))[-2:] == [P, Answer.PENDING_ENDED]
+    assert post(books, hold) == [P]
+    assert post(books, *fill, end(hold, Phase.VOID), end(hold, Phase.POST))[-2:] == [P, Answer.PENDING_ENDED]
 
 
-def test_a_retried_end_of_a_hold_exists(store: Store) -> None:
+def test_a_retried_end_of_a_hold_exists(books: Books) -> None:
     hold = move(BUYER, ESCROW, 5, Phase.PENDING)
     done = end(hold, Phase.POST)
-    assert post(store, hold, done) == [P, P]
-    assert post(store, done) == [Answer.EXISTS]
+    assert post(books, hold, done) == [P, P]
+    assert post(books, done) == [Answer.EXISTS]
 
 
 @pytest.mark.parametrize("other", [{"amount_minor": 4}, {"amount_minor": 6}, {"credit": FEE.id}, {"debit": SELLER.id}])
-def test_an_end_repeats_its_hold(store: Store, other: dict[str, object]) -> None:
+def test_an_end_repeats_its_hold(books: Books, other: dict[str, object]) -> None:
     hold = move(BUYER, ESCROW, 5, Phase.PENDING)
-    assert post(store, hold, end(hold, Phase.POST, **other)) == [P, Answer.PENDING_DIFFERENT]
-    assert balance(store, ESCROW) == Balance(credits_pending=5)
+    assert post(books, hold, end(hold, Phase.POST, **other)) == [P, Answer.PENDING_DIFFERENT]
+    assert balance(books, ESCROW) == Balance(credits_pending=5)
 
 
-def test_only_ends_name_a_hold_and_only_holds_are_ended(store: Store) -> None:
+def test_only_ends_name_a_hold_and_only_holds_are_ended(books: Books) -> None:
     moved, hold = move(BUYER, ESCROW, 5), move(BUYER, ESCROW, 5, Phase.PENDING)
-    assert post(store, moved, hold) == [P, P]
-    assert post(store, end(moved, Phase.POST), end(hold, Phase.POSTED), end(hold, Phase.PENDING)) == [
+    assert post(books, moved, hold) == [P, P]
+    assert post(books, end(moved, Phase.POST), end(hold, Phase.POSTED), end(hold, Phase.PENDING)) == [
         Answer.PENDING_UNKNOWN, Answer.PENDING_DIFFERENT, Answer.PENDING_DIFFERENT
     ]  # fmt: skip
 
 
-def test_balances_at_a_time_count_what_is_not_later(store: Store) -> None:
+def test_balances_at_a_time_count_what_is_not_later(books: Books) -> None:
     hold = move(ESCROW, SELLER, 30, Phase.PENDING, at=NOW + 20)
-    post(store, move(BUYER, ESCROW, 100, at=NOW + 10), hold, end(hold, Phase.POST, at=NOW + 30))
-    seen = [balance(store, ESCROW, at=NOW + at) for at in (9, 10, 19, 20, 29, 30)]
+    post(books, move(BUYER, ESCROW, 100, at=NOW + 10), hold, end(hold, Phase.POST, at=NOW + 30))
+    seen = [balance(books, ESCROW, at=NOW + at) for at in (9, 10, 19, 20, 29, 30)]
     came, held = Balance(credits_posted=100), Balance(credits_posted=100, debits_pending=30)
     assert seen == [Balance(), came, came, held, held, Balance(credits_posted=100, debits_posted=30)]
-    assert balance(store, ESCROW) == seen[-1]
+    assert balance(books, ESCROW) == seen[-1]
 
 
-def test_transfers_posted_late_count_from_their_own_time(store: Store) -> None:
-    post(store, move(BUYER, ESCROW, 1, at=NOW + 10))
-    post(store, move(BUYER, ESCROW, 2, at=NOW + 5))
-    assert balance(store, ESCROW, at=NOW + 5) == Balance(credits_posted=2)
+def test_transfers_posted_late_count_from_their_own_time(books: Books) -> None:
+    post(books, move(BUYER, ESCROW, 1, at=NOW + 10))
+    post(books, move(BUYER, ESCROW, 2, at=NOW + 5))
+    assert balance(books, ESCROW, at=NOW + 5) == Balance(credits_posted=2)
 
 
-def test_a_hold_and_its_end_stand_in_one_batch_in_their_order(store: Store) -> None:
+def test_a_hold_and_its_end_stand_in_one_batch_in_their_order(books: Books) -> None:
     holds = [move(BUYER, ESCROW, 5, Phase.PENDING) for _ in range(10)]
     ends = [end(hold, Phase.POST) for hold in holds]
-    assert post(store, *(entry for pair in zip(holds, ends, strict=True) for entry in pair)) == [P] * 20
-    assert balance(store, ESCROW) == Balance(credits_posted=50)
+    assert post(books, *(entry for pair in zip(holds, ends, strict=True) for entry in pair)) == [P] * 20
+    assert balance(books, ESCROW) == Balance(credits_posted=50)
     later = [move(BUYER, ESCROW, 5, Phase.PENDING) for _ in range(10)]
     before = [end(hold, Phase.POST) for hold in later]
-    assert post(store, *before, *later) == [*[Answer.PENDING_UNKNOWN] * 10, *[P] * 10]
+    assert post(books, *before, *later) == [*[Answer.PENDING_UNKNOWN] * 10, *[P] * 10]
 
 
-def test_history_holds_the_running_balances_in_order(store: Store) -> None:
+def test_history_holds_the_running_balances_in_order(books: Books) -> None:
     for at in (1, 2, 3):
-        post(store, move(BUYER, ESCROW, 10, at=NOW + at))
-    post(store, move(ESCROW, SELLER, 4, Phase.PENDING, at=NOW + 4), move(ESCROW, SELLER, 7, at=NOW + 5))
-    with store.work() as tx:
+        post(books, move(BUYER, ESCROW, 10, at=NOW + at))
+    post(books, move(ESCROW, SELLER, 4, Phase.PENDING, at=NOW + 4), move(ESCROW, SELLER, 7, at=NOW + 5))
+    with books.work() as tx:
         entries = tx.ledger.history(ESCROW.id)
         assert [entry.at for entry in entries] == [NOW + 1, NOW + 2, NOW + 3, NOW + 4, NOW + 5]
         assert [entry.balance.posted_minor for entry in entries] == [10, 20, 30, 30, 23]
@@ -256,30 +259,30 @@ def test_history_holds_the_running_balances_in_order(store: Store) -> None:
         assert tx.ledger.history(ESCROW.id, after=entries[-1]) == tx.ledger.history(UNOPENED.id) == []
 
 
-def test_history_shows_what_came_late_at_its_own_time(store: Store) -> None:
-    post(store, move(BUYER, ESCROW, 1, at=NOW + 10))
-    post(store, move(BUYER, ESCROW, 2, at=NOW + 5))
-    post(store, move(BUYER, ESCROW, 4, at=NOW + 10))
-    post(store, move(BUYER, ESCROW, 8, at=NOW + 7))
-    with store.work() as tx:
+def test_history_shows_what_came_late_at_its_own_time(books: Books) -> None:
+    post(books, move(BUYER, ESCROW, 1, at=NOW + 10))
+    post(books, move(BUYER, ESCROW, 2, at=NOW + 5))
+    post(books, move(BUYER, ESCROW, 4, at=NOW + 10))
+    post(books, move(BUYER, ESCROW, 8, at=NOW + 7))
+    with books.work() as tx:
         seen = [(entry.at, entry.seq, entry.balance.posted_minor) for entry in tx.ledger.history(ESCROW.id)]
     assert seen == [(NOW + 5, 2, 3), (NOW + 7, 4, 15), (NOW + 10, 1, 1), (NOW + 10, 3, 7)]
-    found = [balance(store, ESCROW, at=NOW + at).posted_minor for at in (4, 5, 6, 7, 9, 10)]
+    found = [balance(books, ESCROW, at=NOW + at).posted_minor for at in (4, 5, 6, 7, 9, 10)]
     assert found == [0, 2, 2, 10, 10, 15]
 
 
-def test_one_batch_may_have_many_times(store: Store) -> None:
+def test_one_batch_may_have_many_times(books: Books) -> None:
     ats = (3, 1, 2, 2, 5, 4, 4, 9, 1, 7)
-    assert post(store, *(move(BUYER, ESCROW, 1, at=NOW + at) for at in ats)) == [P] * 10
-    found = [balance(store, ESCROW, at=NOW + at).posted_minor for at in range(10)]
+    assert post(books, *(move(BUYER, ESCROW, 1, at=NOW + at) for at in ats)) == [P] * 10
+    found = [balance(books, ESCROW, at=NOW + at).posted_minor for at in range(10)]
     assert found == [sum(at <= limit for at in ats) for limit in range(10)]
     taken = [move(ESCROW, SELLER, 10, at=NOW + 20), move(BUYER, ESCROW, 1, at=NOW + 11), move(ESCROW, SELLER, 1)]
-    assert post(store, *(move(BUYER, FEE, 1) for _ in range(10)), *taken) == [P] * 13
+    assert post(books, *(move(BUYER, FEE, 1) for _ in range(10)), *taken) == [P] * 13
 
 
-def test_accounts_open_once_and_unknown_ones_have_no_balance(store: Store) -> None:
-    assert post(store, move(BUYER, ESCROW, 5)) == [P]
-    with store.work() as tx:
+def test_accounts_open_once_and_unknown_ones_have_no_balance(books: Books) -> None:
+    assert post(books, move(BUYER, ESCROW, 5)) == [P]
+    with books.work() as tx:
         tx.ledger.open_accounts([ESCROW, ESCROW, FEE])
         tx.ledger.open_accounts([])
         assert tx.ledger.balances([ESCROW.id, FEE.id, UNOPENED.id, "nonsense"]) == {
@@ -288,23 +291,23 @@ def test_accounts_open_once_and_unknown_ones_have_no_balance(store: Store) -> No
         assert tx.ledger.post([]) == []
 
 
-def test_an_account_id_is_not_opened_for_another(store: Store) -> None:
-    post(store)
-    with pytest.raises(AssertionError), store.work() as tx:
+def test_an_account_id_is_not_opened_for_another(books: Books) -> None:
+    post(books)
+    with pytest.raises(AssertionError), books.work() as tx:
         tx.ledger.open_accounts([replace(ESCROW, account_class=AccountClass.OUTSIDE)])
 
 
-def test_what_is_no_id_is_malformed(store: Store) -> None:
+def test_what_is_no_id_is_malformed(books: Books) -> None:
     with pytest.raises(Invalid):
-        post(store, replace(move(BUYER, ESCROW, 5), id="1"))
+        post(books, replace(move(BUYER, ESCROW, 5), id="1"))
 
 
-def test_transfers_of_a_settlement_come_back_whole_by_id(store: Store) -> None:
+def test_transfers_of_a_settlement_come_back_whole_by_id(books: Books) -> None:
     one = new_id()
     hold = move(BUYER, ESCROW, 5, Phase.PENDING, settlement=one)
     done = end(hold, Phase.POST)
-    post(store, hold, done, move(BUYER, ESCROW, 6, settlement=new_id()), move(BUYER, ESCROW, 7))
-    with store.work() as tx:
+    post(books, hold, done, move(BUYER, ESCROW, 6, settlement=new_id()), move(BUYER, ESCROW, 7))
+    with books.work() as tx:
         assert tx.ledger.transfers_of(one) == sorted([hold, done], key=lambda entry: entry.id)
         assert tx.ledger.transfers_of(new_id()) == tx.ledger.transfers_of("") == []
 

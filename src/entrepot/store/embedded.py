@@ -24,10 +24,11 @@ DATABASE = "entrepot"
 VERSION_DEFAULT = 18
 CONNECT_TIMEOUT_S = 10
 _WANTED = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
-# A page is written whole to the WAL the first time it changes after a checkpoint. At the default of 1 GB checkpoints
-# come so often under load that most of the WAL is such pages (docs/performance.md).
+BUFFERS_MIB_MAX = 1536
+# A page is written whole to the WAL the first time it changes after a checkpoint, and written out each time it is
+# dirty and must make room. With PostgreSQL's defaults a ledger of a million accounts falls to under half its rate by
+# both (docs/performance.md).
 _TUNING = {
-    "shared_buffers": "'256MB'",
     "wal_buffers": "'16MB'",
     "max_wal_size": "'2GB'",
     "checkpoint_timeout": "'15min'",
@@ -78,7 +79,9 @@ def start(directory: Path, *, version: int | None = None) -> Embedded:
 def _tune(directory: Path) -> None:
     """Our settings in a file of their own that the server's own file includes; edited ones are overwritten."""
     main, ours = directory / "postgresql.conf", directory / _TUNING_FILE
-    ours.write_text("".join(f"{name} = {value}\n" for name, value in _TUNING.items()))
+    memory_mib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    tuning = _TUNING | {"shared_buffers": f"'{min(memory_mib // 4, BUFFERS_MIB_MAX)}MB'"}
+    ours.write_text("".join(f"{name} = {value}\n" for name, value in tuning.items()))
     owner = main.stat()
     os.chown(ours, owner.st_uid, owner.st_gid)
     line = f"include_if_exists '{_TUNING_FILE}'\n"
