@@ -30,6 +30,9 @@ class Settings:
     openid_client_secret: str = field(default="", repr=False)
     openid_name: str = ""
     explorer_url: str = ""
+    ledger: str = "postgres"
+    tigerbeetle_addresses: str = ""
+    tigerbeetle_cluster: int = 0
 
     @property
     def origin(self) -> str:
@@ -86,7 +89,8 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
     """Reads ENTREPOT_HOME, _DATABASE_URL (owner), _DATABASE_SERVE_URL, …_WORK_URL, _RPC_URL, _HOST, _PORT, _ORIGIN,
     and _OPENID_ISSUER, _OPENID_CLIENT_ID, _OPENID_CLIENT_SECRET, _OPENID_NAME of a single sign-on provider.
 
-    _EXPLORER_URL is a block explorer's: transactions are linked as URL/tx/HASH.
+    _EXPLORER_URL is a block explorer's: transactions are linked as URL/tx/HASH. _LEDGER is postgres, or tigerbeetle at
+    _TIGERBEETLE_ADDRESSES (host:port,…) of cluster _TIGERBEETLE_CLUSTER: the engine beside the books.
     """
     env = os.environ if env is None else env
     owner = env.get("ENTREPOT_DATABASE_URL", "")
@@ -104,4 +108,7 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         openid_client_secret=env.get("ENTREPOT_OPENID_CLIENT_SECRET", ""),
         openid_name=env.get("ENTREPOT_OPENID_NAME", "") or "single sign-on",
         explorer_url=env.get("ENTREPOT_EXPLORER_URL", "").rstrip("/"),
+        ledger=env.get("ENTREPOT_LEDGER", "") or "postgres",
+        tigerbeetle_addresses=env.get("ENTREPOT_TIGERBEETLE_ADDRESSES", ""),
+        tigerbeetle_cluster=int(env.get("ENTREPOT_TIGERBEETLE_CLUSTER", "0")),
     )

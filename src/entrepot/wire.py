@@ -15,7 +15,8 @@ from entrepot.api.health import Facts
 from entrepot.core import note
 from entrepot.core.asset import Asset, AssetRegistry
 from entrepot.core.eip712 import Signable
-from entrepot.core.errors import Refused, Unavailable, declare
+from entrepot.core.errors import Invalid, Refused, Unavailable, declare
+from entrepot.core.ledger import Ledger
 from entrepot.core.sent_transaction import SentState, SentTransaction
 from entrepot.core.settlement import Settlement
 from entrepot.core.terms import Terms, Venue
@@ -44,6 +45,7 @@ ORIGIN = "entrepot.local/pilot"
 OWNERS = 3  # keys of the registry's owners in the keystore; one that the registry does not know signs nothing
 
 declare("Unavailable", not_set_up="This deployment is not set up yet: run `entrepot init` first.")
+declare("Invalid", ledger_engine_unknown="ENTREPOT_LEDGER names no ledger engine, or not where it is.")
 declare("Refused", regime_not_in_force="No version of the regime is in force at this time.")
 
 
@@ -164,11 +166,36 @@ def context_of(settings: Settings, store: Store, rail: EvmRail) -> Context:
         checkpoint_signer=_checkpoint_signer(house.checkpoint_key()),
         advance_chain=_advance_chain(settings),
         load_lists=lambda: _reload(settings, store),
+        ledger_engine=_engine_beside_the_books(settings, store),
         poster=Poster(allows_loopback=house.deployment.chain_id in DEVELOPMENT_CHAINS),
         sandbox=_sandbox(house, rail),
         policy=replace(Policy(origin=ORIGIN, message_dir=str(settings.messages_dir)), **house.body.get("policy", {})),
         sign_in=SignIn(origin=settings.origin, provider=_provider(settings)),
     )
+
+
+def ledger_engine(settings: Settings) -> Ledger | None:
+    """The engine that settings name beside the books in PostgreSQL. Raises: Invalid(ledger_engine_unknown)."""
+    if settings.ledger == "postgres":
+        return None
+    if settings.ledger != "tigerbeetle" or not settings.tigerbeetle_addresses:
+        raise Invalid(
+            "ledger_engine_unknown",
+            f"{settings.ledger!r} is neither postgres, nor tigerbeetle with ENTREPOT_TIGERBEETLE_ADDRESSES.",
+            path="ENTREPOT_LEDGER",
+        )
+    from entrepot.store.tigerbeetle_ledger import TigerBeetleLedger, connect  # loads a native library
+
+    return TigerBeetleLedger(connect(settings.tigerbeetle_addresses, cluster=settings.tigerbeetle_cluster))
+
+
+def _engine_beside_the_books(settings: Settings, store: Store) -> Ledger | None:
+    """The engine, which is told of what was posted before it was there, too."""
+    engine = ledger_engine(settings)
+    if engine is not None:
+        with store.work() as tx:
+            tx.intents.catch_up()
+    return engine
 
 
 def _provider(settings: Settings) -> Client | None:
@@ -220,7 +247,10 @@ def open_store(role: str, settings: Settings | None = None) -> Iterator[Postgres
     with _embedded(settings, role) if not dsn else nullcontext(dsn) as found:
         is_work = role == "work"
         store = PostgresStore(
-            master_key=master_key(settings), work_dsn=found if is_work else "", serve_dsn="" if is_work else found
+            master_key=master_key(settings),
+            work_dsn=found if is_work else "",
+            serve_dsn="" if is_work else found,
+            keeps_intents=settings.ledger != "postgres",
         )
         try:
             yield store

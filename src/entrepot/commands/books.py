@@ -9,7 +9,8 @@ from typing import Any
 from entrepot.core import log as merkle
 from entrepot.core.bookkeeping import accounts_of
 from entrepot.core.canonical import hex0x
-from entrepot.core.errors import Unknown
+from entrepot.core.errors import Invalid, Unknown
+from entrepot.settings import read_settings
 from entrepot.store.store import PAGE_MAX, Transaction
 
 from .line import app, ledger_app, log_app, show
@@ -92,11 +93,20 @@ def check(*, json: bool = False) -> int:
 
 
 @ledger_app.command
-def post(file: Path, *, ledger: Path, json: bool = False) -> int:
-    """Posts the transfers of a JSON Lines file to a stand-alone ledger (never the settlement books)."""
-    from entrepot.store.standalone_ledger import post_file
+def post(file: Path, *, ledger: Path | None = None, json: bool = False) -> int:
+    """Posts the transfers of a JSON Lines file to a stand-alone ledger (never the settlement books).
 
-    answers = post_file(file, ledger)
+    It is in the directory --ledger; or, where ENTREPOT_LEDGER names another engine and no directory is given, there.
+    """
+    from entrepot.store.standalone_ledger import post_file, post_lines
+    from entrepot.wire import ledger_engine
+
+    if ledger is not None:
+        answers = post_file(file, ledger)
+    elif engine := ledger_engine(read_settings()):
+        answers = post_lines(file, engine)
+    else:
+        raise Invalid("malformed", "--ledger names the directory of the ledger.", path="ledger")
     body = {
         "schema": "entrepot/postings/1",
         "answers": [{"id": id_, "answer": answer.value} for id_, answer in answers],

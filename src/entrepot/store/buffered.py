@@ -122,6 +122,7 @@ class Buffered:
         self.rails: Any = Rails(self, tx.rails)
         self.outbox: Any = Outbox(self, tx.outbox)
         self.ledger: Any = LedgerGroup(self, tx.ledger)
+        self.intents: Any = Through(self, tx.intents)
         self.reports: Any = Through(self, tx.reports)
         self.reconciliations: Any = Through(self, tx.reconciliations)
         self.webhooks: Any = Through(self, tx.webhooks)

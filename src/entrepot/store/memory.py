@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from .memory_checks import CheckTables, MemoryChecks, MemoryRails
 from .memory_engineers import EngineerTables, MemoryRequests, MemorySandbox, MemoryWebhooks
 from .memory_inbox import InboxTables, MemoryInbox, MemoryOutbox
-from .memory_ledger import LedgerTables, MemoryLedger
+from .memory_ledger import LedgerTables, MemoryIntents, MemoryLedger
 from .memory_mandates import MandateTables, MemoryMandates
 from .memory_many import MemoryMany
 from .memory_people import MemoryPapers, MemoryPeople, PeopleTables
@@ -59,6 +59,7 @@ class MemoryTransaction:
         self.rails = MemoryRails(tables.checks, tables.settlements, access)
         self.outbox = MemoryOutbox(tables.inbox, access)
         self.ledger = MemoryLedger(tables.ledger, access)
+        self.intents = MemoryIntents(tables.ledger, access)
         self.reports = MemoryReports(tables.reports, tables.settlements, tables.checks, tables.people, access)
         self.reconciliations = MemoryReconciliations(tables.reconciliations, access)
         self.webhooks = MemoryWebhooks(tables.engineers, tables.settlements, access)
@@ -80,8 +81,9 @@ class MemoryTransaction:
 class MemoryStore:
     """Where transactions come from; threads take turns."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps_intents: bool = False) -> None:
         self._tables = _Tables()
+        self._tables.ledger.keeps_intents = keeps_intents
         self._lock = threading.RLock()
         self._is_in_use = False
         self._arrived = threading.Condition()

@@ -21,6 +21,7 @@ from dataclasses import replace
 from entrepot.core.ids import parse_id
 from entrepot.core.ledger import LIMITED, Account, Answer, Balance, Entry, Phase, Transfer
 
+from .intents import Intent
 from .memory_tables import Access, Journal, Lists, Table
 
 HISTORY_PAGE_MAX = 1000
@@ -37,6 +38,9 @@ class LedgerTables:
         self.ends: Table[str, str] = Table(journal)
         self.of_account: Lists[str, Transfer] = Lists(journal)
         self.of_settlement: Lists[str, Transfer] = Lists(journal)
+        self.intents: Table[str, int] = Table(journal)
+        self.confirmed: Table[int, tuple[Answer, int]] = Table(journal)
+        self.keeps_intents = False
 
 
 class MemoryLedger:
@@ -103,6 +107,8 @@ class MemoryLedger:
             tables.ends.put(move.pending_id, move.id)
         if move.settlement:
             tables.of_settlement.append(move.settlement, move)
+        if tables.keeps_intents:
+            tables.intents.put(move.id, len(tables.intents) + 1)
         for account_id in (move.debit, move.credit):
             tables.of_account.append(account_id, move)
             kept = tables.balances.get(account_id)
@@ -149,6 +155,42 @@ class MemoryLedger:
             if move.at <= at:
                 balance = _moved(balance, move, is_debit=account_id == move.debit)
         return balance
+
+
+class MemoryIntents:
+    """See store.Intents."""
+
+    def __init__(self, tables: LedgerTables, access: Access) -> None:
+        self._tables = tables
+        self._access = access
+
+    def open(self, *, limit: int) -> list[Intent]:
+        """Unanswered ones, in order."""
+        self._access.require_worker()
+        tables = self._tables
+        found: list[Intent] = []
+        for transfer, no in tables.intents.items():
+            move = tables.transfers.get(transfer)
+            if no not in tables.confirmed and move is not None and len(found) < limit:
+                debit, credit = tables.accounts.get(move.debit), tables.accounts.get(move.credit)
+                assert debit is not None and credit is not None
+                found.append(Intent(no, move, debit, credit))
+        return found
+
+    def confirm(self, answers: Sequence[tuple[int, Answer]], *, at: int) -> None:
+        """Keeps the first answer to each."""
+        self._access.require_worker()
+        for no, answer in answers:
+            if no not in self._tables.confirmed:
+                self._tables.confirmed.put(no, (answer, at))
+
+    def catch_up(self) -> int:
+        """How many were made."""
+        self._access.require_worker()
+        missing = [move for move in self._tables.transfers if move.id not in self._tables.intents]
+        for move in sorted(missing, key=lambda move: (move.at, move.id)):
+            self._tables.intents.put(move.id, len(self._tables.intents) + 1)
+        return len(missing)
 
 
 def _moved(balance: Balance, move: Transfer, *, is_debit: bool) -> Balance:

@@ -20,7 +20,7 @@ from .postgres_checks import PostgresChecks
 from .postgres_engineers import PostgresRequests, PostgresSandbox, PostgresWebhooks
 from .postgres_inbox import PostgresInbox, PostgresOutbox
 from .postgres_keys import Keyring
-from .postgres_ledger import PostgresLedger
+from .postgres_ledger import PostgresIntents, PostgresLedger
 from .postgres_mandates import PostgresMandates
 from .postgres_many import PostgresMany
 from .postgres_people import PostgresPapers, PostgresPeople
@@ -54,7 +54,7 @@ DOOR = Reader(participant="", role="door")
 class PostgresTransaction:
     """One transaction over everything; the groups share its connection and its keys."""
 
-    def __init__(self, connection: Connection, vault: Vault) -> None:
+    def __init__(self, connection: Connection, vault: Vault, *, keeps_intents: bool = False) -> None:
         self._connection = connection
         self._keyring = Keyring(connection, vault)
         self.inbox = PostgresInbox(connection, self._keyring)
@@ -67,7 +67,8 @@ class PostgresTransaction:
         self.mandates = PostgresMandates(connection)
         self.rails = PostgresRails(connection)
         self.outbox = PostgresOutbox(connection)
-        self.ledger = PostgresLedger(connection)
+        self.ledger = PostgresLedger(connection, keeps_intents=keeps_intents)
+        self.intents = PostgresIntents(connection)
         self.reports = PostgresReports(connection, self._keyring)
         self.reconciliations = PostgresReconciliations(connection)
         self.webhooks = PostgresWebhooks(connection, self._keyring)
@@ -88,15 +89,23 @@ class PostgresTransaction:
 
 class PostgresStore:
     """Where transactions come from. `work_dsn` is for workers, `serve_dsn` for doors; a process has either or both.
+    With `keeps_intents` another ledger engine is told of every transfer.
 
     Raises on opening: Refused(role_too_mighty, schema_too_new, …), Unavailable(schema_too_old, store_unavailable).
     """
 
     def __init__(
-        self, *, master_key: bytes, work_dsn: str = "", serve_dsn: str = "", pool_size: int = POOL_SIZE
+        self,
+        *,
+        master_key: bytes,
+        work_dsn: str = "",
+        serve_dsn: str = "",
+        pool_size: int = POOL_SIZE,
+        keeps_intents: bool = False,
     ) -> None:
         assert work_dsn or serve_dsn, "a store signs in as worker, as door, or as both"
         self._vault = Vault(master_key)
+        self._keeps_intents = keeps_intents
         self._pools = {
             role: _open_pool(dsn, pool_size) for role, dsn in (("work", work_dsn), ("serve", serve_dsn)) if dsn
         }  # fmt: skip
@@ -145,7 +154,7 @@ class PostgresStore:
             with connection.transaction():
                 if reader is not None:
                     _read_as(connection, reader)
-                yield PostgresTransaction(connection, self._vault)
+                yield PostgresTransaction(connection, self._vault, keeps_intents=self._keeps_intents)
 
 
 def _read_as(connection: Connection, reader: Reader) -> None:

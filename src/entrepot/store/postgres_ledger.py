@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from entrepot.core.ledger import Account, AccountClass, Answer, Balance, Entry, Phase, Transfer
 
+from .intents import Intent
 from .named_sql import load_sql
 from .postgres_arrays import bigints, numerics, smallints, texts, uuids
 from .postgres_rows import Connection, Row, Rows, find_uuid, find_uuids, from_uuid
@@ -32,8 +33,9 @@ class LedgerDifference:
 class PostgresLedger:
     """Double entry on one connection: what it posts is durable when the connection's transaction commits."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, keeps_intents: bool = False) -> None:
         self._rows = Rows(connection, _SQL)
+        self._keeps_intents = keeps_intents
 
     def open_accounts(self, accounts: Sequence[Account]) -> None:
         """Opens what is not open yet; the same account twice is fine, the same id for another one a defect."""
@@ -64,9 +66,14 @@ class PostgresLedger:
         )
         assert row is not None
         if row["answers"] is None:
-            return [Answer.POSTED] * len(transfers)
-        assert len(row["answers"]) == len(transfers), "the ledger answers each transfer"
-        return [Answer(word) for word in row["answers"]]
+            answers = [Answer.POSTED] * len(transfers)
+        else:
+            answers = [Answer(word) for word in row["answers"]]
+        assert len(answers) == len(transfers), "the ledger answers each transfer"
+        if self._keeps_intents:
+            posted = zip(transfers, answers, strict=True)
+            self._rows.run("intend", ids=uuids([move.id for move, answer in posted if answer is Answer.POSTED]))
+        return answers
 
     def balances(self, accounts: Sequence[str], *, at: int | None = None) -> dict[str, Balance]:
         """Balances of the accounts that are open, now or after all transfers whose `at` is not later than `at`."""
@@ -94,6 +101,34 @@ class PostgresLedger:
         """Recomputes every balance from the transfers: none for sound books, else the first differences."""
         rows = self._rows.all("check", limit=DIFFERENCES_MAX)
         return [LedgerDifference(row["about"], row["subject"], row["kept"], row["computed"]) for row in rows]
+
+
+class PostgresIntents:
+    """See store.Intents."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._rows = Rows(connection, _SQL)
+
+    def open(self, *, limit: int) -> list[Intent]:
+        """Unanswered ones, in order."""
+        return [
+            Intent(
+                row["no"],
+                _transfer(row),
+                Account(row["debit"].hex, AccountClass(row["debit_class"]), row["debit_owner"], row["asset"]),
+                Account(row["credit"].hex, AccountClass(row["credit_class"]), row["credit_owner"], row["asset"]),
+            )
+            for row in self._rows.all("open_intents", limit=limit)
+        ]
+
+    def confirm(self, answers: Sequence[tuple[int, Answer]], *, at: int) -> None:
+        """Keeps the first answer to each."""
+        numbers, words = bigints([no for no, _ in answers]), texts([answer.value for _, answer in answers])
+        self._rows.run("confirm", numbers=numbers, answers=words, at=at)
+
+    def catch_up(self) -> int:
+        """How many were made."""
+        return self._rows.run("catch_up")
 
 
 def _balance(row: Row) -> Balance:

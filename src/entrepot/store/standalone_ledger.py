@@ -23,7 +23,7 @@ from psycopg.rows import dict_row
 
 from entrepot.core.canonical import Json
 from entrepot.core.errors import Invalid, Refused, declare
-from entrepot.core.ledger import Account, AccountClass, Answer, Balance, Phase, Transfer, account
+from entrepot.core.ledger import Account, AccountClass, Answer, Balance, Ledger, Phase, Transfer, account
 
 from .embedded import start
 from .migrate import migrate
@@ -34,6 +34,7 @@ BATCH_MAX = 8000
 LINE_BYTES_MAX = 10_000
 NAME_CHARS_MAX = 200
 AT_MAX = 2**62
+_APART = "stand-alone/"
 _FOLDER = "stand-alone-ledger"
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\Z")
 _WHOLE = re.compile(r"-?[0-9]{1,78}\Z")
@@ -66,6 +67,23 @@ class Posted:
     line: int
     id: str
     answer: Answer
+
+
+def post_lines(path: Path, engine: Ledger, *, now: int | None = None) -> list[tuple[str, Answer]]:
+    """Posts a file to an engine of its own right: (transfer id, answer) for each line, in the words of every engine.
+
+    Its assets are other ones there, so that no account is one of the settlement books'.
+    Raises: Invalid(ledger_file_unreadable, ledger_line_malformed), Unavailable (post the same file again).
+    """
+    at = int(time.time()) if now is None else now
+    for _ in read_lines(path, now=at):  # what cannot be read is not posted in part
+        pass
+    lines, answers = read_lines(path, now=at, apart=_APART), []
+    while batch := list(islice(lines, BATCH_MAX)):
+        engine.open_accounts(list({entry.id: entry for line in batch for entry in line.accounts}.values()))
+        posted = engine.post([line.transfer for line in batch])
+        answers += [(line.transfer.id, answer) for line, answer in zip(batch, posted, strict=True)]
+    return answers
 
 
 class StandaloneLedger:
@@ -134,8 +152,11 @@ def post_file(path: Path, directory: Path, *, now: int | None = None) -> list[tu
         return [(posted.id, posted.answer) for posted in ledger.post(path, now=at)]
 
 
-def read_lines(path: Path, *, now: int) -> Iterator[Line]:
-    """The transfers of a file. Raises: Invalid(ledger_file_unreadable, ledger_line_malformed)."""
+def read_lines(path: Path, *, now: int, apart: str = "") -> Iterator[Line]:
+    """The transfers of a file; `apart` stands before the names of their assets.
+
+    Raises: Invalid(ledger_file_unreadable, ledger_line_malformed).
+    """
     try:
         with path.open("rb") as file:
             number = 0
@@ -144,17 +165,17 @@ def read_lines(path: Path, *, now: int) -> Iterator[Line]:
                 if len(raw) > LINE_BYTES_MAX:
                     raise _malformed(number, "", f"it is longer than {LINE_BYTES_MAX} bytes")
                 if raw.strip():
-                    yield _line(raw, number, now)
+                    yield _line(raw, number, now, apart)
     except OSError as error:
         raise Invalid("ledger_file_unreadable", f"{path}: {error.strerror}.", path=str(path)) from None
 
 
-def _line(raw: bytes, number: int, now: int) -> Line:
+def _line(raw: bytes, number: int, now: int, apart: str) -> Line:
     body = _object(raw, number)
     unknown, missing = sorted(set(body) - _KNOWN), sorted(_REQUIRED - set(body))
     if unknown or missing:
         raise _malformed(number, (missing or unknown)[0], "it is missing" if missing else "no such field is known")
-    asset = _text(body, "asset", number)
+    asset = apart + _text(body, "asset", number)
     debit, credit = (_account(body, name, asset, number) for name in ("debit", "credit"))
     phase = _one_of(Phase, body.get("phase", Phase.POSTED.value), number, "phase")
     ends = phase in (Phase.POST, Phase.VOID)

@@ -17,6 +17,7 @@ from entrepot.core.ledger import Ledger
 from entrepot.core.settlement import Settlement
 
 from .engineer_records import Requests, Sandbox, Webhooks
+from .intents import Intents
 from .many import Many
 from .records import (
     Approval,
@@ -435,6 +436,9 @@ class Transaction(Protocol):
 
     @property
     def ledger(self) -> Ledger: ...
+
+    @property
+    def intents(self) -> Intents: ...
 
     @property
     def reports(self) -> Reports: ...

@@ -12,6 +12,7 @@ from entrepot.core.asset import AssetRegistry
 from entrepot.core.charter import ContractSettings, Executed, SettingChange
 from entrepot.core.eip712 import Domain
 from entrepot.core.ids import ENTROPY_BYTES, new_id, new_settlement_id
+from entrepot.core.ledger import Ledger
 from entrepot.core.quote import Rate
 from entrepot.core.terms import Venue
 from entrepot.messages.webhooks import Reply
@@ -153,6 +154,7 @@ class Context:
     advance_chain: Callable[[int], None]  # moves a development chain's time to the machine's plus this many seconds
     load_lists: Callable[[], None]
     poster: Posts
+    ledger_engine: Ledger | None = None  # another engine than the books, which is told what they posted
     sandbox: SandboxTools | None = None  # on development chains only
     faults: Faults = field(default_factory=Faults)
     policy: Policy = field(default_factory=Policy)

@@ -29,6 +29,7 @@ from . import (
     day_end,
     disclose,
     inform,
+    ledger_engine,
     observe,
     preview,
     propose,
@@ -382,6 +383,7 @@ class Worker:
             for act, pause_s in (
                 (send_out, IDLE_S),
                 (observe.watch, WATCH_S),
+                (ledger_engine.post_intents, IDLE_S),
                 (self._tell_webhooks, IDLE_S),
                 (sandbox.refresh, WATCH_S),
                 (forget_requests, FORGET_EVERY_S),

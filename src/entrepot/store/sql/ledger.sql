@@ -5,6 +5,24 @@ SELECT ledger_open(%(ids)s, %(classes)s, %(owners)s, %(assets)s);
 SELECT ledger_post(%(ids)s, %(debits)s, %(credits)s, %(amounts)s, %(kinds)s, %(pendings)s, %(events)s, %(ats)s,
                    %(settlements)s) AS answers;
 
+-- name: intend
+INSERT INTO ledger_intents (transfer) SELECT * FROM unnest(%(ids)s) ON CONFLICT (transfer) DO NOTHING;
+
+-- name: catch_up
+INSERT INTO ledger_intents (transfer)
+SELECT t.id FROM ledger_transfers t LEFT JOIN ledger_intents i ON i.transfer = t.id
+ WHERE i.no IS NULL ORDER BY t.at, t.id ON CONFLICT (transfer) DO NOTHING;
+
+-- name: open_intents
+SELECT i.no, t.*, d.class AS debit_class, d.owner AS debit_owner, c.class AS credit_class, c.owner AS credit_owner, d.asset
+  FROM ledger_intents i JOIN ledger_transfers t ON t.id = i.transfer
+  JOIN ledger_accounts d ON d.id = t.debit JOIN ledger_accounts c ON c.id = t.credit
+ WHERE i.answer IS NULL ORDER BY i.no LIMIT %(limit)s;
+
+-- name: confirm
+UPDATE ledger_intents i SET answer = told.answer, answered_at = %(at)s
+  FROM unnest(%(numbers)s, %(answers)s) AS told (no, answer) WHERE i.no = told.no AND i.answer IS NULL;
+
 -- name: balances
 SELECT id, debits_posted, credits_posted, debits_pending, credits_pending
   FROM ledger_accounts WHERE id = ANY (%(ids)s::uuid[]);
@@ -80,6 +98,9 @@ SELECT 'totals' AS about, coalesce(a.id, c.account)::text AS subject,
     OR (a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending)
        <> (coalesce(c.debits_posted, 0), coalesce(c.credits_posted, 0), coalesce(c.debits_pending, 0),
            coalesce(c.credits_pending, 0))
+UNION ALL
+SELECT 'the other engine refuses', i.transfer::text, 'posted', i.answer
+  FROM ledger_intents i WHERE i.answer NOT IN ('posted', 'exists')
 UNION ALL
 SELECT 'history', coalesce(m.account, e.account)::text || ' at ' || coalesce(m.at, e.at),
        format('%%s %%s %%s %%s', e.debits_posted, e.credits_posted, e.debits_pending, e.credits_pending),
