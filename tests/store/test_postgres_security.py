@@ -122,6 +122,7 @@ def _books(tx: Transaction, put: Settlement) -> None:
     tx.ledger.open_accounts(entries)
     move = Transfer(put.id[:-1] + "1", entries[2].id, entries[0].id, 1000, Phase.POSTED, "funded", NOW, put.id)
     assert tx.ledger.post([move]) == ["posted"]
+    assert tx.intents.catch_up() == 1
 
 
 def _engineers(tx: Transaction, put: Settlement) -> None:
