@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +40,29 @@ def test_members_are_sorted_and_nothing_stands_between() -> None:
     body = {"schema": "entrepot/thing/1", "b": [1, "x"], "a": {"d": None, "c": True}}
     assert canonical(body) == b'{"a":{"c":true,"d":null},"b":[1,"x"],"schema":"entrepot/thing/1"}'
     assert sha256_of(body) == hashlib.sha256(canonical(body)).digest()
+
+
+_ANY = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.text()
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(_ANY)
+def test_the_fast_way_writes_what_the_standard_says(value: Any) -> None:
+    assert canonical({"schema": "entrepot/x/1", "value": value}) == rfc8785.dumps(
+        {"schema": "entrepot/x/1", "value": value}
+    )
+
+
+@pytest.mark.parametrize("value", [2**53, -(2**53), "\ud800", {"\udfff": 1}, {1: 2}])
+def test_what_the_standard_cannot_write_is_written_in_no_way(value: Any) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        canonical({"schema": "entrepot/x/1", "value": value})
 
 
 @pytest.mark.parametrize("schema", [None, "", "terms/1", "other/terms/1", 1])

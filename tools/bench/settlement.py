@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ class Measured:
     steps_s: list[float] = field(default_factory=list)
     rss_mib: dict[str, float] = field(default_factory=dict)
     rates: list[float] = field(default_factory=list)
+    cpu_s: dict[str, float] = field(default_factory=dict)
 
 
 def work(dsn: str, home: str, rail: Any, examiner: str, stop: Any, told: Any, profile: str) -> None:
@@ -59,6 +61,7 @@ def work(dsn: str, home: str, rail: Any, examiner: str, stop: Any, told: Any, pr
     message_types()
     ctx.screener.warm()
     told.put("ready")
+    began_cpu = time.process_time()
     durations: list[float] = []
     profiler = None
     if profile:
@@ -76,7 +79,7 @@ def work(dsn: str, home: str, rail: Any, examiner: str, stop: Any, told: Any, pr
     if profiler:
         profiler.disable()
         profiler.dump_stats(f"{profile}.{os.getpid()}")
-    told.put((durations, rss_mib()))
+    told.put((durations, rss_mib(), time.process_time() - began_cpu))
     store.close()
 
 
@@ -127,10 +130,12 @@ class Bench:
                 for trade in trades
                 for item in getattr(self.floor, STAGES[stage])(trade)
             ]
-            began = time.perf_counter()
+            began, cpu, server = time.perf_counter(), time.process_time(), self._server_cpu_s()
             self._put(items)
             self._drain()
             took = time.perf_counter() - began
+            for name, used in (("outside", time.process_time() - cpu), ("postgres", self._server_cpu_s() - server)):
+                measured.cpu_s[name] = measured.cpu_s.get(name, 0.0) + used
             measured.clock_s += took
             self._read_refusals(items)
             self._read_answers([trade for stage, trades in cohorts if stage == 0 for trade in trades])
@@ -147,7 +152,8 @@ class Bench:
         """Ends the workers and hears what they measured."""
         self._stop.set()
         for number, _ in enumerate(self.workers):
-            durations, rss = self._told.get(timeout=60)
+            durations, rss, cpu_s = self._told.get(timeout=60)
+            measured.cpu_s["workers"] = measured.cpu_s.get("workers", 0.0) + cpu_s
             measured.steps_s += durations
             measured.rss_mib[f"worker {number + 1}"] = rss
         for worker in self.workers:
@@ -158,6 +164,17 @@ class Bench:
         """Stops the server."""
         self.store.close()
         self.server.stop()
+
+    def _server_cpu_s(self) -> float:
+        """CPU seconds of all of PostgreSQL's processes so far."""
+        postmaster = (self.home / "pg" / "postmaster.pid").read_text().split()[0]
+        ticks = 0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                fields = stat.read_text().rpartition(") ")[2].split()
+                if fields[1] == postmaster:
+                    ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def _put(self, items: list[Any]) -> None:
         """As doors put them, many in a transaction."""
@@ -274,6 +291,7 @@ def main() -> int:
         "settlement.step_p99_s": round(steps[int(len(steps) * 0.99)], 3) if steps else None,
         "settlement.rss_max_mib": round(max(measured.rss_mib.values()), 1),
         "settlement.mismatches": len(wrong),
+        "cpu_ms_each": {name: round(used * 1000 / measured.settled, 2) for name, used in measured.cpu_s.items()},
         "load": os.getloadavg()[0],
     }
     for name, (found, right) in wrong.items():

@@ -12,6 +12,7 @@ from typing import Any
 
 from .crypto import keccak256, rlp_decode, rlp_encode, trie_proof, trie_value
 from .errors import Invalid, declare
+from .trie import proofs_of
 
 declare("Invalid", receipt_unproven="The receipt does not follow from the block header.")
 
@@ -82,6 +83,11 @@ def receipt_proof(receipts: Sequence[bytes], index: int) -> list[bytes]:
     if not 0 <= index < len(receipts):
         return []
     return trie_proof({_key(place): raw for place, raw in enumerate(receipts)}, _key(index))
+
+
+def receipt_proofs(receipts: Sequence[bytes]) -> list[tuple[bytes, ...]]:
+    """`receipt_proof` of every receipt of a block, from one building of the trie."""
+    return proofs_of([(_key(place), raw) for place, raw in enumerate(receipts)])
 
 
 def read_header(header: bytes) -> Header:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from .crypto import keccak256, secp256k1_recover
 from .errors import Invalid
 
 Field = tuple[str, str]
+DOMAINS_KEPT = 64  # and struct types: there are a few
 
 _DOMAIN_FIELDS: tuple[Field, ...] = (
     ("string", "name"),
@@ -31,13 +33,22 @@ class Domain:
 
     def separator(self) -> bytes:
         """The domain separator: 32 bytes."""
-        return keccak256(
-            keccak256(_DOMAIN_TYPE.encode())
-            + keccak256(self.name.encode())
-            + keccak256(self.version.encode())
-            + self.chain_id.to_bytes(32, "big")
-            + _word("address", self.contract)
-        )
+        return _separator(self)
+
+    def digest(self, hashed: bytes) -> bytes:
+        """What is signed of a hashStruct: keccak256(0x1901 || domain separator || hashStruct)."""
+        return keccak256(b"\x19\x01" + self.separator() + hashed)
+
+
+@lru_cache(maxsize=DOMAINS_KEPT)
+def _separator(domain: Domain) -> bytes:
+    return keccak256(
+        keccak256(_DOMAIN_TYPE.encode())
+        + keccak256(domain.name.encode())
+        + keccak256(domain.version.encode())
+        + domain.chain_id.to_bytes(32, "big")
+        + _word("address", domain.contract)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +66,22 @@ class Struct:
         """hashStruct: 32 bytes. Raises: Invalid(malformed) when a value does not fit its type."""
         if set(values) != {name for _, name in self.fields}:
             raise Invalid("malformed", f"{self.name} takes exactly {[name for _, name in self.fields]}.")
-        words = [keccak256(self.type_string().encode())]
+        words = [_type_hash(self)]
         words += [_word(kind, values[name]) for kind, name in self.fields]
         return keccak256(b"".join(words))
 
     def digest(self, domain: Domain, values: Mapping[str, Any]) -> bytes:
         """What is signed: keccak256(0x1901 || domain separator || hashStruct)."""
-        return keccak256(b"\x19\x01" + domain.separator() + self.hash(values))
+        return domain.digest(self.hash(values))
 
     def signer(self, domain: Domain, values: Mapping[str, Any], signature: bytes) -> str | None:
         """The 0x address that signed, or None if the signature is malformed."""
         return secp256k1_recover(signature, self.digest(domain, values))
+
+
+@lru_cache(maxsize=DOMAINS_KEPT)
+def _type_hash(struct: Struct) -> bytes:
+    return keccak256(struct.type_string().encode())
 
 
 @dataclass(frozen=True, slots=True)

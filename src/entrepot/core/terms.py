@@ -6,11 +6,12 @@ last field is the SHA-256 of the JSON. `Terms.onchain` derives the one from the 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from .asset import AssetRegistry
 from .canonical import Json, hex0x, sha256_of, unhex
+from .crypto import secp256k1_recover
 from .eip712 import Domain, Struct, address_bytes
 from .errors import Invalid, Refused, declare
 from .money import Money
@@ -121,6 +122,7 @@ class Terms:
     venue: Venue
     regime: str
     supplied: tuple[str, ...] = ()  # facts that a demo operator supplied; marked `simulated` wherever shown
+    _hashed: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)  # it never changes
 
     def __post_init__(self) -> None:
         if self.price.asset != self.fee.asset:
@@ -165,7 +167,7 @@ class Terms:
 
     def to_json(self) -> Json:
         """The canonical JSON terms that the on-chain Terms hash."""
-        body: Json = {name.name: getattr(self, name.name) for name in fields(self)}
+        body: Json = {name.name: getattr(self, name.name) for name in fields(self) if name.init}
         body |= {
             "schema": SCHEMA,
             "seller": self.seller.to_json(),
@@ -209,7 +211,9 @@ class Terms:
 
     def sha256(self) -> bytes:
         """SHA-256 of the canonical JSON terms: 32 bytes."""
-        return sha256_of(self.to_json())
+        if "sha256" not in self._hashed:
+            self._hashed["sha256"] = sha256_of(self.to_json())
+        return bytes(self._hashed["sha256"])
 
     def onchain(self) -> dict[str, Any]:
         """The values of the on-chain Terms struct."""
@@ -237,7 +241,9 @@ class Terms:
 
     def hash(self) -> str:
         """0x-hex of the on-chain terms hash (EIP-712 hashStruct): the salt of the escrow's address."""
-        return hex0x(STRUCT.hash(self.onchain()))
+        if "hash" not in self._hashed:
+            self._hashed["hash"] = hex0x(STRUCT.hash(self.onchain()))
+        return str(self._hashed["hash"])
 
     @property
     def domain(self) -> Domain:
@@ -246,12 +252,12 @@ class Terms:
 
     def digest(self) -> bytes:
         """The 32 bytes that seller and buyer sign."""
-        return STRUCT.digest(self.domain, self.onchain())
+        return self.domain.digest(unhex(self.hash()))
 
 
 def require_signed(terms: Terms, *, by: Party, signature: str) -> None:
     """Raises: Refused(signature_invalid) unless `signature` over `terms` is by the wallet of `by`."""
-    signer = STRUCT.signer(terms.domain, terms.onchain(), unhex(signature))
+    signer = secp256k1_recover(unhex(signature), terms.digest())
     if signer != wallet_address(by.wallet, chain=terms.chain):
         raise Refused("signature_invalid", f"The terms are not signed by the wallet of {by.participant}.")
 

@@ -11,6 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from decimal import localcontext
+from functools import lru_cache
 from typing import ClassVar, Literal
 
 from ..core.asset import Asset
@@ -38,6 +39,7 @@ from .stated import (
 )
 from .xml_reading import parse_xml
 
+DOCUMENTS_KEPT = 1_024  # a settlement's invoice is read by every check of it
 _DASHES = re.compile(r"[\u2010-\u2015\u2212]")
 _XML_OPENINGS = (b"<", b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
 _BOM = b"\xef\xbb\xbf"
@@ -94,6 +96,7 @@ class Invoice:
         )
 
 
+@lru_cache(maxsize=DOCUMENTS_KEPT)
 def read_invoice(raw: bytes) -> Invoice:
     """The invoice in `raw`, if it is one that asks for money.
 

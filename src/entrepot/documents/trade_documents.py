@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from ..core.canonical import Json, sha256_of
 from ..core.errors import Invalid
 from .check_digits import is_container_number, is_imo_number
-from .invoice import Invoice, read_invoice
+from .invoice import DOCUMENTS_KEPT, Invoice, read_invoice
 from .json_reading import Fields, delivery_in, delivery_json, parse_json, party_in, party_json, without_empty
 from .stated import DeliveryTerms, DocumentKind, Port, StatedParty, is_locode
 
@@ -64,7 +65,7 @@ class PackingList:
     @property
     def sha256(self) -> str:
         """SHA-256 (hex) of the canonical bytes."""
-        return sha256_of(self.to_json()).hex()
+        return _sha256(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +122,18 @@ class TransportDocument:
     @property
     def sha256(self) -> str:
         """SHA-256 (hex) of the canonical bytes."""
-        return sha256_of(self.to_json()).hex()
+        return _sha256(self)
+
+
+@lru_cache(maxsize=DOCUMENTS_KEPT)
+def _sha256(document: PackingList | TransportDocument) -> str:
+    return sha256_of(document.to_json()).hex()
 
 
 Document = Invoice | PackingList | TransportDocument
 
 
+@lru_cache(maxsize=DOCUMENTS_KEPT)
 def read_document(raw: bytes) -> Document:
     """The document in `raw`: an invoice in any of its syntaxes, or our JSON of the two schemas below.
 

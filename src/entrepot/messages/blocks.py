@@ -35,9 +35,9 @@ def document(kind: str, name: str) -> tuple[etree._Element, etree._Element]:
 
 def add(parent: etree._Element, path: str, text: str | None = None, *, ccy: str = "") -> etree._Element:
     """Appends one new element for each step of `path` and returns the last. Raises: Invalid(message_text_unsayable)."""
-    namespace = etree.QName(parent).namespace
+    namespace = parent.tag[: parent.tag.index("}") + 1]
     for step in path.split("/"):
-        parent = etree.SubElement(parent, f"{{{namespace}}}{step}")
+        parent = etree.SubElement(parent, namespace + step)
     if ccy:
         parent.set("Ccy", ccy)
     try:

@@ -6,14 +6,13 @@ built on rails can be tested against lost replies, delays, duplicates, reorganis
 
 from __future__ import annotations
 
-import copy
 import random
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from entrepot.core.canonical import hex0x, unhex
-from entrepot.core.chainproof import encode_header, encode_receipt, header_hash, receipt_proof
+from entrepot.core.chainproof import encode_header, encode_receipt, header_hash, receipt_proofs
 from entrepot.core.crypto import keccak256, sha256
 from entrepot.core.eip712 import Domain
 from entrepot.core.errors import Invalid, Refused, Unavailable, Unknown
@@ -23,7 +22,7 @@ from .abi import Event
 from .evm import Deployment, Token
 from .evm_calls import ESCROW, FACTORY
 from .evm_chain import ERC20
-from .evm_events import Log, opened_escrow, rail_events
+from .evm_events import Log, opened_escrow, rail_events, recipient
 from .rail import Cursor, EscrowState, FinalBlock, Observed, Operation, OperationState, ProvenReceipt, Sent
 from .simulated_escrow import Place, Refusal, Said, carry_out
 
@@ -45,7 +44,7 @@ class Faults:
 
 @dataclass
 class Pending:
-    """An operation or a bare payment on its way. `place` is the block it is in."""
+    """An operation or a bare payment on its way, or in place `index` of the block `block`."""
 
     once: str
     hash: str
@@ -53,6 +52,7 @@ class Pending:
     operation: Operation | None
     payment: tuple[str, str, str, int] | None = None
     block: int | None = None
+    index: int = 0
     reason: str = ""
 
 
@@ -64,10 +64,10 @@ class Block:
     time: int
     header: bytes
     hash: str
-    receipts: list[bytes]
     logs: list[Log]
     transactions: list[str]
     after: Place = field(repr=False)
+    proofs: list[tuple[bytes, ...]] = field(repr=False)
 
 
 class SimulatedRail:
@@ -83,26 +83,31 @@ class SimulatedRail:
         authorities: Iterable[str],
         faults: Faults | None = None,
         final_blocks: int = 2,
+        chain_id: int = CHAIN_ID,
     ) -> None:
         self.random, self.faults, self.final_blocks = random.Random(seed), faults or Faults(), final_blocks
         addresses = [hex0x(sha256(f"simulated {name} {seed}".encode())[:20]) for name in ("factory", "token", "code")]
         factory, token, implementation = addresses
         details = Token(token, "Simulated Dollar", "2", "SIMUSD", 6)
-        self.deployment = Deployment(CHAIN_ID, factory, factory, implementation, 0, details)
+        self.deployment = Deployment(chain_id, factory, factory, implementation, 0, details)
         self.contracts = self.deployment.contracts
         place = Place(
             self.contracts.domain, self.deployment.token_domain, frozenset(passport_signers), frozenset(authorities)
         )
         self.is_down = False
         self._pending: dict[str, Pending] = {}
+        self._by_hash: dict[str, Pending] = {}
+        self._waiting: dict[str, Pending] = {}  # those that no block has taken, in the order of their nonces
         self._blocks: list[Block] = []
+        self._opened: dict[str, int] = {}  # escrow → number of the block that opened it
+        self._mined: dict[str, int] = {}  # transaction → number of its block
         self._forks = 0
         self._append(place, [], [], GENESIS_S)
 
     @property
     def chain(self) -> str:
         """See Rail.chain."""
-        return f"eip155:{CHAIN_ID}"
+        return f"eip155:{self.deployment.chain_id}"
 
     @property
     def finality(self) -> str:
@@ -118,8 +123,8 @@ class SimulatedRail:
 
     def mint(self, token: str, to: str, amount: int) -> None:
         """New coins, from the newest block on."""
-        balances = self._blocks[-1].after.balances
-        balances[token, to] = balances.get((token, to), 0) + amount
+        place = self._blocks[-1].after
+        place.balances[token, to] = place.balance(token, to) + amount
 
     def pay(self, token: str, payer: str, payee: str, amount: int) -> None:
         """A bare transfer that waits for the next block."""
@@ -138,11 +143,33 @@ class SimulatedRail:
         times = [block.time for block in self._blocks[-depth:]]
         del self._blocks[-depth:]
         self._forks += 1
+        self._opened = {escrow: number for escrow, number in self._opened.items() if number < first}
+        self._mined = {hash_: number for hash_, number in self._mined.items() if number < first}
         for pending in self._pending.values():
             if pending.block is not None and pending.block >= first:
                 pending.block, pending.reason = None, ""
+        self._waiting = {once: pending for once, pending in self._pending.items() if pending.block is None}
         for time in times:
-            self._append(copy.deepcopy(self._blocks[-1].after), [], [], time)
+            self._append(self._blocks[-1].after.copy(), [], [], time)
+
+    def bar(self, wallet: str) -> None:
+        """The token's issuer freezes a wallet: nothing is paid from or to it, escrows' payouts included."""
+        self._blocks[-1].after.barred.add(wallet)
+
+    def unbar(self, wallet: str) -> None:
+        """The issuer lifts it."""
+        self._blocks[-1].after.barred.discard(wallet)
+
+    # What a test asks the chain.
+
+    def after(self, number: int) -> Place:
+        """Everything as it was after a block; to be read only."""
+        return self._blocks[number].after
+
+    def operation_of(self, transaction: str) -> tuple[Operation | None, int]:
+        """(the operation of a mined transaction, None for a bare payment; its block's time). Raises: KeyError."""
+        block = self._blocks[self._mined[transaction]]
+        return self._by_hash[transaction].operation, block.time
 
     # The Protocol.
 
@@ -176,10 +203,10 @@ class SimulatedRail:
     def tend(self) -> int:
         """See Rail.tend."""
         self._require_up()
-        final = self.final().number
-        return sum(
-            1 for entry in self._pending.values() if entry.operation and (entry.block is None or entry.block > final)
+        newest = (
+            self._by_hash[hash_] for block in self._blocks[self.final().number + 1 :] for hash_ in block.transactions
         )
+        return sum(1 for entry in (*newest, *self._waiting.values()) if entry.operation)
 
     def observe(self, cursor: Cursor | None, *, watch: Collection[str] = ()) -> Observed:
         """See Rail.observe."""
@@ -194,22 +221,21 @@ class SimulatedRail:
         if self._happens(self.faults.duplicate_pct):
             first = max(1, first - 3)
         logs = [log for block in self._blocks[first : final.number + 1] for log in block.logs]
-        opened = {
-            opened_escrow(log, self.contracts) for block in self._blocks[: final.number + 1] for log in block.logs
-        }
-        times = {block.hash: block.time for block in self._blocks}
-        events = rail_events(logs, self.contracts, {*opened, *watch} - {""}, times, final_number=final.number)
+        paid = {recipient(log) for log in logs} & self._opened.keys()
+        opened = {escrow for escrow in paid if self._opened[escrow] <= final.number}
+        times = {block.hash: block.time for block in self._blocks[first : final.number + 1]}
+        events = rail_events(logs, self.contracts, {*opened, *watch}, times, final_number=final.number)
         return Observed(self._cursor(self._blocks[final.number]), events, final)
 
     def receipt(self, transaction: str) -> ProvenReceipt:
         """See Rail.receipt."""
         self._require_up()
-        for block in self._blocks:
-            if transaction in block.transactions:
-                index = block.transactions.index(transaction)
-                proof = tuple(receipt_proof(block.receipts, index))
-                return ProvenReceipt(transaction, block.number, block.hash, block.time, block.header, index, proof)
-        raise Unknown("not_found", f"{transaction} is not in a block.")
+        if transaction not in self._mined:
+            raise Unknown("not_found", f"{transaction} is not in a block.")
+        block = self._blocks[self._mined[transaction]]
+        index = self._by_hash[transaction].index
+        proof = block.proofs[index]
+        return ProvenReceipt(transaction, block.number, block.hash, block.time, block.header, index, proof)
 
     def held(self, escrow: str, token: str) -> int:
         """See Rail.held."""
@@ -218,8 +244,8 @@ class SimulatedRail:
     def held_all(self, pairs: Sequence[tuple[str, str]]) -> list[int]:
         """See Rail.held_all."""
         self._require_up()
-        balances = self._blocks[self.final().number].after.balances
-        return [balances.get((token, owner), 0) for owner, token in pairs]
+        place = self._blocks[self.final().number].after
+        return [place.balance(token, owner) for owner, token in pairs]
 
     def decimals(self, token: str) -> int:
         """See Rail.decimals."""
@@ -259,7 +285,7 @@ class SimulatedRail:
         if operation.terms.venue.factory != self.contracts.factory:
             raise Invalid("operation_malformed", "The terms are of another chain or factory.", path="terms.venue")
         try:
-            carry_out(copy.deepcopy(newest.after), operation, escrow, newest.time)
+            carry_out(newest.after.copy(), operation, escrow, newest.time)
         except Refusal as refusal:
             if operation.kind != "open" and escrow not in newest.after.escrows:
                 raise Unavailable("rail_not_ready", f"Nothing is open at {escrow} yet.") from None
@@ -269,33 +295,37 @@ class SimulatedRail:
 
     def _take(self, once: str, operation: Operation | None, payment: tuple[str, str, str, int] | None) -> None:
         nonce = len(self._pending)
-        self._pending[once] = Pending(
-            once, hex0x(sha256(f"transaction {nonce} {once}".encode())), nonce, operation, payment
-        )
+        pending = Pending(once, hex0x(sha256(f"transaction {nonce} {once}".encode())), nonce, operation, payment)
+        self._pending[once] = self._waiting[once] = self._by_hash[pending.hash] = pending
 
     def _make_block(self, time: int) -> None:
-        place = copy.deepcopy(self._blocks[-1].after)
+        place = self._blocks[-1].after.copy()
         done: list[tuple[Pending, list[Said]]] = []
-        for pending in self._pending.values():
-            if pending.block is None:
-                if self._happens(self.faults.delay_pct):
-                    break  # an account's transactions are mined in their order
-                pending.block = len(self._blocks)
-                place, said = self._executed(place, pending, time)
-                done.append((pending, said))
+        for pending in list(self._waiting.values()):
+            if self._happens(self.faults.delay_pct):
+                break  # an account's transactions are mined in their order
+            pending.block, pending.index = len(self._blocks), len(done)
+            said = self._execute(place, pending, time)
+            done.append((pending, said))
+            del self._waiting[pending.once]
+        place.flatten()
         self._append(place, [pending for pending, _ in done], [said for _, said in done], time)
 
-    def _executed(self, place: Place, pending: Pending, time: int) -> tuple[Place, list[Said]]:
-        """(the state after, what was said): a transaction that fails changes nothing."""
-        trial = copy.deepcopy(place)
+    def _execute(self, place: Place, pending: Pending, time: int) -> list[Said]:
+        """What was said: a transaction that fails changes nothing."""
+        trial = place.copy()
         try:
             if pending.operation is None:
                 assert pending.payment is not None
-                return trial, [trial.pay(*pending.payment)]
-            return trial, carry_out(trial, pending.operation, self.escrow_address(pending.operation.terms), time)
+                said = [trial.pay(*pending.payment)]
+            else:
+                escrow = self.escrow_address(pending.operation.terms)
+                said = carry_out(trial, pending.operation, escrow, time)
         except Refusal as refusal:
             pending.reason = str(refusal)
-            return place, []
+            return []
+        place.absorb(trial)
+        return said
 
     def _append(self, place: Place, done: Sequence[Pending], said: Sequence[Sequence[Said]], time: int) -> None:
         """Writes the block with a real header over its receipts, so that proofs of it verify."""
@@ -306,13 +336,16 @@ class SimulatedRail:
             entries = [_log(event, len(logs) + place_, pending.hash, number) for place_, event in enumerate(events)]
             logs += entries
             receipts.append(encode_receipt(_receipt_json(entries, is_done=not pending.reason)))
-        root = _root(receipts)
+        proofs = receipt_proofs(receipts)
+        root = hex0x(keccak256(proofs[0][0] if proofs else b"\x80"))  # the empty trie
         parent = self._blocks[-1].hash if self._blocks else hex0x(bytes(32))
         header = encode_header(_header_json(parent, root, number, time, extra=self._forks))
         block_hash = hex0x(header_hash(header))
         found = [replace(entry, block_hash=block_hash) for entry in logs]
         names = [pending.hash for pending in done]
-        self._blocks.append(Block(number, time, header, block_hash, receipts, found, names, place))
+        self._mined |= dict.fromkeys(names, number)
+        self._opened |= dict.fromkeys(filter(None, (opened_escrow(entry, self.contracts) for entry in logs)), number)
+        self._blocks.append(Block(number, time, header, block_hash, found, names, place, proofs))
 
     def _cursor(self, block: Block) -> Cursor:
         return Cursor(block.number, block.hash, block.number, block.hash, block.time)
@@ -347,10 +380,3 @@ def _header_json(parent: str, root: str, number: int, time: int, *, extra: int) 
         "gasLimit": "0x0", "gasUsed": "0x0", "timestamp": hex(time), "extraData": hex0x(extra.to_bytes(4, "big")),
         "mixHash": word, "nonce": hex0x(bytes(8)), "baseFeePerGas": "0x1",
     }  # fmt: skip
-
-
-def _root(receipts: Sequence[bytes]) -> str:
-    """The receipts' trie root: the hash of the first node of any proof."""
-    if not receipts:
-        return hex0x(keccak256(b"\x80"))  # the empty trie
-    return hex0x(keccak256(receipt_proof(receipts, 0)[0]))

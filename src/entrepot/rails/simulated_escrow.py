@@ -1,11 +1,11 @@
 """The rules of the escrow contract in Python, for the simulated rail: same refusals, same announcements.
 
-It checks signatures and passports as the contract does. Simplified: a freeze moves deadlines by its whole length and
-a lift gives nothing back.
+It checks signatures and passports as the contract does, and moves the clocks as `clocks.vy` does.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +21,7 @@ from entrepot.core.terms import STRUCT as TERMS
 from entrepot.core.terms import ZERO_ADDRESS, Terms
 
 from .authorization import authorization_of
+from .layered import Layered
 from .rail import EscrowState, Operation
 
 OPEN, FUNDED, PRESENTED, CLOSED = range(4)
@@ -36,21 +37,55 @@ class Refusal(Exception):
 
 @dataclass
 class Place:
-    """Everything on the simulated chain: coins, escrows, and whose signatures count."""
+    """Everything on the simulated chain: coins, escrows, and whose signatures count.
+
+    `barred` are the wallets that the token's issuer froze: one set, whichever block is newest.
+    """
 
     domain: Domain
     token_domain: Domain
     passport_signers: frozenset[str]
     authorities: frozenset[str]
-    balances: dict[tuple[str, str], int] = field(default_factory=dict)
-    escrows: dict[str, EscrowBook] = field(default_factory=dict)
-    used_nonces: set[bytes] = field(default_factory=set)
+    balances: Layered[tuple[str, str], int] = field(default_factory=Layered)
+    escrows: Layered[str, EscrowBook] = field(default_factory=Layered)
+    used_nonces: Layered[bytes, bool] = field(default_factory=Layered)
+    barred: set[str] = field(default_factory=set)
+
+    def copy(self) -> Place:
+        """A place of its own: what happens to the one does not happen to the other."""
+        return Place(
+            self.domain, self.token_domain, self.passport_signers, self.authorities, self.balances.copy(),
+            self.escrows.copy(), self.used_nonces.copy(), self.barred,
+        )  # fmt: skip
+
+    def absorb(self, trial: Place) -> None:
+        """What happened in a copy of this place happens here."""
+        self.balances.absorb(trial.balances)
+        self.escrows.absorb(trial.escrows)
+        self.used_nonces.absorb(trial.used_nonces)
+
+    def flatten(self) -> None:
+        """See Layered.flatten."""
+        self.balances.flatten()
+        self.escrows.flatten()
+        self.used_nonces.flatten()
+
+    def book(self, escrow: str) -> EscrowBook:
+        """An escrow's storage, to be changed here only."""
+        if escrow not in self.escrows.own:
+            self.escrows[escrow] = copy.copy(self.escrows[escrow])
+        return self.escrows.own[escrow]
+
+    def balance(self, token: str, owner: str) -> int:
+        """Coins that an address has."""
+        return self.balances.get((token, owner)) or 0
 
     def pay(self, token: str, payer: str, payee: str, amount: int) -> Said:
         """Moves coins. Raises: Refusal."""
-        _unless(self.balances.get((token, payer), 0) >= amount, "transfer amount exceeds balance")
-        self.balances[token, payer] = self.balances.get((token, payer), 0) - amount
-        self.balances[token, payee] = self.balances.get((token, payee), 0) + amount
+        _unless(not self.barred & {payer, payee}, "Blacklistable: account is blacklisted")
+        _unless(self.balance(token, payer) >= amount, "transfer amount exceeds balance")
+        self.balances[token, payer] = self.balance(token, payer) - amount
+        self.balances[token, payee] = self.balance(token, payee) + amount
         return token, "Transfer", {"from": payer, "to": payee, "amount": amount}
 
 
@@ -107,7 +142,7 @@ class Run:
     def book(self) -> EscrowBook:
         """The escrow. Raises: Refusal."""
         _unless(self.escrow in self.place.escrows, "nothing is open here")
-        return self.place.escrows[self.escrow]
+        return self.place.book(self.escrow)
 
     def say(self, event: str, **fields: Any) -> None:
         """Announces an event of the escrow."""
@@ -191,11 +226,21 @@ def _fund(run: Run) -> None:
     _unless(leave.nonce not in run.place.used_nonces, "authorization is used or canceled")
     signed_by = secp256k1_recover(unhex(arguments["buyer_signature"]), leave.digest(run.place.token_domain))
     _unless(signed_by == terms.buyer_address, "invalid signature")
-    run.place.used_nonces.add(leave.nonce)
+    run.place.used_nonces[leave.nonce] = True
     book.status, book.held, book.present_until = FUNDED, amount, terms.schedule.present_by
     run.say("Funded", payer=terms.buyer_address, token=token, price=terms.price.amount_minor,
             fee=terms.fee.amount_minor, present_until=book.present_until, **spent)  # fmt: skip
     run.pay(token, terms.buyer_address, run.escrow, amount)
+
+
+def _require_no_block(run: Run) -> None:
+    _unless(not run.book.blocked_at, "escrow is blocked")
+
+
+def _starts_at(run: Run) -> int:
+    """When a period that is granted now begins to run: after the stops that run now."""
+    start = max(run.now, run.book.frozen_until)
+    return max(start, run.book.disputed_until) if _is_disputed(run) else start
 
 
 def _require_money(run: Run) -> EscrowBook:
@@ -211,7 +256,8 @@ def _is_disputed(run: Run) -> bool:
 
 def _present(run: Run) -> None:
     book, sha = run.book, run.operation.arguments["documents_sha256"]
-    _unless(not book.blocked_at, "escrow is blocked")
+    _require_no_block(run)
+    _unless(book.awarded is None, "already awarded")
     _unless(book.status == FUNDED, "not waiting for documents")
     _unless(book.round < ROUNDS_MAX, "no presentation left")
     _unless(run.now <= book.present_until, "time for presentation has passed")
@@ -219,7 +265,7 @@ def _present(run: Run) -> None:
                             documents_sha256=unhex(sha, size=32), round=book.round + 1)  # fmt: skip
     _unless(signed_by == {book.terms.seller_address}, "not signed by the seller")
     book.status, book.round, book.documents_sha256, book.presented_at = PRESENTED, book.round + 1, sha, run.now
-    book.examine_until = run.now + book.terms.schedule.examination_s
+    book.examine_until = _starts_at(run) + book.terms.schedule.examination_s
     run.say("Presented", documents_sha256=sha, round=book.round, presented_at=run.now, examine_until=book.examine_until)
 
 
@@ -231,13 +277,14 @@ def _are_attested(run: Run, signatures: Sequence[str], *, complies: bool) -> boo
 
 
 def _reject_presentation(run: Run) -> None:
+    _require_no_block(run)
     book = _require_money(run)
     _unless(book.status == PRESENTED, "no presentation to examine")
     _unless(book.accepted_round != book.round, "documents were already accepted")
     _unless(run.now <= book.examine_until, "time for examination has passed")
     _unless(_are_attested(run, run.operation.arguments["signatures"], complies=False), "not enough attesters")
     book.status, book.examine_until = FUNDED, 0
-    book.present_until = max(book.present_until, run.now + book.terms.schedule.cure_s)
+    book.present_until = max(book.present_until, _starts_at(run) + book.terms.schedule.cure_s)
     run.say("Discrepant", documents_sha256=book.documents_sha256, round=book.round, present_until=book.present_until)
 
 
@@ -248,6 +295,7 @@ def _accept(run: Run, *, by_waiver: bool) -> None:
 
 
 def _waive(run: Run) -> None:
+    _require_no_block(run)
     book, sha = _require_money(run), run.operation.arguments["documents_sha256"]
     _unless(book.round > 0 and sha == book.documents_sha256, "not the documents presented")
     _unless(book.accepted_round != book.round, "documents were already accepted")
@@ -332,24 +380,27 @@ def _return_payment(run: Run) -> None:
     _unless(to not in (ZERO_ADDRESS, run.escrow), "nowhere to return to")
     spent = run.spend(PassportAct.RETURN, to, token, amount)
     kept = run.book.held if token == run.operation.terms.token_address else 0
-    _unless(run.place.balances.get((token, run.escrow), 0) >= kept + amount, "more than the surplus")
+    _unless(run.place.balance(token, run.escrow) >= kept + amount, "more than the surplus")
     run.say("Returned", payee=to, token=token, amount=amount, **spent)
     run.pay(token, run.escrow, to, amount)
 
 
 def _raise_dispute(run: Run) -> None:
+    _require_no_block(run)
     book, reason = _require_money(run), run.operation.arguments["reason_sha256"]
     _unless(not book.disputed_until, "already disputed once")
     (party,) = run.signers([run.operation.arguments["signature"]], DISPUTE, reason_sha256=unhex(reason, size=32))
     _unless(party in (book.terms.seller_address, book.terms.buyer_address), "not signed by a party")
     period = book.terms.schedule.dispute_s
-    book.disputed_until = run.now + period
-    _move(book, since=run.now, by=period)
+    book.disputed_until = max(run.now, book.frozen_until) + period
+    book.present_until = _moved(book.present_until, since=run.now, by=period)
+    book.examine_until = _moved(book.examine_until, since=run.now, by=period)
     run.say("Disputed", party=party, reason_sha256=reason, disputed_until=book.disputed_until,
             present_until=book.present_until, examine_until=book.examine_until)  # fmt: skip
 
 
 def _award(run: Run) -> None:
+    _require_no_block(run)
     book, to_seller = _require_money(run), int(run.operation.arguments["to_seller_minor"])
     _unless(book.awarded is None, "already awarded")
     _unless(_is_disputed(run), "not disputed")
@@ -372,15 +423,20 @@ def _hold(run: Run) -> None:
     is_ordered = len(signed_by & run.place.authorities) >= (2 if kind == LIFT else 1)
     _unless(is_ordered, "not ordered by those entitled")
     _unless(kind in (FREEZE, BLOCK, LIFT), "no such kind of hold")
+    if kind != LIFT:
+        _require_no_block(run)
     if kind == FREEZE:
         _unless(until > max(run.now, book.frozen_until), "freeze ends too early")
-        _move(book, since=run.now, by=until - max(run.now, book.frozen_until))
+        _move_all(book, since=run.now, by=until - max(run.now, book.frozen_until))
         book.frozen_until = until
     elif kind == BLOCK:
-        _unless(not book.blocked_at, "escrow is blocked")
         book.blocked_at = run.now
     else:
         _unless(bool(book.blocked_at) or run.now <= book.frozen_until, "nothing to lift")
+        if book.frozen_until > run.now:
+            _give_back(book, unused=book.frozen_until - run.now)
+        elif book.blocked_at:
+            _move_all(book, since=book.blocked_at, by=run.now - max(book.blocked_at, book.frozen_until))
         book.blocked_at, book.frozen_until = 0, min(book.frozen_until, run.now - 1)
     book.hold_number += 1
     run.say("Held", kind=kind, order_sha256=order, number=number, frozen_until=book.frozen_until,
@@ -388,11 +444,19 @@ def _hold(run: Run) -> None:
             disputed_until=book.disputed_until)  # fmt: skip
 
 
-def _move(book: EscrowBook, *, since: int, by: int) -> None:
-    if book.present_until >= since:
-        book.present_until += by
-    if book.examine_until >= since:
-        book.examine_until += by
+def _move_all(book: EscrowBook, *, since: int, by: int) -> None:
+    book.present_until = _moved(book.present_until, since=since, by=by)
+    book.examine_until = _moved(book.examine_until, since=since, by=by)
+    book.disputed_until = _moved(book.disputed_until, since=since, by=by)
+
+
+def _give_back(book: EscrowBook, *, unused: int) -> None:
+    _move_all(book, since=book.frozen_until, by=-unused)
+
+
+def _moved(deadline: int, *, since: int, by: int) -> int:
+    """`deadline` + `by`, unless it had passed before `since` (or was never set)."""
+    return deadline + by if deadline >= since else deadline
 
 
 _ACTS: dict[str, Callable[[Run], None]] = {

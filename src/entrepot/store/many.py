@@ -62,6 +62,15 @@ class Many(Protocol):
     def papers(self, settlements: Sequence[str], kinds: Sequence[str]) -> list[Paper]:
         """The papers of these kinds of all these settlements, each settlement's oldest first."""
 
+    def papers_by_id(self, ids: Sequence[str]) -> dict[str, Paper]:
+        """Those that are there."""
+
+    def settlements(self, ids: Sequence[str]) -> dict[str, Settlement]:
+        """Snapshots of those that are there, not locked."""
+
+    def by_escrow(self, escrows: Sequence[str]) -> dict[str, str]:
+        """Escrow address → the settlement whose it is."""
+
     def participants(self, ids: Sequence[str]) -> dict[str, Participant]:
         """Those that are there."""
 

@@ -41,6 +41,18 @@ class MemoryMany:
             if paper.kind in kinds
         ]
 
+    def papers_by_id(self, ids: Sequence[str]) -> dict[str, Paper]:
+        """See Many.papers_by_id."""
+        return {id_: row for id_ in ids if (row := self._tx.papers.get(id_)) is not None}
+
+    def settlements(self, ids: Sequence[str]) -> dict[str, Settlement]:
+        """See Many.settlements."""
+        return {id_: row for id_ in ids if (row := self._tx.settlements.get(id_)) is not None}
+
+    def by_escrow(self, escrows: Sequence[str]) -> dict[str, str]:
+        """See Many.by_escrow."""
+        return {escrow: row.id for escrow in escrows if (row := self._tx.settlements.by_escrow(escrow)) is not None}
+
     def participants(self, ids: Sequence[str]) -> dict[str, Participant]:
         """See Many.participants."""
         found = ((id_, self._tx.people.participant(id_)) for id_ in ids)

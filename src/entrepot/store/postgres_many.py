@@ -15,7 +15,16 @@ from .named_sql import load_sql
 from .postgres_keys import Keyring
 from .postgres_mandates import mandate_set_from_row, payee_change_from_row
 from .postgres_people import paper_from_row, participant_from_row, wallet_from_row
-from .postgres_rows import Connection, Rows, columns_of, disposition_from_row, find_uuids, settlement_to_plain, to_bytes
+from .postgres_rows import (
+    Connection,
+    Rows,
+    columns_of,
+    disposition_from_row,
+    find_uuids,
+    settlement_from_row,
+    settlement_to_plain,
+    to_bytes,
+)
 from .records import (
     Disposition,
     InboxItem,
@@ -43,6 +52,22 @@ class PostgresMany:
         rows = self._rows.all("papers", settlements=find_uuids(settlements), kinds=list(kinds))
         self._keyring.fetch(row["body"] for row in rows)
         return [paper_from_row(row, self._keyring) for row in rows]
+
+    def papers_by_id(self, ids: Sequence[str]) -> dict[str, Paper]:
+        """See Many.papers_by_id."""
+        rows = self._rows.all("papers_by_id", ids=find_uuids(ids))
+        self._keyring.fetch(row["body"] for row in rows)
+        return {row["id"].hex: paper_from_row(row, self._keyring) for row in rows}
+
+    def settlements(self, ids: Sequence[str]) -> dict[str, Settlement]:
+        """See Many.settlements."""
+        rows = self._rows.all("settlements", ids=find_uuids(ids))
+        return {row["id"].hex: settlement_from_row(row) for row in rows}
+
+    def by_escrow(self, escrows: Sequence[str]) -> dict[str, str]:
+        """See Many.by_escrow."""
+        rows = self._rows.all("by_escrow", escrows=list(escrows))
+        return {row["escrow"]: row["id"].hex for row in rows}
 
     def participants(self, ids: Sequence[str]) -> dict[str, Participant]:
         """See Many.participants."""

@@ -200,9 +200,13 @@ def give_passport(
 
 
 def read_terms(batch: Batch, settlement: Settlement) -> Terms:
-    """The terms last quoted; they hash to what the settlement says."""
+    """The terms last quoted; they hash to what the settlement says, and are kept by that hash for a while."""
+    kept = batch.ctx.terms.get(settlement.terms_hash)
+    if kept is not None:
+        return kept
     terms = Terms.from_json(batch.json_of(settlement, "terms"), batch.ctx.assets)
     assert terms.hash() == settlement.terms_hash, "the kept terms are not those that were signed"
+    batch.ctx.terms.put(terms.hash(), terms)
     return terms
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from entrepot.core.eip712 import Domain
 from entrepot.core.ids import ENTROPY_BYTES, new_id, new_settlement_id
 from entrepot.core.ledger import Ledger
 from entrepot.core.quote import Rate
-from entrepot.core.terms import Venue
+from entrepot.core.terms import Terms, Venue
 from entrepot.messages.webhooks import Reply
 from entrepot.rails.rail import Rail
 from entrepot.regimes.regime import HitFacts, Regime
@@ -97,7 +98,30 @@ class Pace:
     """How much this worker takes at a time: more while its steps are short, one by one after a defect."""
 
     items: int = 100
+    outside: int = 10
     careful: int = 0  # so many items are taken one at a time: a batch could not be written
+
+
+TERMS_KEPT = 4_096
+
+
+class Recent:
+    """Terms by their hash, which says all of them: the last so many that were read. Threads may share it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: dict[str, Terms] = {}
+
+    def get(self, terms_hash: str) -> Terms | None:
+        """The terms, if they were read lately."""
+        return self._kept.get(terms_hash)
+
+    def put(self, terms_hash: str, terms: Terms) -> None:
+        """Keeps terms in the place of those kept longest."""
+        with self._lock:
+            self._kept[terms_hash] = terms
+            if len(self._kept) > TERMS_KEPT:
+                del self._kept[next(iter(self._kept))]
 
 
 class SingleSignOn(Protocol):
@@ -159,6 +183,7 @@ class Context:
     faults: Faults = field(default_factory=Faults)
     policy: Policy = field(default_factory=Policy)
     sign_in: SignIn = field(default_factory=SignIn)
+    terms: Recent = field(default_factory=Recent)
     pace: Pace = field(default_factory=Pace)
     offset_s: int = 0
 

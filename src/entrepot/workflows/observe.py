@@ -43,10 +43,14 @@ def watch(ctx: Context) -> int:
     final = [event for event in observed.events if event.is_final]
     receipts = {hash_: rail.receipt(hash_) for hash_ in {event.transaction for event in final}}
     with ctx.store.work() as tx:
-        for event in final:
-            settlement = tx.settlements.by_escrow(event.escrow)
-            if settlement is not None:
-                tx.inbox.put(_item(ctx, event, settlement.id, receipts[event.transaction]))
+        known = tx.many.by_escrow(sorted({event.escrow for event in final}))
+        tx.many.put_items(
+            [
+                _item(ctx, event, known[event.escrow], receipts[event.transaction])
+                for event in final
+                if event.escrow in known
+            ]
+        )
         tx.rails.put_cursor(_kept_cursor(ctx, observed))
     if observed.alarm:
         log.error("rail alarm", rail=rail.name, alarm=observed.alarm)

@@ -22,7 +22,7 @@ from entrepot.store.records import InboxItem, Participant
 
 from .answers import answered, require_role, signature_in, text_in, whole_in
 from .batch import Batch
-from .check import check_funding, stops_in_force
+from .check import check_funding, read_terms, stops_in_force
 from .payee import account_of, is_outdated, may_be_quoted_again, paid_from
 from .standing import suspended_until
 
@@ -104,7 +104,7 @@ def payee_changed(batch: Batch, item: InboxItem) -> Json:
 
 def _require_outdated(batch: Batch, settlement: Settlement) -> None:
     """What both signed is quoted again only for a changed payee. Raises: Refused(not_in_this_state)."""
-    if not is_outdated(batch, terms_of(batch, settlement)) or not may_be_quoted_again(batch, settlement):
+    if not is_outdated(batch, read_terms(batch, settlement)) or not may_be_quoted_again(batch, settlement):
         raise Refused("not_in_this_state", f"quote_given does not happen while {settlement.state}.")
 
 
@@ -130,7 +130,7 @@ def sign(batch: Batch, item: InboxItem) -> Json:
     require_role(item, "treasurer")
     settlement = own_settlement(batch, item)
     side = side_of(settlement, item)
-    terms = terms_of(batch, settlement)
+    terms = read_terms(batch, settlement)
     signature = signature_in(item.body)
     if is_outdated(batch, terms):
         raise Refused("payee_changed", "A party is paid elsewhere since this quote; ask for a fresh one and sign it.")
@@ -177,11 +177,6 @@ def own_settlement(batch: Batch, item: InboxItem) -> Settlement:
 def side_of(settlement: Settlement, item: InboxItem) -> str:
     """`seller` or `buyer`: which side the actor's participant is on."""
     return "seller" if item.participant == settlement.seller else "buyer"
-
-
-def terms_of(batch: Batch, settlement: Settlement) -> Terms:
-    """The terms last quoted."""
-    return Terms.from_json(batch.json_of(settlement, "terms"), batch.ctx.assets)
 
 
 def invoice_bytes(body: Json) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,13 @@ from entrepot.core.settlement import Settlement
 from entrepot.messages.camt054 import camt_054
 from entrepot.messages.pacs008 import pacs_008
 from entrepot.messages.payment import Agent, SettledPayment
-from entrepot.store.records import OutboxItem, Paper
+from entrepot.store.records import Paper
 
 from .batch import Batch
 from .check import read_terms
 from .context import Context
+
+WRITERS = 8  # files on their way to the disk at once: what waits for the disk waits together
 
 
 @dataclass(frozen=True)
@@ -67,20 +71,21 @@ def paid_messages(batch: Batch, settlement: Settlement, direction: str, facts: d
     return Messages(bodies)
 
 
-def deliver(ctx: Context, item: OutboxItem) -> None:
-    """Writes one message to the folder, whole or not at all; the same message again changes nothing."""
-    with ctx.store.work() as tx:
-        paper = tx.papers.get(item.body["paper"])
-    assert paper is not None, f"message {item.once} has no paper"
+def deliver(ctx: Context, papers: Sequence[Paper]) -> None:
+    """Writes messages to the folder, each whole or not at all; the same message again changes nothing."""
     folder = Path(ctx.policy.message_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / message_name(paper)
+    with ThreadPoolExecutor(max_workers=min(WRITERS, len(papers) or 1)) as pool:
+        list(pool.map(lambda paper: _write(folder, paper), papers))
+
+
+def _write(folder: Path, paper: Paper) -> None:
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=".")
     with os.fdopen(handle, "wb") as file:
         file.write(paper.body)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(temporary, target)
+    os.replace(temporary, folder / message_name(paper))
 
 
 def message_name(paper: Paper) -> str:

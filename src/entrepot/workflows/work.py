@@ -13,19 +13,17 @@ from dataclasses import dataclass, field
 import structlog
 
 from entrepot.core.canonical import Json
-from entrepot.core.errors import EntrepotError, Refused, Unavailable
+from entrepot.core.errors import EntrepotError, Unavailable
 from entrepot.core.lifecycle import Role, State
 from entrepot.core.settlement import Settlement
-from entrepot.rails.rail import Operation
 from entrepot.store.buffered import Buffered
 from entrepot.store.many import Conflict
-from entrepot.store.records import InboxItem, OutboxItem
+from entrepot.store.records import InboxItem
 
 from . import (
     admission,
     changes,
     company,
-    contract_settings,
     day_end,
     disclose,
     inform,
@@ -41,24 +39,20 @@ from . import (
     sign_ins,
     single_sign_on,
     supervise,
-    tell,
     unwind,
     webhooks,
 )
 from .answers import as_told, problem, require_engineer_may
 from .batch import Batch
-from .check import check_funding, read_terms
+from .check import check_funding
 from .context import Context, ListsChanged, Pace
 from .courier import Courier
 from .prepare import prepare
+from .send import send_out as send_out
 
 BATCH_MIN, BATCH_MAX = 20, 1_000
 STEP_S = 0.5  # how long a step may take, about: a click waits for the one that is under way
 LEASE_S = 30
-OUT_MAX = 10  # what a killed worker may hold back for a lease
-RAIL_ATTEMPTS_MAX = 8
-NOT_READY_ATTEMPTS_MAX = 60
-RETRY_S = 1
 IDLE_S = 0.25
 WATCH_S = 0.25
 POISON_LOG_CHARS = 300
@@ -267,98 +261,6 @@ def _act(batch: Batch, settlement: Settlement) -> None:
     except Exception as error:
         log.exception("due act failed", act=act[0], settlement=settlement.id, error=repr(error)[:POISON_LOG_CHARS])
         batch.tx.settlements.postpone(settlement.id, until=batch.now + batch.ctx.policy.pause_s)
-
-
-def send_out(ctx: Context) -> int:
-    """Does a few things outside, each once; returns how many it took."""
-    if ctx.faults.lasts("worker_paused"):
-        return 0
-    with ctx.store.work() as tx:
-        items = tx.outbox.claim(now=ctx.now(), limit=OUT_MAX, lease_s=LEASE_S)
-    for item in items:
-        try:
-            _send(ctx, item)
-        except EntrepotError as error:
-            _failed(ctx, item, error)
-        except Exception as error:  # a defect in one stops neither the others nor this loop
-            log.exception("defect outside", once=item.once, kind=item.kind, settlement=item.settlement)
-            with ctx.store.work() as tx:
-                due_at = ctx.now() + ctx.policy.pause_s
-                tx.outbox.retry(item.once, due_at=due_at, error=repr(error)[:POISON_LOG_CHARS])
-        else:
-            with ctx.store.work() as tx:
-                tx.outbox.done(item.once, at=ctx.now())
-    return len(items)
-
-
-def _send(ctx: Context, item: OutboxItem) -> None:
-    if item.kind == "message":
-        tell.deliver(ctx, item)
-    elif item.kind == "clock":
-        ctx.advance_chain(item.body["offset_s"])
-    elif item.kind == "openid":
-        single_sign_on.outside(ctx, item)
-    elif item.kind == "sandbox":
-        sandbox.perform(ctx, item)
-    elif item.kind == "lists":
-        ctx.load_lists()
-    elif item.kind == day_end.RECONCILE:
-        day_end.run(ctx, item)
-    elif item.kind == contract_settings.OUTSIDE:
-        contract_settings.outside(ctx, item)
-    elif item.kind == "ask":
-        state = ctx.rail.state_of(item.body["once"])
-        if state.name in ("failed", "dropped"):
-            _rail_failed(ctx, item.settlement, item.body["once"])
-    else:
-        assert item.kind == "rail", item.kind
-        ctx.rail.submit(_operation(ctx, item))
-
-
-def _operation(ctx: Context, item: OutboxItem) -> Operation:
-    with ctx.store.work() as tx:
-        batch = Batch(ctx, tx, ctx.now())
-        terms = read_terms(batch, batch.settlement(item.settlement))
-    return Operation(
-        once=item.once,
-        kind=item.body["kind"],
-        settlement=item.settlement,
-        terms=terms,
-        arguments=item.body["arguments"],
-    )
-
-
-def _failed(ctx: Context, item: OutboxItem, error: EntrepotError) -> None:
-    """Tries again while it may still succeed; a refusal that lasts tells the settlement."""
-    is_final = (isinstance(error, Refused) and item.attempts + 1 >= RAIL_ATTEMPTS_MAX) or (
-        error.code == "rail_not_ready" and item.attempts + 1 >= NOT_READY_ATTEMPTS_MAX
-    )
-    log.info("outside", once=item.once, code=error.code, attempts=item.attempts, final=is_final)
-    with ctx.store.work() as tx:
-        if is_final:
-            tx.outbox.done(item.once, at=ctx.now())
-        else:
-            tx.outbox.retry(
-                item.once, due_at=ctx.now() + RETRY_S, error=f"{error.code}: {error.message}"[:POISON_LOG_CHARS]
-            )
-    if is_final and item.kind == "rail":
-        _rail_failed(ctx, item.settlement, item.once)
-
-
-def _rail_failed(ctx: Context, settlement: str, once: str) -> None:
-    item = InboxItem(
-        id=ctx.new_id(),
-        source=observe.SOURCE,
-        key=f"failed:{once}",
-        kind="rail_failed",
-        body={"once": once},
-        body_sha256="",
-        received_at=ctx.now(),
-        settlement=settlement,
-    )
-    with ctx.store.work() as tx:
-        tx.inbox.put(item)
-    ctx.store.wake()
 
 
 def forget_requests(ctx: Context) -> int:

@@ -2,6 +2,15 @@
 -- name: papers
 SELECT * FROM papers WHERE settlement = ANY (%(settlements)s::uuid[]) AND kind = ANY (%(kinds)s::text[]) ORDER BY arrival;
 
+-- name: papers_by_id
+SELECT * FROM papers WHERE id = ANY (%(ids)s::uuid[]);
+
+-- name: settlements
+SELECT * FROM settlements WHERE id = ANY (%(ids)s::uuid[]);
+
+-- name: by_escrow
+SELECT id, escrow FROM settlements WHERE escrow = ANY (%(escrows)s::text[]) AND escrow <> '';
+
 -- name: participants
 SELECT * FROM participants WHERE id = ANY (%(ids)s::uuid[]);
 

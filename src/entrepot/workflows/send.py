@@ -1,0 +1,191 @@
+"""Send: does outside what the outbox says: operations and messages are read together and noted together when done.
+
+Nothing is done while a transaction is open. Whoever dies with items delays them by the lease at most, and every item
+is done once however often it is tried.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from entrepot.core.errors import EntrepotError, Refused
+from entrepot.rails.rail import Operation
+from entrepot.store.records import InboxItem, OutboxItem
+
+from . import contract_settings, day_end, observe, sandbox, single_sign_on, tell
+from .batch import Batch
+from .check import read_terms
+from .context import Context
+
+LEASE_S = 30
+OUT_MIN, OUT_MAX = 10, 500
+OUT_S = 2.0  # how long what is held together may take: far less than its lease
+RAIL_ATTEMPTS_MAX = 8
+NOT_READY_ATTEMPTS_MAX = 60
+RETRY_S = 1
+ERROR_CHARS = 300
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Sent:
+    """What became of the items that were taken."""
+
+    done: list[str] = field(default_factory=list)
+    retry: list[tuple[str, str]] = field(default_factory=list)
+    defects: list[tuple[str, str]] = field(default_factory=list)
+    failed: list[InboxItem] = field(default_factory=list)
+
+
+def send_out(ctx: Context) -> int:
+    """Does things outside, each once; returns how many it took."""
+    if ctx.faults.lasts("worker_paused"):
+        return 0
+    began, sent = time.monotonic(), Sent()
+    with ctx.store.work() as tx:
+        items = tx.outbox.claim(now=ctx.now(), limit=ctx.pace.outside, lease_s=LEASE_S)
+    if not items:
+        return 0
+    operations = _operations(ctx, [item for item in items if item.kind == "rail"], sent)
+    _deliver(ctx, [item for item in items if item.kind == "message"], sent)
+    for item in items:
+        if item.once in operations:
+            _try(ctx, item, lambda item=item: _submit(ctx, operations[item.once]), sent)  # type: ignore[misc]
+    _note(ctx, sent)
+    for item in items:
+        if item.kind not in ("rail", "message"):  # each by itself: it may take long, or be possible once only
+            other = Sent()
+            _try(ctx, item, lambda item=item, other=other: _other(ctx, item, other), other)  # type: ignore[misc]
+            _note(ctx, other)
+    _keep_pace(ctx, len(items), took_s=time.monotonic() - began)
+    return len(items)
+
+
+def _note(ctx: Context, sent: Sent) -> None:
+    """Writes what became of them, all at once."""
+    now = ctx.now()
+    with ctx.store.work() as tx:
+        tx.many.done(sent.done, at=now)
+        tx.many.retry(sent.retry, due_at=now + RETRY_S)
+        tx.many.retry(sent.defects, due_at=now + ctx.policy.pause_s)
+        tx.many.put_items(sent.failed)
+    if sent.failed:
+        ctx.store.wake()
+
+
+def _keep_pace(ctx: Context, count: int, *, took_s: float) -> None:
+    if took_s > OUT_S:
+        ctx.pace.outside = max(OUT_MIN, int(ctx.pace.outside * OUT_S / took_s))
+    elif count >= ctx.pace.outside and took_s < OUT_S / 2:
+        ctx.pace.outside = min(OUT_MAX, ctx.pace.outside * 2)
+
+
+def _operations(ctx: Context, items: Sequence[OutboxItem], sent: Sent) -> dict[str, Operation]:
+    """Each item's operation with its terms, read in one transaction; what cannot be read is a defect of its own."""
+    made: dict[str, Operation] = {}
+    if not items:
+        return made
+    with ctx.store.work() as tx:
+        batch = Batch(ctx, tx, ctx.now())
+        kept = tx.many.settlements(sorted({item.settlement for item in items}))
+        for item in items:
+            try:
+                made[item.once] = Operation(
+                    once=item.once,
+                    kind=item.body["kind"],
+                    settlement=item.settlement,
+                    terms=read_terms(batch, kept[item.settlement]),
+                    arguments=item.body["arguments"],
+                )
+            except (AssertionError, KeyError, ValueError, EntrepotError) as error:
+                _defect(item, error, sent)
+    return made
+
+
+def _submit(ctx: Context, operation: Operation) -> None:
+    ctx.rail.submit(operation)
+
+
+def _deliver(ctx: Context, items: Sequence[OutboxItem], sent: Sent) -> None:
+    """All messages' papers are read at once; if their folder cannot be written, each is tried again alone."""
+    if not items:
+        return
+    with ctx.store.work() as tx:
+        papers = tx.many.papers_by_id([item.body["paper"] for item in items])
+    try:
+        tell.deliver(ctx, [papers[item.body["paper"]] for item in items])
+        sent.done += [item.once for item in items]
+    except Exception as error:
+        log.warning("messages not delivered together", error=repr(error)[:ERROR_CHARS])
+        for item in items:
+            _try(ctx, item, lambda item=item: tell.deliver(ctx, [papers[item.body["paper"]]]), sent)  # type: ignore[misc]
+
+
+def _try(ctx: Context, item: OutboxItem, act: Callable[[], None], sent: Sent) -> None:
+    """Does one thing: it is done, due again, or has failed for good."""
+    try:
+        act()
+    except EntrepotError as error:
+        _failed(ctx, item, error, sent)
+    except Exception as error:  # a defect in one stops neither the others nor this loop
+        _defect(item, error, sent)
+    else:
+        sent.done.append(item.once)
+
+
+def _defect(item: OutboxItem, error: Exception, sent: Sent) -> None:
+    log.error("defect outside", once=item.once, kind=item.kind, settlement=item.settlement, exc_info=error)
+    sent.defects.append((item.once, repr(error)[:ERROR_CHARS]))
+
+
+def _other(ctx: Context, item: OutboxItem, sent: Sent) -> None:
+    if item.kind == "clock":
+        ctx.advance_chain(item.body["offset_s"])
+    elif item.kind == "openid":
+        single_sign_on.outside(ctx, item)
+    elif item.kind == "sandbox":
+        sandbox.perform(ctx, item)
+    elif item.kind == "lists":
+        ctx.load_lists()
+    elif item.kind == day_end.RECONCILE:
+        day_end.run(ctx, item)
+    elif item.kind == contract_settings.OUTSIDE:
+        contract_settings.outside(ctx, item)
+    else:
+        assert item.kind == "ask", item.kind
+        state = ctx.rail.state_of(item.body["once"])
+        if state.name in ("failed", "dropped"):
+            sent.failed.append(_told(ctx, item.settlement, item.body["once"]))
+
+
+def _failed(ctx: Context, item: OutboxItem, error: EntrepotError, sent: Sent) -> None:
+    """Tries again while it may still succeed; a refusal that lasts tells the settlement."""
+    is_final = (isinstance(error, Refused) and item.attempts + 1 >= RAIL_ATTEMPTS_MAX) or (
+        error.code == "rail_not_ready" and item.attempts + 1 >= NOT_READY_ATTEMPTS_MAX
+    )
+    log.info("outside", once=item.once, code=error.code, attempts=item.attempts, final=is_final)
+    if not is_final:
+        sent.retry.append((item.once, f"{error.code}: {error.message}"[:ERROR_CHARS]))
+        return
+    sent.done.append(item.once)
+    if item.kind == "rail":
+        sent.failed.append(_told(ctx, item.settlement, item.once))
+
+
+def _told(ctx: Context, settlement: str, once: str) -> InboxItem:
+    """What tells a settlement that an operation will never happen."""
+    return InboxItem(
+        id=ctx.new_id(),
+        source=observe.SOURCE,
+        key=f"failed:{once}",
+        kind="rail_failed",
+        body={"once": once},
+        body_sha256="",
+        received_at=ctx.now(),
+        settlement=settlement,
+    )
