@@ -16,8 +16,9 @@ from entrepot.core.errors import Invalid
 from entrepot.core.ids import parse_id
 
 _HEX_DIGITS = 32
-_UUID, _TEXT, _INT2, _INT8 = 2950, 25, 21, 20  # types, and the arrays of each
-_ARRAY_OF = {_UUID: 2951, _TEXT: 1009, _INT2: 1005, _INT8: 1016}
+_UUID, _TEXT, _INT2, _INT8, _BYTEA = 2950, 25, 21, 20, 17  # types, and the arrays of each
+_ARRAY_OF = {_UUID: 2951, _TEXT: 1009, _INT2: 1005, _INT8: 1016, _BYTEA: 1001}
+_NULL = b"\xff\xff\xff\xff"
 _NUMERIC_ARRAY = 1231
 
 
@@ -43,6 +44,10 @@ class _Bigints(Packed):
     oid = _ARRAY_OF[_INT8]
 
 
+class _Byteas(Packed):
+    oid = _ARRAY_OF[_BYTEA]
+
+
 class Numerics(Packed):
     """Whole numbers as the text of a numeric[]."""
 
@@ -63,11 +68,22 @@ def uuids(ids: Sequence[str]) -> Packed:
     return _Uuids(_head(_UUID, len(ids), has_null=given < len(ids)) + body)
 
 
-def texts(words: Sequence[str]) -> Packed:
-    """Texts; few different ones cost least."""
-    raw = {word: word.encode() for word in set(words)}
-    made = {word: struct.pack(">i", len(text)) + text for word, text in raw.items()}
-    return _Texts(_head(_TEXT, len(words)) + b"".join([made[word] for word in words]))
+def texts(words: Sequence[str | None]) -> Packed:
+    """Texts; few different ones cost least. Raises: Invalid(malformed) for a NUL character or half of one."""
+    made: dict[str | None, bytes] = {None: _NULL}
+    try:
+        for word in set(words) - {None}:
+            raw = word.encode()  # type: ignore[union-attr]
+            made[word] = struct.pack(">i", len(raw)) + raw
+    except UnicodeEncodeError:
+        raise Invalid("malformed", "A text holds what is no character.") from None
+    return _Texts(_head(_TEXT, len(words), has_null=None in words) + b"".join([made[word] for word in words]))
+
+
+def byteas(parts: Sequence[bytes]) -> Packed:
+    """Bytes as they are."""
+    packed = [piece for part in parts for piece in (struct.pack(">i", len(part)), part)]
+    return _Byteas(_head(_BYTEA, len(parts)) + b"".join(packed))
 
 
 def smallints(numbers: Sequence[int]) -> Packed:
@@ -76,13 +92,14 @@ def smallints(numbers: Sequence[int]) -> Packed:
     return _Smallints(_head(_INT2, len(numbers)) + b"".join([made[number] for number in numbers]))
 
 
-def bigints(numbers: Sequence[int]) -> Packed:
+def bigints(numbers: Sequence[int | None]) -> Packed:
     """Numbers of 64 bits. Raises: Invalid(malformed) beyond them."""
     try:
-        made = {number: struct.pack(">iq", 8, number) for number in set(numbers)}
+        made: dict[int | None, bytes] = {number: struct.pack(">iq", 8, number) for number in set(numbers) - {None}}
     except struct.error:
         raise Invalid("malformed", "A number does not fit 64 bits.") from None
-    return _Bigints(_head(_INT8, len(numbers)) + b"".join([made[number] for number in numbers]))
+    made[None] = _NULL
+    return _Bigints(_head(_INT8, len(numbers), has_null=None in numbers) + b"".join([made[one] for one in numbers]))
 
 
 def numerics(numbers: Sequence[int]) -> Packed:
@@ -107,7 +124,7 @@ class _TextDumper(_BinaryDumper):
 
 
 def _register() -> None:
-    for kind in (_Uuids, _Texts, _Smallints, _Bigints, Numerics):
+    for kind in (_Uuids, _Texts, _Smallints, _Bigints, _Byteas, Numerics):
         base = _TextDumper if kind is Numerics else _BinaryDumper
         psycopg.adapters.register_dumper(kind, type(f"{kind.__name__}Dumper", (base,), {"oid": kind.oid}))
 

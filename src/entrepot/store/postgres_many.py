@@ -12,6 +12,7 @@ from entrepot.core.settlement import Settlement
 
 from .many import Answered, Conflict, Registration, Reservation
 from .named_sql import load_sql
+from .postgres_arrays import bigints, byteas, uuids
 from .postgres_keys import Keyring
 from .postgres_mandates import mandate_set_from_row, payee_change_from_row
 from .postgres_people import paper_from_row, participant_from_row, wallet_from_row
@@ -128,7 +129,7 @@ class PostgresMany:
     def postpone(self, until: Mapping[str, int]) -> None:
         """See Many.postpone."""
         if until:
-            done = self._rows.run("postpone", ids=list(until), untils=list(until.values()))
+            done = self._rows.run("postpone", ids=uuids(list(until)), untils=bigints(list(until.values())))
             assert done == len(until), "a settlement to be postponed is not there"
 
     def put_papers(self, papers: Sequence[Paper]) -> None:
@@ -195,7 +196,7 @@ class PostgresMany:
             self._keyring.seal(one.participant, to_bytes(one.answer), table="inbox.answer", row=one.item)
             for one in answers
         ]
-        done = self._rows.run("answer", ids=[one.item for one in answers], answers=sealed, at=at)
+        done = self._rows.run("answer", ids=uuids([one.item for one in answers]), answers=byteas(sealed), at=at)
         assert done == len(answers), f"{len(answers) - done} items were answered before, or are not there"
 
     def done(self, onces: Sequence[str], *, at: int) -> None:

@@ -18,6 +18,7 @@ from entrepot.core.ids import parse_id
 from entrepot.core.lifecycle import State
 from entrepot.core.settlement import Settlement
 
+from .postgres_arrays import bigints, byteas, texts, uuids
 from .records import Disposition
 
 declare("Unavailable", store_unavailable="The database gave no final answer; the same request may be sent again.")
@@ -123,10 +124,24 @@ def settlement_to_plain(settlement: Settlement) -> Row:
     return row
 
 
-def columns_of(rows: Iterable[Row]) -> dict[str, list[Any]]:
-    """Rows of one shape as a list for each column."""
+_IDS = frozenset(("id", "settlement", "seller", "buyer", "owner", "participant", "person"))
+
+
+def columns_of(rows: Iterable[Row]) -> dict[str, Any]:
+    """Rows of one shape (at least one) as an array for each column; ids are 32 hex digits, None is NULL."""
     listed = list(rows)
-    return {name: [row[name] for row in listed] for name in listed[0]}
+    return {name: _column(name, [row[name] for row in listed]) for name in listed[0]}
+
+
+def _column(name: str, values: list[Any]) -> Any:
+    if name in _IDS:
+        return uuids([value or "" for value in values])
+    kind = next((type(value) for value in values if value is not None), None)
+    if kind is bytes:
+        return byteas(values)
+    if kind is str:
+        return texts(values)
+    return bigints(values) if kind is int else values
 
 
 def settlement_from_row(row: Row) -> Settlement:
