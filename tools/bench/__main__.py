@@ -19,6 +19,7 @@ from .frame import Figure, Run, as_json, table
 from .ledger import ledger
 from .limits import limits
 from .parts import core, documents, messages, screening
+from .settlement import settlement
 
 PARTS: dict[str, Callable[[Run], Iterable[Figure]]] = {
     "limits": limits,
@@ -27,6 +28,7 @@ PARTS: dict[str, Callable[[Run], Iterable[Figure]]] = {
     "messages": messages,
     "screening": screening,
     "ledger": ledger,
+    "settlement": settlement,
 }
 ALWAYS = ("limits",)
 

@@ -11,19 +11,18 @@ import json
 import multiprocessing as mp
 import os
 import resource
-import shutil
 import statistics
 import sys
 import tempfile
 import time
 from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from .trading_floor import Floor, Trade, open_context, open_rail
 
 from entrepot.core.terms import Terms
 from entrepot.messages.schemas import message_types
@@ -35,6 +34,11 @@ from entrepot.workflows import observe
 from entrepot.workflows.context import Context
 from entrepot.workflows.work import send_out, step
 
+from .frame import Figure, Run
+from .trading_floor import Floor, Trade, open_context, open_rail
+
+Wrong = dict[str, tuple[int, int]]  # what there is, and what there should be
+SECONDS, WORKERS, COHORT, COMPANIES = 60.0, 2, 1_000, 1_000
 STAGES = ("propose", "sign", "fund", "present", "examine")
 PUT_MANY = 200
 QUIET_S = 0.002
@@ -52,6 +56,16 @@ class Measured:
     rss_mib: dict[str, float] = field(default_factory=dict)
     rates: list[float] = field(default_factory=list)
     cpu_s: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def rate(self) -> float:
+        """Settlements a second: the median of the rounds in which every stage had its cohort."""
+        return statistics.median(self.rates) if self.rates else self.settled / self.clock_s
+
+    @property
+    def step_p99_s(self) -> float:
+        """The 99th percentile of the workers' steps."""
+        return sorted(self.steps_s)[int(len(self.steps_s) * 0.99)] if self.steps_s else 0.0
 
 
 def work(dsn: str, home: str, rail: Any, examiner: str, stop: Any, told: Any, profile: str) -> None:
@@ -118,7 +132,7 @@ class Bench:
         for _ in self.workers:
             self._told.get(timeout=120)  # it is ready
 
-    def run(self, seconds: float) -> Measured:
+    def run(self, seconds: float, say: Callable[[str], None]) -> Measured:
         """Rounds until the clock has run for so long; cohorts that are under way are finished."""
         measured, cohorts = Measured(), deque[tuple[int, list[Trade]]]()
         while measured.clock_s < seconds or cohorts:
@@ -137,7 +151,6 @@ class Bench:
             for name, used in (("outside", time.process_time() - cpu), ("postgres", self._server_cpu_s() - server)):
                 measured.cpu_s[name] = measured.cpu_s.get(name, 0.0) + used
             measured.clock_s += took
-            self._read_refusals(items)
             self._read_answers([trade for stage, trades in cohorts if stage == 0 for trade in trades])
             finished = [trades for stage, trades in cohorts if stage == len(STAGES) - 1]
             cohorts = deque((stage + 1, trades) for stage, trades in cohorts if stage < len(STAGES) - 1)
@@ -145,7 +158,7 @@ class Bench:
             measured.settled += done
             if done and len(cohorts) == len(STAGES) - 1:
                 measured.rates.append(done / took)
-            print(f"round: {len(items)} requests, {done} settled in {took:.2f} s", file=sys.stderr)
+            say(f"  {len(items)} requests, {done} settled in {took:.2f} s")
         return measured
 
     def stop(self, measured: Measured) -> None:
@@ -201,14 +214,6 @@ class Bench:
                 return
             time.sleep(QUIET_S)
 
-    def _read_refusals(self, items: list[Any]) -> None:
-        with self.store.work() as tx:
-            for item in items:
-                kept = tx.inbox.get(item.source, item.key)
-                assert kept is not None
-                if kept.answer is None or kept.answer["status"] >= 400:
-                    print(item.kind, kept.answer, kept.set_aside, file=sys.stderr)
-
     def _read_answers(self, trades: list[Trade]) -> None:
         """What the parties read: the new settlement's id and terms."""
         if not trades:
@@ -222,7 +227,7 @@ class Bench:
                 paper = tx.papers.of(trade.id, kind="terms")[-1]
                 trade.terms = Terms.from_json(json.loads(paper.body), self.ctx.assets)
 
-    def mismatches(self, settled: int) -> dict[str, tuple[int, int]]:
+    def mismatches(self, settled: int) -> Wrong:
         """What the database holds and what it should; empty if all of it is there."""
         wanted = {
             "settlements released": ("SELECT count(*) FROM settlements WHERE state = 'released'", settled),
@@ -231,8 +236,8 @@ class Bench:
             "gapless": ("SELECT max(index) + 1 FROM log_leaves", settled * EVENTS),
             "transfers": ("SELECT count(*) FROM ledger_transfers", settled * TRANSFERS),
             "decisions": ("SELECT count(*) FROM papers WHERE kind LIKE 'decision\\_%'", settled * DECISIONS),
-            "messages": ("SELECT count(*) FROM papers WHERE kind LIKE 'pacs.%' OR kind LIKE 'camt.%'", settled * MESSAGES),
-            "messages sent": ("SELECT count(*) FROM outbox WHERE kind = 'message' AND done_at IS NOT NULL", settled * MESSAGES),
+            "messages": ("SELECT count(*) FROM papers WHERE kind ~ '^(pacs|camt)[.]'", settled * MESSAGES),
+            "messages sent": ("SELECT count(done_at) FROM outbox WHERE kind = 'message'", settled * MESSAGES),
             "set aside": ("SELECT count(*) FROM inbox WHERE set_aside_at IS NOT NULL", 0),
             "open": ("SELECT count(*) FROM outbox WHERE done_at IS NULL", 0),
             "books": ("SELECT count(*) FROM (SELECT asset FROM ledger_accounts GROUP BY asset HAVING "
@@ -244,61 +249,67 @@ class Bench:
                 row = connection.execute(query).fetchone() or (0,)
                 if int(row[0] or 0) != right:
                     found[name] = (int(row[0] or 0), right)
-            if found:
-                print(
-                    connection.execute("SELECT state, count(*) FROM settlements GROUP BY 1").fetchall(), file=sys.stderr
-                )
         files = len(list((self.home / "messages").glob("*.xml")))
         if files != settled * MESSAGES:
             found["message files"] = (files, settled * MESSAGES)
         return found
 
 
-def main() -> int:
-    """Prints one table, and a JSON object as the last line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--cohort", type=int, default=500)
-    parser.add_argument("--companies", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--profile", default="")
-    asked = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="entrepot-bench-"))
-    home.chmod(0o755)
-    bench = Bench(
-        home,
-        workers=asked.workers,
-        cohort=asked.cohort,
-        companies=asked.companies,
-        seed=asked.seed,
-        profile=asked.profile,
-    )
+def settlement(run: Run) -> Iterator[Figure]:
+    """Complete settlements a second for a minute; the database is counted afterwards."""
+    measured, wrong = measure(run.folder / "settlement", say=run.say)
+    for name, (found, right) in wrong.items():
+        run.say(f"MISMATCH {name}: {found}, not {right}")
+    key, of = "settlement", f"{WORKERS} workers, {COMPANIES:,} companies"
+    yield Figure(f"{key}.per_s", f"complete settlements ({of})", measured.rate)
+    yield Figure(f"{key}.step_p99_s", "one step of a worker, 99th percentile", measured.step_p99_s, unit="s")
+    yield Figure(f"{key}.rss_max_mib", "the most memory of a process", max(measured.rss_mib.values()), unit="MiB")
+    for name, used in measured.cpu_s.items():
+        each = used * 1000 / max(1, measured.settled)
+        yield Figure(f"{key}.cpu_ms.{name}", f"CPU of a settlement: {name}", each, unit="ms")
+    yield Figure(f"{key}.settled", "settlements counted", measured.settled, unit="")
+    yield Figure(f"{key}.mismatches", "mismatches in the database", len(wrong), unit="")
+
+
+def measure(
+    home: Path,
+    *,
+    say: Callable[[str], None],
+    seconds: float = SECONDS,
+    workers: int = WORKERS,
+    cohort: int = COHORT,
+    companies: int = COMPANIES,
+    seed: int = 1,
+    profile: str = "",
+) -> tuple[Measured, Wrong]:
+    """One run in a fresh deployment in `home`, and what the database lacks after it."""
+    home.mkdir(parents=True)
+    home.chmod(0o755)  # run by root, the server has an OS user of its own
+    bench = Bench(home, workers=workers, cohort=cohort, companies=companies, seed=seed, profile=profile)
     try:
-        measured = bench.run(asked.seconds)
+        measured = bench.run(seconds, say)
         bench.stop(measured)
-        wrong = bench.mismatches(measured.settled)
+        return measured, bench.mismatches(measured.settled)
     finally:
         for worker in bench.workers:
             worker.terminate()
         bench.close()
-        shutil.rmtree(home, ignore_errors=True)
-    steps = sorted(measured.steps_s)
-    result = {
-        "settlement.per_s": round(statistics.median(measured.rates or [measured.settled / measured.clock_s]), 1),
-        "settlement.settled": measured.settled,
-        "settlement.clock_s": round(measured.clock_s, 1),
-        "settlement.step_p99_s": round(steps[int(len(steps) * 0.99)], 3) if steps else None,
-        "settlement.rss_max_mib": round(max(measured.rss_mib.values()), 1),
-        "settlement.mismatches": len(wrong),
-        "cpu_ms_each": {name: round(used * 1000 / measured.settled, 2) for name, used in measured.cpu_s.items()},
-        "load": os.getloadavg()[0],
-    }
-    for name, (found, right) in wrong.items():
-        print(f"MISMATCH {name}: {found}, not {right}", file=sys.stderr)
-    print(json.dumps(result))
-    return 1 if wrong else 0
+
+
+def main() -> None:
+    """One run with other figures, to look into: `--profile FILE` writes a profile of each worker."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    for name, value in (("seconds", SECONDS), ("workers", WORKERS), ("cohort", COHORT), ("companies", COMPANIES)):
+        parser.add_argument(f"--{name}", type=type(value), default=value)
+    parser.add_argument("--profile", default="")
+    asked = vars(parser.parse_args())
+    with tempfile.TemporaryDirectory(prefix="entrepot-bench-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        measured, wrong = measure(Path(name) / "home", say=lambda words: print(words, file=sys.stderr), **asked)
+    cpu = {name: round(used * 1000 / max(1, measured.settled), 2) for name, used in measured.cpu_s.items()}
+    print(f"{measured.rate:.1f}/s, p99 {measured.step_p99_s:.3f} s, {measured.settled} in {measured.clock_s:.1f} s")
+    print(f"CPU ms each {cpu}, MiB {measured.rss_mib}, load {os.getloadavg()[0]:.1f}, mismatches {wrong}")
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()
