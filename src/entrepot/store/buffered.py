@@ -17,7 +17,7 @@ from entrepot.core.ledger import ACCEPTED, Account, Transfer
 from entrepot.core.settlement import Settlement
 
 from .buffered_groups import Checks, Inbox, LedgerGroup, Outbox, Papers, Rails, Settlements, Through
-from .many import Answered, Registration, Reservation
+from .many import Answered, Conflict, Registration, Reservation
 from .records import KeptReceipt, LoggedEvent, OutboxItem, Paper
 from .store import Transaction
 
@@ -31,6 +31,7 @@ class Frame:
 
     writes: int
     undo: int
+    standing: tuple[int, ...]
     opened: AbstractContextManager[None] | None = None
 
 
@@ -107,6 +108,7 @@ class Buffered:
         self.taken: dict[str, list[Reservation]] = {}
         self.registered: dict[str, tuple[str, str]] = {}
         self.has_written = False
+        self.standing = tx.many.standing()
         self._writes: list[Write] = []
         self._undo: list[Callable[[], object]] = []
         self._frames: list[Frame] = []
@@ -155,7 +157,7 @@ class Buffered:
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """What happens inside is forgotten if it raises; the transaction goes on."""
-        frame = Frame(len(self._writes), len(self._undo))
+        frame = Frame(len(self._writes), len(self._undo), self.standing)
         self._frames.append(frame)
         try:
             yield
@@ -182,6 +184,11 @@ class Buffered:
         self._write(len(self._writes))
         self._forget()
 
+    def require_standing(self) -> None:
+        """Raises: Conflict if a list or a confirmed change is another than when it was read here."""
+        if self.many.standing() != self.standing:
+            raise Conflict("a list or a decision of two persons changed meanwhile")
+
     def _write(self, count: int) -> None:
         writes, self._writes = self._writes[:count], self._writes[count:]
         if writes:
@@ -195,6 +202,7 @@ class Buffered:
         if frame.opened is not None:  # what was kept before it began is written, and stays
             self._writes.clear()
             self._forget()
+            self.standing = frame.standing
             frame.opened.__exit__(type(error), error, error.__traceback__)
             return
         del self._writes[frame.writes :]

@@ -39,12 +39,13 @@ class Through:
 
         def through(*plain: Any, **named: Any) -> Any:
             self._buffer.settle_up()
-            try:
-                return act(*plain, **named)
-            finally:
-                self._buffer.memo.clear()
+            self._buffer.memo.clear()
+            return self._act(act, *plain, **named)
 
         return remembered if name in READS else through
+
+    def _act(self, act: Any, *plain: Any, **named: Any) -> Any:
+        return act(*plain, **named)
 
 
 class Inbox(Through):
@@ -153,6 +154,13 @@ class Papers(Through):
 
 class Checks(Through):
     """See Checks."""
+
+    def _act(self, act: Any, *plain: Any, **named: Any) -> Any:
+        """What it changes itself is no conflict; what others changed before that is."""
+        self._buffer.require_standing()
+        answer = act(*plain, **named)
+        self._buffer.standing = self._buffer.many.standing()
+        return answer
 
     def reserved(self, participant: str, *, since: int, but_not: str = "") -> int:
         """What others hold too; who takes it first is seen when the batch is written."""

@@ -59,6 +59,9 @@ class Answered:
 class Many(Protocol):
     """Acts on many rows at once. A reader's rows are limited as one by one."""
 
+    def standing(self) -> tuple[int, ...]:
+        """Figures that differ once another list version, or another confirmed change, is there."""
+
     def papers(self, settlements: Sequence[str], kinds: Sequence[str]) -> list[Paper]:
         """The papers of these kinds of all these settlements, each settlement's oldest first."""
 

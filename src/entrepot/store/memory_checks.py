@@ -182,6 +182,16 @@ class MemoryChecks:
             raise Unknown("not_found", "There is no such change that waits for confirmation.")
         return known
 
+    def standing(self) -> tuple[int, ...]:
+        """How many versions and confirmed changes there are, and when a list was verified last."""
+        confirmed = sum(bool(row.confirmed_by) for row in self._tables.changes)
+        current = [self._tables.versions.get(key) for key in self._tables.current.items()]
+        return (
+            len(self._tables.versions),
+            confirmed,
+            *sorted(hash(row and (row.sha256, row.verified_at)) for row in current),
+        )
+
     def changes(self, *, subject: str = "", confirmed: bool | None = None) -> list[Change]:
         """In the order in which they were proposed."""
         return [

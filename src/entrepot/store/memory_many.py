@@ -32,6 +32,10 @@ class MemoryMany:
     def __init__(self, transaction: MemoryTransaction) -> None:
         self._tx = transaction
 
+    def standing(self) -> tuple[int, ...]:
+        """See Many.standing."""
+        return self._tx.checks.standing()
+
     def papers(self, settlements: Sequence[str], kinds: Sequence[str]) -> list[Paper]:
         """See Many.papers."""
         return [

@@ -48,6 +48,12 @@ class PostgresMany:
         self._rows = Rows(connection, _SQL)
         self._keyring = keyring
 
+    def standing(self) -> tuple[int, ...]:
+        """See Many.standing."""
+        row = self._rows.one("standing")
+        assert row is not None
+        return tuple(int(value) for value in row.values())
+
     def papers(self, settlements: Sequence[str], kinds: Sequence[str]) -> list[Paper]:
         """See Many.papers."""
         rows = self._rows.all("papers", settlements=find_uuids(settlements), kinds=list(kinds))

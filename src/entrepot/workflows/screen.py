@@ -21,6 +21,7 @@ from entrepot.store.store import Store
 from .context import ListsChanged
 
 SHRINK_SHARE_MAX = 0.10
+SUBJECTS_KEPT = 20_000
 ROLES = (
     "seller",
     "buyer",
@@ -49,6 +50,7 @@ class ListScreener:
         self._lock, self._warming = threading.Lock(), threading.Lock()  # a decision never waits for a transaction
         self._versions: tuple[tuple[str, str], ...] = ()
         self._index = Index(())
+        self._found: dict[Subject, tuple[HitFacts, ...]] = {}  # in this index: another index begins with none
 
     def warm(self) -> None:
         """Builds the index of the current versions outside of other transactions: real lists take seconds."""
@@ -61,15 +63,26 @@ class ListScreener:
                 rows = tx.checks.lists(with_entities=True)
             index = Index(_loaded(row) for row in rows)
             with self._lock:
-                self._index, self._versions = index, _versions(rows)
+                self._index, self._versions, self._found = index, _versions(rows), {}
 
     def screen(self, subjects: Sequence[Subject], lists: Sequence[ListRow]) -> tuple[HitFacts, ...]:
         """All hits of all subjects; `lists` are the versions that must be used. Raises: ListsChanged."""
         with self._lock:
             if _versions(lists) != self._versions:
                 raise ListsChanged
-            index = self._index
-        return tuple(_facts(subject, hit) for subject in subjects for hit in screen(subject, index))
+            index, found = self._index, self._found
+        return tuple(hit for subject in subjects for hit in _hits(subject, index, found))
+
+
+def _hits(subject: Subject, index: Index, found: dict[Subject, tuple[HitFacts, ...]]) -> tuple[HitFacts, ...]:
+    """What the index says of a subject, which depends on these two alone: it is asked once for each."""
+    kept = found.get(subject)
+    if kept is None:
+        kept = tuple(_facts(subject, hit) for hit in screen(subject, index))
+        if len(found) >= SUBJECTS_KEPT:
+            found.clear()
+        found[subject] = kept
+    return kept
 
 
 def _versions(rows: Sequence[ListRow]) -> tuple[tuple[str, str], ...]:

@@ -210,6 +210,7 @@ def _take_batch(ctx: Context, taken: Taken, *, limit: int) -> None:
                 _act(batch, settlement)
         batch.finish()
         tx.settle_up()
+        tx.require_standing()
     if taken.arrived or batch.outgoing:
         ctx.store.wake()
 

@@ -1,4 +1,10 @@
 -- One statement for many rows. Arrays of ids come as text, so that a server of ours parses them and not Python.
+-- A version that is put again gets a new rank, or its time of verification moves.
+-- name: standing
+SELECT (SELECT coalesce(max(rank), 0) FROM list_versions) AS rank,
+       (SELECT coalesce(sum(verified_at), 0) FROM list_versions) AS verified,
+       (SELECT count(*) FROM changes WHERE confirmed_by IS NOT NULL) AS confirmed;
+
 -- name: papers
 SELECT * FROM papers WHERE settlement = ANY (%(settlements)s::uuid[]) AND kind = ANY (%(kinds)s::text[]) ORDER BY arrival;
 
