@@ -36,6 +36,18 @@ def test_settlements_and_their_events_are_written_together(store: Store) -> None
         assert [one.id for one in tx.settlements.claim_due(now=NOW + 200, limit=9)] == [new.id]
 
 
+def test_escrows_of_the_newest_in_each_state_and_whose_they_are(store: Store) -> None:
+    made = [settlement(escrow=f"0x{place:040x}" if place else "") for place in range(4)]
+    with store.work() as tx:
+        for one in made:
+            tx.settlements.insert(one)
+    with store.work() as tx:
+        assert sorted(tx.many.escrows(["proposed", "quoted"], limit=9)) == [one.escrow for one in made[1:]]
+        assert tx.many.escrows(["proposed"], limit=1) == [made[3].escrow]
+        assert tx.many.by_escrow([made[1].escrow, "0xff"]) == {made[1].escrow: made[1].id}
+        assert tx.many.settlements([made[0].id, new_id()]) == {made[0].id: made[0]}
+
+
 def test_a_settlement_that_has_moved_on_is_not_written(store: Store) -> None:
     one = settlement()
     after, events = moved(one, "quote_given")

@@ -12,6 +12,7 @@ import pytest
 from made_up import NOW, Database, happen, inbox_item, new_id, outbox_item, sent, settlement
 
 from entrepot.core.errors import Invalid, Unavailable
+from entrepot.store.buffered import Buffered
 from entrepot.store.postgres import PostgresStore
 from entrepot.store.records import Change
 
@@ -63,6 +64,29 @@ def test_a_killed_worker_delays_nobody(database: Database) -> None:
         assert len(tx.settlements.claim_due(now=NOW, limit=9)) == 1
         assert tx.outbox.claim(now=NOW + 29, limit=9, lease_s=30) == []
         assert [item.once for item in tx.outbox.claim(now=NOW + 30, limit=9, lease_s=30)] == ["one"]
+    for store in (dead, alive):
+        store.close()
+
+
+def test_a_worker_killed_in_the_middle_of_a_batch_leaves_nothing_and_delays_nobody(database: Database) -> None:
+    """What a batch had written was not committed: another worker finds all of it as it was, at once."""
+    dead, alive = database.open(), database.open()
+    one, items = settlement(), [inbox_item() for _ in range(3)]
+    with dead.work() as tx:
+        tx.settlements.insert(one)
+        tx.many.put_items(items)
+    with pytest.raises(Unavailable), dead.work() as below:
+        tx = Buffered(below)
+        assert len(tx.inbox.claim(now=NOW, limit=9, lease_s=30)) == 3
+        happen(tx, one, "quote_given")
+        for item in items:
+            tx.inbox.answer(item.id, {"status": 200, "body": {}}, at=NOW)
+        tx.settle_up()
+        kill_connections(database)
+        tx.log.size()
+    with alive.work() as tx:
+        assert [item.id for item in tx.inbox.claim(now=NOW, limit=9, lease_s=30)] == [item.id for item in items]
+        assert tx.settlements.get(one.id) == one and tx.settlements.events(one.id) == [] and tx.log.size() == 0
     for store in (dead, alive):
         store.close()
 

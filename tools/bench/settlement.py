@@ -41,7 +41,7 @@ Wrong = dict[str, tuple[int, int]]  # what there is, and what there should be
 SECONDS, WORKERS, COHORT, COMPANIES = 60.0, 2, 1_000, 1_000
 STAGES = ("propose", "sign", "fund", "present", "examine")
 PUT_MANY = 200
-QUIET_S = 0.002
+QUIET_S = 0.02
 EVENTS, TRANSFERS, MESSAGES, DECISIONS = 11, 6, 3, 3  # of one settlement that goes well
 MASTER_KEY = bytes(range(32))
 
@@ -193,8 +193,7 @@ class Bench:
         """As doors put them, many in a transaction."""
         for place in range(0, len(items), PUT_MANY):
             with self.store.door() as tx:
-                for item in items[place : place + PUT_MANY]:
-                    tx.inbox.put(item)
+                tx.many.put_items(items[place : place + PUT_MANY])
             self.store.wake()
 
     def _drain(self) -> None:

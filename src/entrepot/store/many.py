@@ -74,6 +74,9 @@ class Many(Protocol):
     def by_escrow(self, escrows: Sequence[str]) -> dict[str, str]:
         """Escrow address → the settlement whose it is."""
 
+    def escrows(self, states: Sequence[str], *, limit: int) -> list[str]:
+        """Escrow addresses of the newest settlements in each of these states, at most `limit` a state."""
+
     def participants(self, ids: Sequence[str]) -> dict[str, Participant]:
         """Those that are there."""
 

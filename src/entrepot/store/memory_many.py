@@ -57,6 +57,11 @@ class MemoryMany:
         """See Many.by_escrow."""
         return {escrow: row.id for escrow in escrows if (row := self._tx.settlements.by_escrow(escrow)) is not None}
 
+    def escrows(self, states: Sequence[str], *, limit: int) -> list[str]:
+        """See Many.escrows."""
+        found = (one.escrow for state in states for one in self._tx.settlements.page(state=state, limit=limit))
+        return [escrow for escrow in found if escrow]
+
     def participants(self, ids: Sequence[str]) -> dict[str, Participant]:
         """See Many.participants."""
         found = ((id_, self._tx.people.participant(id_)) for id_ in ids)

@@ -76,6 +76,10 @@ class PostgresMany:
         rows = self._rows.all("by_escrow", escrows=list(escrows))
         return {row["escrow"]: row["id"].hex for row in rows}
 
+    def escrows(self, states: Sequence[str], *, limit: int) -> list[str]:
+        """See Many.escrows."""
+        return [row["escrow"] for row in self._rows.all("escrows", states=list(states), limit=limit)]
+
     def participants(self, ids: Sequence[str]) -> dict[str, Participant]:
         """See Many.participants."""
         rows = self._rows.all("participants", ids=find_uuids(ids))

@@ -6,6 +6,7 @@ again later. There is no path to a passport but through `decide`.
 
 from __future__ import annotations
 
+import json
 from decimal import ROUND_CEILING, Decimal
 
 from entrepot.core.canonical import Json, hex0x
@@ -21,7 +22,7 @@ from entrepot.documents.trade_documents import TransportDocument, read_document
 from entrepot.regimes.regime import ListFacts, PartyFacts, Pause, PaymentFacts, Stop, evaluate, pauses
 from entrepot.regimes.rules import RULES
 from entrepot.screening.entity import Subject
-from entrepot.store.records import Participant
+from entrepot.store.records import Paper, Participant
 
 from . import stops
 from .batch import Batch
@@ -199,12 +200,13 @@ def give_passport(
     return passport, signature
 
 
-def read_terms(batch: Batch, settlement: Settlement) -> Terms:
+def read_terms(batch: Batch, settlement: Settlement, paper: Paper | None = None) -> Terms:
     """The terms last quoted; they hash to what the settlement says, and are kept by that hash for a while."""
     kept = batch.ctx.terms.get(settlement.terms_hash)
     if kept is not None:
         return kept
-    terms = Terms.from_json(batch.json_of(settlement, "terms"), batch.ctx.assets)
+    body = json.loads(paper.body) if paper else batch.json_of(settlement, "terms")
+    terms = Terms.from_json(body, batch.ctx.assets)
     assert terms.hash() == settlement.terms_hash, "the kept terms are not those that were signed"
     batch.ctx.terms.put(terms.hash(), terms)
     return terms

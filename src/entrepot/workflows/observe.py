@@ -18,6 +18,7 @@ from entrepot.core.settlement import Settlement
 from entrepot.rails.rail import Cursor as RailCursor
 from entrepot.rails.rail import Observed, ProvenReceipt, RailEvent
 from entrepot.store.records import Cursor, InboxItem, KeptReceipt
+from entrepot.store.store import PAGE_MAX
 
 from .answers import answered
 from .batch import Batch
@@ -38,7 +39,7 @@ def watch(ctx: Context) -> int:
     rail.tend()
     with ctx.store.work() as tx:
         kept, settings = tx.rails.cursor(rail.name), tx.rails.contract_settings()
-        awaited = [one.escrow for state in AWAITED for one in tx.settlements.page(state=state)]
+        awaited = tx.many.escrows(AWAITED, limit=PAGE_MAX)
     observed = rail.observe(_read_cursor(kept), watch=awaited)
     final = [event for event in observed.events if event.is_final]
     receipts = {hash_: rail.receipt(hash_) for hash_ in {event.transaction for event in final}}

@@ -93,13 +93,15 @@ def _operations(ctx: Context, items: Sequence[OutboxItem], sent: Sent) -> dict[s
     with ctx.store.work() as tx:
         batch = Batch(ctx, tx, ctx.now())
         kept = tx.many.settlements(sorted({item.settlement for item in items}))
+        unread = [one.id for one in kept.values() if ctx.terms.get(one.terms_hash) is None]
+        papers = {paper.settlement: paper for paper in tx.many.papers(unread, ["terms"])}  # the newest of each
         for item in items:
             try:
                 made[item.once] = Operation(
                     once=item.once,
                     kind=item.body["kind"],
                     settlement=item.settlement,
-                    terms=read_terms(batch, kept[item.settlement]),
+                    terms=read_terms(batch, kept[item.settlement], papers.get(item.settlement)),
                     arguments=item.body["arguments"],
                 )
             except (AssertionError, KeyError, ValueError, EntrepotError) as error:

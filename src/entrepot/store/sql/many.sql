@@ -17,6 +17,11 @@ SELECT * FROM settlements WHERE id = ANY (%(ids)s::uuid[]);
 -- name: by_escrow
 SELECT id, escrow FROM settlements WHERE escrow = ANY (%(escrows)s::text[]) AND escrow <> '';
 
+-- name: escrows
+SELECT s.escrow FROM unnest(%(states)s::text[]) AS w (state)
+ CROSS JOIN LATERAL (SELECT escrow FROM settlements WHERE state = w.state ORDER BY id DESC LIMIT %(limit)s) AS s
+ WHERE s.escrow <> '';
+
 -- name: participants
 SELECT * FROM participants WHERE id = ANY (%(ids)s::uuid[]);
 
