@@ -106,6 +106,7 @@ class House:
         return {
             "schema": "entrepot/verification-key/1",
             "checkpoint_key": note.verifier_key(ORIGIN, self.checkpoint_key().public),
+            "closing_key": note.verifier_key(ORIGIN, self.keys.messages(Purpose.CLOSING).public),
             "passport_signers": list(self.passport_signers()),
             "chain_id": self.deployment.chain_id,
             "factory": self.deployment.factory,
@@ -164,6 +165,7 @@ def context_of(settings: Settings, store: Store, rail: EvmRail) -> Context:
         second_passport_signer=second,
         authority_signers=house.keys.accounts(Purpose.AUTHORITY, 2),
         checkpoint_signer=_checkpoint_signer(house.checkpoint_key()),
+        closing_signer=house.keys.messages(Purpose.CLOSING).sign,
         advance_chain=_advance_chain(settings),
         load_lists=lambda: _reload(settings, store),
         ledger_engine=_engine_beside_the_books(settings, store),
@@ -196,6 +198,13 @@ def _engine_beside_the_books(settings: Settings, store: Store) -> Ledger | None:
         with store.work() as tx:
             tx.intents.catch_up()
     return engine
+
+
+def expected_statement(settings: Settings | None = None) -> tuple[str, str]:
+    """(account, currency) of the bank's statements that this deployment reconciles."""
+    house = House(settings or read_settings())
+    account = str(house.body.get("policy", {}).get("bank_account", Policy.bank_account))
+    return account, house.assets.get(house.deployment.asset).peg
 
 
 def _provider(settings: Settings) -> Client | None:

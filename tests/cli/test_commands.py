@@ -332,7 +332,7 @@ def test_a_word_that_is_no_command_is_invalid() -> None:
 
 
 COVERED = {
-    "": {"init", "lifecycle", "migrate", "reconcile", "screen", "serve", "verify", "work"},
+    "": {"init", "lifecycle", "migrate", "reconcile", "screen", "serve", "verify", "verify-close", "work"},
     "invoice": {"read"},
     "ledger": {"accounts", "balances", "check", "post"},
     "lists": {"load", "status"},

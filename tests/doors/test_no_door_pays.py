@@ -32,6 +32,7 @@ REST: dict[tuple[str, str], str] = {
     ("POST", "/v1/approvals/{approval}/confirmations"): "does what waited through its own door, with all its checks",
     ("POST", "/v1/approvals/{approval}/refusals"): "ends what waited",
     ("POST", "/v1/reconciliations"): "compares, corrects nothing",
+    ("POST", "/v1/statements"): "keeps what a bank said and compares it, corrects nothing",
     ("POST", "/v1/screenings"): "shows hits, changes nothing",
     ("POST", "/v1/changes/{change}/refusals"): "ends a proposal without effect",
     ("POST", "/v1/sessions"): "a secret for what the person may do anyway; screening asks for no secret",
@@ -80,6 +81,7 @@ REST: dict[tuple[str, str], str] = {
             "/v1/stops", "/v1/assets", "/v1/contract-settings",
             "/v1/regime", "/v1/lists", "/v1/changes", "/v1/clock", "/v1/exceptions",
             "/v1/health", "/v1/reconciliations", "/v1/reconciliations/{reconciliation}",
+            "/v1/statements", "/v1/closed-periods/{period}",
             "/v1/requests/{key}", "/healthz",
             "/v1/webhooks", "/v1/webhooks/events", "/v1/webhooks/{webhook}", "/v1/webhooks/{webhook}/deliveries",
             "/v1/webhooks/{webhook}/deliveries/{delivery}", "/v1/requests", "/v1/requests/by-id/{api_request}",
@@ -99,7 +101,7 @@ COMMANDS = {
     **dict.fromkeys(
         ("decision show", "invoice read", "ledger accounts", "ledger balances", "ledger check", "lifecycle",
          "lists status", "log checkpoint", "log consistency", "log prove", "messages check", "messages make",
-         "reconcile", "regime show", "screen", "screening evaluate", "verify"),
+         "reconcile", "regime show", "screen", "screening evaluate", "verify", "verify-close"),
         READS,
     ),
 }  # fmt: skip

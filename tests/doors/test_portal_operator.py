@@ -155,7 +155,7 @@ def test_a_planted_difference_is_shown_with_both_sides_and_opens_a_case(ground: 
     page = go(ground, enter("operator-1"), "/reconciliation")
     page.click("button:has-text('Reconcile now')")
     page.wait_for_selector("h1:has-text('agree')")
-    page.wait_for_selector("summary:has-text('Propose to close')")
+    page.wait_for_selector("summary:has-text('Propose to close a period')")
     development.give_gas(ground.node, escrow)  # the escrow's tokens leave past its code: a planted lie of the chain
     ground.node.call("anvil_impersonateAccount", escrow)
     data = "0xa9059cbb" + secp256k1_address(bytes(31) + b"\x55")[2:].rjust(64, "0") + f"{7_000_000:064x}"
@@ -165,7 +165,7 @@ def test_a_planted_difference_is_shown_with_both_sides_and_opens_a_case(ground: 
     page.wait_for_selector("section.difference")
     told = page.inner_text("section.difference")
     assert "Books" in told and "Chain" in told and "7.00" in told and "funded" in told
-    assert page.locator("summary:has-text('Propose to close 20')").count() == 0, "the day stays open"
+    assert page.locator("summary:has-text('Propose to close a period')").count() == 0, "the day stays open"
     go(ground, page, "/exceptions?kind=difference")
     assert page.locator(f"a[href='/settlements/{settlement}']").count() == 1
     (case,) = [one for one in ground.operator.get("/exceptions")["exceptions"] if one["kind"] == "difference"]

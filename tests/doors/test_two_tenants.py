@@ -52,6 +52,7 @@ def theirs(ground: Ground) -> Iterator[Theirs]:
     ids = {
         "settlement": made,
         "kind": "packing_list",
+        "period": "2026-01-01",
         "request_id": asked["request"],
         "file": answer["files"][0]["id"],
         "paper": seller.get(f"/settlements/{made}/documents")["documents"][0]["id"],
@@ -140,6 +141,7 @@ def _nobodys(ids: dict[str, str]) -> dict[str, str]:
         "address": "0x" + "77" * 20,
         "key": "a-key-of-nobody",
         "kind": "packing_list",
+        "period": "2026-01-01",
         "credential": "7" * 16,
         "passkey": "bm9ib2R5cw",
         "identity": "9" * 64,

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from made_up import NOW, funded, happen, inbox_item, new_id, outbox_item
 
-from entrepot.store.records import Reader, Reconciliation, ReconciliationCase
+from entrepot.store.reconciliation_records import Reconciliation, ReconciliationCase
+from entrepot.store.records import Reader
 from entrepot.store.store import Store
 
 TOTALS = ({"account": "held", "books_minor": "1", "chain_minor": "2"},)

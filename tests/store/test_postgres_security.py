@@ -33,18 +33,8 @@ from entrepot.core.settlement import Settlement
 from entrepot.store.engineer_records import Asked, SandboxAct, WebhookSecret
 from entrepot.store.migrate import check_role, migrate
 from entrepot.store.postgres import PostgresStore
-from entrepot.store.records import (
-    Approval,
-    Change,
-    Disposition,
-    KeptReceipt,
-    ListRow,
-    MandateSet,
-    PayeeChange,
-    Reader,
-    Reconciliation,
-    ReconciliationCase,
-)
+from entrepot.store.reconciliation_records import Reconciliation, ReconciliationCase
+from entrepot.store.records import Approval, Change, Disposition, KeptReceipt, ListRow, MandateSet, PayeeChange, Reader
 from entrepot.store.reports import Disclosure
 from entrepot.store.store import Transaction
 

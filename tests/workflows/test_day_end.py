@@ -17,10 +17,11 @@ from entrepot.core.canonical import hex0x
 from entrepot.core.crypto import secp256k1_address
 from entrepot.core.lifecycle import State
 from entrepot.rails import development
-from entrepot.store.records import InboxItem, Reader, Reconciliation
+from entrepot.store.reconciliation_records import Reconciliation
+from entrepot.store.records import InboxItem, Reader
 from entrepot.wire import facts_of
 from entrepot.workflows.day_end import day_of
-from entrepot.workflows.reconcile import TOKENS
+from entrepot.workflows.sides import TOKENS
 
 OPERATORS = ("operator-1", "operator-2")
 
@@ -86,7 +87,7 @@ def test_an_examiners_finding_is_never_dismissed_into_silence(house: House) -> N
 
 
 @pytest.mark.parametrize("who", ["officer-1", "supervisor-1", "seller"])
-@pytest.mark.parametrize("subject", ["take_again", "dismiss", "caps", "list_source", "close_case", "close_day"])
+@pytest.mark.parametrize("subject", ["take_again", "dismiss", "caps", "list_source", "close_case", "close_period"])
 def test_only_operators_propose_these(house: House, who: str, subject: str) -> None:
     assert propose(house, subject, {}, by=who) == "not_allowed"
 
@@ -179,32 +180,32 @@ def test_a_clean_run_is_kept_with_its_sums_and_the_day_is_closed_by_two_once(hou
     assert run.differences == () and run.settlements == 1
     held = next(row for row in run.totals if row["account"].startswith("escrow held"))
     assert held["books_minor"] == held["chain_minor"] == str(trade.one.total_minor)
-    body = {"day": day_of(house.now()), "run": run.id}
-    house.four_eyes("close_day", body, by=OPERATORS)
-    assert propose(house, "close_day", body) == "day_closed"
+    body = {"period": day_of(house.now()), "run": run.id}
+    house.four_eyes("close_period", body, by=OPERATORS)
+    assert propose(house, "close_period", body) == "period_closed"
 
 
 def test_two_proposals_close_a_day_once(house: House) -> None:
-    body = {"day": day_of(house.now()), "run": reconciled(house).id}
+    body = {"period": day_of(house.now()), "run": reconciled(house).id}
     changes = [
-        house.ask("propose_change", "operator-1", {"subject": "close_day", "body": body, "reason": "day's end"})[
+        house.ask("propose_change", "operator-1", {"subject": "close_period", "body": body, "reason": "day's end"})[
             "change"
         ]
         for _ in range(2)
     ]
     house.ask("confirm_change", "operator-2", {"change": changes[0]})
-    assert house.refusal("confirm_change", "operator-2", {"change": changes[1]}) == "day_closed"
+    assert house.refusal("confirm_change", "operator-2", {"change": changes[1]}) == "period_closed"
 
 
 def test_a_day_is_not_closed_without_a_run_ahead_of_time_or_on_an_old_run(house: House) -> None:
     today = day_of(house.now())
-    assert propose(house, "close_day", {"day": today, "run": "0" * 32}) == "day_not_reconciled"
+    assert propose(house, "close_period", {"period": today, "run": "0" * 32}) == "period_not_reconciled"
     first = reconciled(house).id
     tomorrow = day_of(house.now() + 86_400)
-    assert propose(house, "close_day", {"day": tomorrow, "run": first}) == "day_not_reconciled"
-    assert propose(house, "close_day", {"day": "today", "run": first}) == "malformed"
+    assert propose(house, "close_period", {"period": tomorrow, "run": first}) == "period_not_reconciled"
+    assert propose(house, "close_period", {"period": "today", "run": first}) == "malformed"
     reconciled(house)
-    assert propose(house, "close_day", {"day": today, "run": first}) == "day_not_reconciled"
+    assert propose(house, "close_period", {"period": today, "run": first}) == "period_not_reconciled"
 
 
 def test_a_difference_shows_both_sides_opens_one_case_and_keeps_the_day_open(house: House) -> None:
@@ -212,25 +213,29 @@ def test_a_difference_shows_both_sides_opens_one_case_and_keeps_the_day_open(hou
     steal(house, trade, 5)
     run, again = reconciled(house), reconciled(house)
     (found,) = run.differences
-    assert (found["about"], int(found["books"]) - int(found["other"])) == (TOKENS, 5)
-    assert [entry["event"] for entry in found["books_entries"]][-1] == "funded"
-    assert "funded" in [entry["event"] for entry in found["other_entries"]]
+    assert (found["about"], int(found["sides"]["books"]) - int(found["sides"]["chain"])) == (TOKENS, 5)
+    assert [entry["event"] for entry in found["entries"]["books"]][-1] == "funded"
+    assert "funded" in [entry["event"] for entry in found["entries"]["chain"]]
     (case,) = shown(house, "difference")
     assert (case["settlement"], case["run"], len(again.differences)) == (trade.id, run.id, 1)
     assert trade.one.held_minor == trade.one.total_minor, "nothing corrects itself"
-    assert propose(house, "close_day", {"day": day_of(house.now()), "run": again.id}) == "day_has_open_cases"
+    assert propose(house, "close_period", {"period": day_of(house.now()), "run": again.id}) == "period_has_open_points"
     house.four_eyes("close_case", {"case": case["case"]}, by=OPERATORS, reason="The issuer burnt them; it is told.")
     assert shown(house, "difference") == []
     assert propose(house, "close_case", {"case": case["case"]}) == "not_found"
-    assert propose(house, "close_day", {"day": day_of(house.now()), "run": again.id}) == "day_has_open_cases"
+    assert propose(house, "close_period", {"period": day_of(house.now()), "run": again.id}) == "", "it is explained"
+    later = reconciled(house)
+    assert len(later.differences) == 1 and later.open_count == 0 and shown(house, "difference") == []
+    steal(house, trade, 1)
+    assert reconciled(house).open_count == 1 and len(shown(house, "difference")) == 1, "another amount is another case"
 
 
 def test_a_set_aside_item_keeps_the_day_open(house: House) -> None:
     item = poisoned(house, sale(house).propose())
-    body = {"day": day_of(house.now()), "run": reconciled(house).id}
-    assert propose(house, "close_day", body) == "day_has_open_cases"
+    body = {"period": day_of(house.now()), "run": reconciled(house).id}
+    assert propose(house, "close_period", body) == "period_has_open_points"
     house.four_eyes("dismiss", {"item": item.id}, by=OPERATORS)
-    assert propose(house, "close_day", body) == ""
+    assert propose(house, "close_period", body) == ""
 
 
 @pytest.mark.parametrize("who", ["officer-1", "seller", "examiner"])

@@ -1,4 +1,4 @@
-"""`ledger`, `reconcile`, `log`: the books, whether everything agrees, and proofs from the log."""
+"""`ledger`, `reconcile`, `verify-close`, `log`: the books, whether everything agrees, and proofs from the log."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from entrepot.core.bookkeeping import accounts_of
 from entrepot.core.canonical import hex0x
 from entrepot.core.errors import Invalid, Unknown
 from entrepot.settings import read_settings
-from entrepot.store.store import PAGE_MAX, Transaction
+from entrepot.store.store import PAGE_MAX, Store, Transaction
+from entrepot.workflows.reconcile import Given
 
 from .line import app, ledger_app, log_app, show
+from .papers import read_bytes
 
 
 def _accounts(tx: Transaction) -> list[dict[str, str]]:
@@ -116,18 +118,66 @@ def post(file: Path, *, ledger: Path | None = None, json: bool = False) -> int:
 
 
 @app.command
-def reconcile(*, json: bool = False) -> int:
-    """Compares books, chain (from the node only) and messages (parsed from what was sent). Exit 3 on a difference."""
+def reconcile(*, statement: Path | None = None, everything: bool = False, json: bool = False) -> int:
+    """Compares books, chain (from the node only), messages (from what was sent) and bank. Exit 3 on a difference.
+
+    Looks at what is open or was touched since everything last agreed; at all there ever was with --everything. A
+    STATEMENT (camt.053) is compared too and not kept: an operator hands it in on the page or by the API.
+    """
     from entrepot.wire import open_rail, open_store
-    from entrepot.workflows.reconcile import reconcile as compare
+    from entrepot.workflows.reconcile import compare
 
     with open_store("work") as store:
-        looked, found = compare(store, open_rail(store))
-    rows = [asdict(entry) for entry in found]
-    lines = [f"{row['settlement']} {row['about']}: books {row['books']}, other side {row['other']}" for row in rows]
-    body = {"schema": "entrepot/reconciliation/1", "settlements": looked, "differences": rows}
-    show(body, [f"{looked} settlements, {len(rows)} differences", *lines], as_json=json)
+        given = _given(store, statement) if statement else []
+        found = compare(store, open_rail(store), everything=everything, given=given)
+    rows = [asdict(entry) for entry in found.differences]
+    lines = [
+        f"{row['settlement'] or 'no trade'} {row['about']} ({row['reason']}): "
+        + ", ".join(f"{side} {minor}" for side, minor in row["sides"].items())
+        for row in rows
+    ]
+    body = {
+        "schema": "entrepot/reconciliation/2",
+        "settlements": found.settlements,
+        "totals": found.total_rows(),
+        "differences": rows,
+    }
+    show(body, [f"{found.settlements} settlements, {len(rows)} differences", *lines], as_json=json)
     return 3 if rows else 0
+
+
+def _given(store: Store, path: Path) -> list[Given]:
+    """The statements of a file, of the account that is reconciled. Raises: Invalid, Refused."""
+    from entrepot.messages.statement import read_statements
+    from entrepot.wire import expected_statement
+    from entrepot.workflows.statements import as_kept, require_expected
+
+    raw, (account, currency) = read_bytes(path), expected_statement()
+    found = read_statements(raw)
+    for one in found:
+        require_expected(one, account=account, currency=currency)
+    return [as_kept(one, raw, id_="0" * 31 + str(place % 10), paper="", by="", at=0) for place, one in enumerate(found)]
+
+
+@app.command
+def verify_close(*packets: Path, key: Path, json: bool = False) -> int:
+    """Verifies packets of closed days (or of closed months) offline, and that each follows from the one before.
+
+    Trusts only the pinned KEY file. Exit 3 if a check fails, 2 if a file is unreadable.
+    """
+    from entrepot.core.closing import PACKETS_MAX, verify
+    from entrepot.core.errors import Invalid
+    from entrepot.verify import read_key
+
+    if not 0 < len(packets) <= PACKETS_MAX:
+        raise Invalid("malformed", f"Name 1 to {PACKETS_MAX} packets.")
+    verdicts = verify([read_bytes(path) for path in packets], read_key(read_bytes(key)))
+    rows = [asdict(one) for one in verdicts]
+    failed = [one for one in verdicts if not one.is_ok]
+    lines = [f"{'verified' if one.is_ok else 'failed':>11}  {one.period}: {one.name}" for one in verdicts]
+    body = {"schema": "entrepot/closed-periods-verified/1", "ok": not failed, "checks": rows}
+    show(body, [*lines, "FAILED" if failed else "No check failed."], as_json=json)
+    return 3 if failed else 0
 
 
 @log_app.command

@@ -93,6 +93,15 @@ class Balance:
     debits_pending: int = 0
     credits_pending: int = 0
 
+    def plus(self, other: Balance) -> Balance:
+        """The totals of two accounts of one asset together."""
+        return Balance(
+            self.debits_posted + other.debits_posted,
+            self.credits_posted + other.credits_posted,
+            self.debits_pending + other.debits_pending,
+            self.credits_pending + other.credits_pending,
+        )
+
     @property
     def posted_minor(self) -> int:
         """Credits less debits that are final."""
@@ -131,6 +140,9 @@ class Ledger(Protocol):
 
     def history(self, account: str, *, after: Entry | None = None, limit: int = 1000) -> list[Entry]:
         """Running balances by (at, seq), append-only; `after` is the last entry of the page before."""
+
+    def class_sums(self) -> dict[tuple[AccountClass, str], Balance]:
+        """The totals of all accounts of a class in an asset."""
 
     def transfers_of(self, settlement: str) -> list[Transfer]:
         """All transfers of one settlement, by id."""

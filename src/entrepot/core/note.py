@@ -99,6 +99,12 @@ def open_checkpoint(note: str, keys: Sequence[str]) -> tuple[str, int, bytes]:
     return _read_checkpoint(text)
 
 
+def checkpoint_size_and_root(note: str) -> tuple[int, bytes]:
+    """(size, root) that a checkpoint of our own says, no signature asked. Raises: Invalid(checkpoint_invalid)."""
+    _, size, root = _read_checkpoint(_parse(note)[0])
+    return size, root
+
+
 def open_cosignatures(note: str, witnesses: Sequence[str]) -> tuple[tuple[str, int], ...]:
     """(name, latest time in Unix seconds) of each trusted witness that cosigned; empty if none did.
 

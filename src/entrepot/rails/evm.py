@@ -206,6 +206,10 @@ class EvmRail:
         """See Rail.final."""
         return self.evm.final()
 
+    def escrow_states(self, escrows: Sequence[str]) -> list[EscrowState | None]:
+        """See Rail.escrow_states."""
+        return self.evm.escrow_states(escrows, hex(self.evm.final().number))
+
     def escrow_state(self, escrow: str) -> EscrowState:
         """See Rail.escrow_state."""
         return self.evm.escrow_state(escrow, hex(self.evm.final().number))

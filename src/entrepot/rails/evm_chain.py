@@ -104,15 +104,15 @@ class EvmChain:
 
     def escrow_state(self, escrow: str, block: str) -> EscrowState:
         """What the escrow says at a block (number in hex, or tag). Raises: Unknown(not_found)."""
-        try:
-            values = self.call(escrow, STATE, block=block)
-        except Undecodable:
-            raise Unknown("not_found", f"No escrow is open at {escrow}.") from None
-        plain: dict[str, Any] = {
-            name: hex0x(value) if isinstance(value, bytes) else value for name, value in values.items()
-        }
-        assert set(plain) == {entry.name for entry in fields(EscrowState)}, "EscrowState is not the contract's State"
-        return EscrowState(**plain)
+        (found,) = self.escrow_states([escrow], block)
+        if found is None:
+            raise Unknown("not_found", f"No escrow is open at {escrow}.")
+        return found
+
+    def escrow_states(self, escrows: Sequence[str], block: str) -> list[EscrowState | None]:
+        """What escrows say at a block (number in hex, or tag); None where none is open. Raises: Unavailable."""
+        answers = self.node.batch([call_to(escrow, STATE.encode(), block) for escrow in escrows])
+        return [_state(answer) for answer in answers]
 
 
 def call_to(to: str, data: bytes, block: str = "latest", *, sender: str = "") -> Call:
@@ -136,6 +136,20 @@ def _present(answer: Any, what: str) -> dict[str, Any]:
         raise Unavailable("outside_unavailable", f"The node lacks the block {what}: {answer!s:.120}")
     found: dict[str, Any] = answer
     return found
+
+
+def _state(answer: Any) -> EscrowState | None:
+    if isinstance(answer, NodeError) and is_revert(answer):
+        return None
+    try:
+        values = STATE.decode(_bytes(answered(answer)))
+    except Undecodable:
+        return None
+    plain: dict[str, Any] = {
+        name: hex0x(value) if isinstance(value, bytes) else value for name, value in values.items()
+    }
+    assert set(plain) == {entry.name for entry in fields(EscrowState)}, "EscrowState is not the contract's State"
+    return EscrowState(**plain)
 
 
 def _balance(answer: Any, token: str) -> int:

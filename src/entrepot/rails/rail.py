@@ -297,5 +297,8 @@ class Rail(Protocol):
     def final(self) -> FinalBlock:
         """The last final block."""
 
+    def escrow_states(self, escrows: Sequence[str]) -> list[EscrowState | None]:
+        """What many escrows say, all at one final block; None for one that was not open then."""
+
     def escrow_state(self, escrow: str) -> EscrowState:
         """What the escrow says at the last final block. Raises: Unknown(not_found) if it was not open then."""

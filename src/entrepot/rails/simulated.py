@@ -260,6 +260,12 @@ class SimulatedRail:
         block = self._blocks[max(0, len(self._blocks) - 1 - self.final_blocks)]
         return FinalBlock(block.number, block.hash, block.time)
 
+    def escrow_states(self, escrows: Sequence[str]) -> list[EscrowState | None]:
+        """See Rail.escrow_states."""
+        self._require_up()
+        found = [self._blocks[self.final().number].after.escrows.get(escrow) for escrow in escrows]
+        return [None if book is None else book.state() for book in found]
+
     def escrow_state(self, escrow: str) -> EscrowState:
         """See Rail.escrow_state."""
         book = self._blocks[self.final().number].after.escrows.get(escrow)

@@ -31,6 +31,7 @@ class Purpose(StrEnum):
     """What a key is for. A key has one purpose for life."""
 
     CHECKPOINT = "checkpoint"  # checkpoints of the log, manifests of bundles
+    CLOSING = "closing"  # packets of closed periods
     PASSPORT = "passport"
     RAIL = "rail"  # the account that sponsors transactions
     AUTHORITY = "authority"
@@ -45,6 +46,7 @@ class Purpose(StrEnum):
 
 CURVES: dict[Purpose, Curve] = {
     Purpose.CHECKPOINT: "ed25519",
+    Purpose.CLOSING: "ed25519",
     Purpose.PASSPORT: "secp256k1",
     Purpose.RAIL: "secp256k1",
     Purpose.AUTHORITY: "secp256k1",

@@ -61,7 +61,7 @@ class MemoryTransaction:
         self.ledger = MemoryLedger(tables.ledger, access)
         self.intents = MemoryIntents(tables.ledger, access)
         self.reports = MemoryReports(tables.reports, tables.settlements, tables.checks, tables.people, access)
-        self.reconciliations = MemoryReconciliations(tables.reconciliations, access)
+        self.reconciliations = MemoryReconciliations(tables.reconciliations, tables.settlements, access)
         self.webhooks = MemoryWebhooks(tables.engineers, tables.settlements, access)
         self.requests = MemoryRequests(tables.engineers, access)
         self.sandbox = MemorySandbox(tables.engineers, access)
@@ -93,6 +93,12 @@ class MemoryStore:
     @contextmanager
     def work(self) -> Iterator[MemoryTransaction]:
         """A worker's transaction: commits at the end, rolls back on any exception."""
+        with self._transaction(None) as transaction:
+            yield transaction
+
+    @contextmanager
+    def snapshot(self) -> Iterator[MemoryTransaction]:
+        """A worker's read-only look at one moment."""
         with self._transaction(None) as transaction:
             yield transaction
 

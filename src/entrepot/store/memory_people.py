@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from entrepot.core.canonical import Json
@@ -10,6 +11,7 @@ from .memory_engineers import EngineerTables
 from .memory_inbox import InboxTables
 from .memory_settlements import SettlementTables
 from .memory_tables import Access, Journal, Lists, Table, known_id, plain
+from .reconciliation_records import BANK_MESSAGES, SentMessage
 from .records import DISPUTE_PAPERS, Credential, Membership, Paper, Participant, Person, Wallet
 from .store import PAGE_MAX, require_wallet_free
 
@@ -189,6 +191,13 @@ class MemoryPapers:
             return []
         papers = [found for name in self._tables.papers_of.of(settlement_id) if (found := self.get(name)) is not None]
         return [paper for paper in papers if kind in ("", paper.kind)]
+
+    def messages(self, settlements: Sequence[str]) -> list[SentMessage]:
+        """Messages to banks of these settlements, by settlement, oldest first."""
+        self._access.require_worker()
+        papers = [paper for name in sorted(set(settlements)) for paper in self.of(name) if paper.kind in BANK_MESSAGES]
+        done = {name for name, row in self._inbox.leaving.items() if row.item.done_at is not None}
+        return [SentMessage(paper, f"{paper.settlement}:{paper.seq}:{paper.kind}" in done) for paper in papers]
 
     def by_kind(self, kind: str) -> list[Paper]:
         """All of a kind that the reader may see, the newest PAGE_MAX of them, oldest first."""

@@ -77,6 +77,17 @@ class MemorySettlements:
         rows = {name: self._tables.snapshots.get(name) for name in sorted(set(settlement_ids))}
         return {name: _fresh(row) for name, row in rows.items() if row is not None}
 
+    def many(self, settlement_ids: Sequence[str]) -> dict[str, Settlement]:
+        """Those that are there, in id order, not locked."""
+        found = {name: self.get(name) for name in sorted(set(settlement_ids))}
+        return {name: one for name, one in found.items() if one is not None}
+
+    def touched(self, *, since: int) -> list[str]:
+        """Ids of those that are open, or had something happen at leaf index `since` or later, in order."""
+        self._access.require_worker()
+        later = {row.settlement for index, row in self._tables.leaves.items() if index >= since}
+        return sorted(later | {name for name, _ in self._tables.open.items()})
+
     def save(self, settlement: Settlement, events: Sequence[LoggedEvent]) -> None:
         """Writes the snapshot (its `seq` must be the stored one plus the events) and its events with their leaves."""
         self._access.require_worker()
@@ -219,6 +230,10 @@ class MemoryLog:
         known = self._tables.checkpoints.get(size)
         assert size >= 0 and (known is None or known[0] == note), f"another checkpoint of size {size} is kept"
         self._tables.checkpoints.put(size, known or (note, at))
+
+    def size_before(self, at: int) -> int:
+        """The size of the newest checkpoint that was signed before a time; 0 if there is none."""
+        return max((size for size, (_, when) in self._tables.checkpoints.items() if when < at), default=0)
 
     def checkpoint(self, *, size: int | None = None) -> tuple[int, str] | None:
         """(size, signed note): the newest, or the one at `size`."""

@@ -118,6 +118,12 @@ class PostgresStore:
             yield transaction
 
     @contextmanager
+    def snapshot(self) -> Iterator[PostgresTransaction]:
+        """A worker's read-only look at one moment (REPEATABLE READ)."""
+        with self._transaction("work", reader=None, is_read_only=True) as transaction:
+            yield transaction
+
+    @contextmanager
     def door(self) -> Iterator[PostgresTransaction]:
         """A door's transaction: may look up credentials and write the inbox only."""
         with self._transaction("serve", reader=DOOR, is_read_only=False) as transaction:

@@ -88,6 +88,10 @@ class PostgresLedger:
         rows = self._rows.all("history", account=find_uuid(account), **bounds)
         return [Entry(row["seq"], row["at"], _balance(row)) for row in rows]
 
+    def class_sums(self) -> dict[tuple[AccountClass, str], Balance]:
+        """The totals of all accounts of a class in an asset."""
+        return {(AccountClass(row["class"]), row["asset"]): _balance(row) for row in self._rows.all("class_sums")}
+
     def transfers_of(self, settlement: str) -> list[Transfer]:
         """All transfers of one settlement, by id."""
         return [_transfer(row) for row in self._rows.all("transfers_of", settlement=find_uuid(settlement))]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from entrepot.core.canonical import Json
 
 from .named_sql import load_sql
 from .postgres_keys import Keyring
-from .postgres_rows import Connection, Row, Rows, find_uuid, from_uuid, to_bytes, to_uuid
+from .postgres_rows import Connection, Row, Rows, find_uuid, find_uuids, from_uuid, to_bytes, to_uuid
+from .reconciliation_records import BANK_MESSAGES, SentMessage
 from .records import Credential, Membership, Paper, Participant, Person, Wallet
 from .store import PAGE_MAX, require_wallet_free
 
@@ -51,6 +53,12 @@ class PostgresPapers:
         rows = self._rows.all("of", settlement=find_uuid(settlement_id), kind=kind)
         self._keyring.fetch(row["body"] for row in rows)
         return [paper_from_row(row, self._keyring) for row in rows]
+
+    def messages(self, settlements: Sequence[str]) -> list[SentMessage]:
+        """Messages to banks of these settlements, by settlement, oldest first."""
+        rows = self._rows.all("messages", settlements=find_uuids(settlements), kinds=list(BANK_MESSAGES))
+        self._keyring.fetch(row["body"] for row in rows)
+        return [SentMessage(paper_from_row(row, self._keyring), row["is_delivered"]) for row in rows]
 
     def by_kind(self, kind: str) -> list[Paper]:
         """All of a kind that the reader may see, the newest PAGE_MAX of them, oldest first."""

@@ -40,6 +40,16 @@ class PostgresSettlements:
         rows = self._rows.all("lock", ids=find_uuids(settlement_ids))
         return {row["id"].hex: settlement_from_row(row) for row in rows}
 
+    def many(self, settlement_ids: Sequence[str]) -> dict[str, Settlement]:
+        """Those that are there, in id order, not locked."""
+        return {
+            row["id"].hex: settlement_from_row(row) for row in self._rows.all("many", ids=find_uuids(settlement_ids))
+        }
+
+    def touched(self, *, since: int) -> list[str]:
+        """Ids of those that are open, or had something happen at leaf index `since` or later, in order."""
+        return [row["id"].hex for row in self._rows.all("touched", since=since)]
+
     def save(self, settlement: Settlement, events: Sequence[LoggedEvent]) -> None:
         """Writes the snapshot (its `seq` must be the stored one plus the events) and its events with their leaves."""
         assert all(logged.settlement == settlement.id for logged in events), "events of another settlement"
@@ -131,6 +141,11 @@ class PostgresLog:
         """Keeps a signed checkpoint; for one size there is one note for good."""
         if not self._rows.run("put_checkpoint", size=size, note=note, at=at):
             assert self.checkpoint(size=size) == (size, note), f"another checkpoint of size {size} is kept"
+
+    def size_before(self, at: int) -> int:
+        """The size of the newest checkpoint that was signed before a time; 0 if there is none."""
+        row = self._rows.one("size_before", at=at)
+        return int(row["size"]) if row else 0
 
     def checkpoint(self, *, size: int | None = None) -> tuple[int, str] | None:
         """(size, signed note): the newest, or the one at `size`."""

@@ -303,32 +303,6 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Reconciliation:
-    """One comparison of books, chain and messages: `totals` per account and asset, `differences` with both sides."""
-
-    id: str
-    asked_by: str
-    asked_at: int
-    done_at: int
-    settlements: int
-    totals: tuple[Json, ...]
-    differences: tuple[Json, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ReconciliationCase:
-    """A difference that somebody must explain; `closed_by` is the change with which two persons closed it."""
-
-    id: str
-    run: str
-    settlement: str
-    about: str
-    opened_at: int
-    closed_by: str = ""
-    closed_at: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Due:
     """A settlement whose next act is due."""
 

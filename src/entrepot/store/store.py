@@ -19,6 +19,7 @@ from entrepot.core.settlement import Settlement
 from .engineer_records import Requests, Sandbox, Webhooks
 from .intents import Intents
 from .many import Many
+from .reconciliation_records import Reconciliations, SentMessage
 from .records import (
     Approval,
     Attempt,
@@ -42,8 +43,6 @@ from .records import (
     PayeeChange,
     Person,
     Reader,
-    Reconciliation,
-    ReconciliationCase,
     SentTransaction,
     Wallet,
 )
@@ -100,6 +99,12 @@ class Settlements(Protocol):
     def lock(self, settlement_ids: Sequence[str]) -> dict[str, Settlement]:
         """Snapshots locked until the transaction ends, in id order."""
 
+    def many(self, settlement_ids: Sequence[str]) -> dict[str, Settlement]:
+        """Those that are there, in id order, not locked."""
+
+    def touched(self, *, since: int) -> list[str]:
+        """Ids of those that are open, or had something happen at leaf index `since` or later, in order."""
+
     def save(self, settlement: Settlement, events: Sequence[LoggedEvent]) -> None:
         """Writes the snapshot (its `seq` must be the stored one plus the events) and its events with their leaves."""
 
@@ -141,6 +146,9 @@ class Log(Protocol):
 
     def put_checkpoint(self, size: int, note: str, *, at: int) -> None: ...
 
+    def size_before(self, at: int) -> int:
+        """The size of the newest checkpoint that was signed before a time (Unix s); 0 if there is none."""
+
     def checkpoint(self, *, size: int | None = None) -> tuple[int, str] | None:
         """(size, signed note): the newest, or the one at `size`."""
 
@@ -154,6 +162,9 @@ class Papers(Protocol):
 
     def of(self, settlement_id: str, *, kind: str = "") -> list[Paper]:
         """Oldest first; a paper whose owner was erased comes with an empty body."""
+
+    def messages(self, settlements: Sequence[str]) -> list[SentMessage]:
+        """Messages to banks (pacs.008, camt.054) of these settlements, by settlement, oldest first; for workers."""
 
     def by_kind(self, kind: str) -> list[Paper]:
         """All of a kind that the reader may see, the newest PAGE_MAX of them, oldest first."""
@@ -382,25 +393,6 @@ class Outbox(Protocol):
         """What is not done, the longest due first."""
 
 
-class Reconciliations(Protocol):
-    """Kept comparisons of books, chain and messages, and the cases that differences open."""
-
-    def put(self, run: Reconciliation) -> None: ...
-
-    def get(self, run_id: str) -> Reconciliation | None: ...
-
-    def newest(self, *, limit: int) -> list[Reconciliation]:
-        """The newest runs first."""
-
-    def open_case(self, case: ReconciliationCase) -> bool:
-        """Opens it; False where the settlement has an open one about the same."""
-
-    def close_case(self, case_id: str, *, change: str, at: int) -> None: ...
-
-    def cases(self, *, is_open: bool) -> list[ReconciliationCase]:
-        """All cases, or the open ones, oldest first."""
-
-
 class Transaction(Protocol):
     """One transaction over everything; the attributes share it."""
 
@@ -467,6 +459,9 @@ class Store(Protocol):
 
     def work(self) -> AbstractContextManager[Transaction]:
         """A worker's transaction: commits at the end, rolls back on any exception."""
+
+    def snapshot(self) -> AbstractContextManager[Transaction]:
+        """A worker's read-only look at one moment: whatever commits meanwhile is not seen by any of its reads."""
 
     def door(self) -> AbstractContextManager[Transaction]:
         """A door's transaction: may look up credentials and write the inbox only."""

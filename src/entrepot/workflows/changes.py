@@ -11,7 +11,7 @@ from entrepot.core.canonical import Json
 from entrepot.core.errors import Invalid, Refused, Unknown, declare
 from entrepot.store.records import Change, InboxItem
 
-from . import admission, contract_settings, day_end, figures, inform, set_aside, standing, stops, supervise
+from . import admission, closing, contract_settings, day_end, figures, inform, set_aside, standing, stops, supervise
 from .answers import answered, require_role, text_in
 from .batch import Batch
 from .change_kind import Kind, proposed
@@ -25,6 +25,7 @@ KINDS: dict[str, Kind] = {
     **figures.CHANGES,
     **set_aside.CHANGES,
     **day_end.CHANGES,
+    **closing.CHANGES,
     **supervise.CHANGES,
     **stops.CHANGES,
     **inform.CHANGES,

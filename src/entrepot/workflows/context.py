@@ -91,6 +91,8 @@ class Policy:
     fee_min_minor: int = 1_000_000
     fee_max_minor: int = 250_000_000
     message_dir: str = ""
+    reconcile_hour: int = 1  # of the day (UTC) at which the night's comparison is due
+    bank_account: str = "ENTREPOT-ESCROW"  # whose statements are reconciled: IBAN, or the bank's own number
 
 
 @dataclass
@@ -175,6 +177,7 @@ class Context:
     second_passport_signer: Signer
     authority_signers: Sequence[Signer]
     checkpoint_signer: Callable[[int, bytes], str]
+    closing_signer: Callable[[bytes], bytes]
     advance_chain: Callable[[int], None]  # moves a development chain's time to the machine's plus this many seconds
     load_lists: Callable[[], None]
     poster: Posts

@@ -38,6 +38,7 @@ from . import (
     settle,
     sign_ins,
     single_sign_on,
+    statements,
     supervise,
     unwind,
     webhooks,
@@ -58,6 +59,7 @@ WATCH_S = 0.25
 POISON_LOG_CHARS = 300
 REQUESTS_KEPT_S = 14 * 86_400
 FORGET_EVERY_S = 60.0
+NIGHT_EVERY_S = 30.0
 
 log = structlog.get_logger(__name__)
 Handle = Callable[[Batch, InboxItem], Json]
@@ -77,6 +79,7 @@ HANDLERS: dict[str, Handle] = {
     "rail_failed": observe.on_rail_failed,
     **admission.HANDLERS,
     **day_end.HANDLERS,
+    **statements.HANDLERS,
     **supervise.HANDLERS,
     **changes.HANDLERS,
     **sessions.HANDLERS,
@@ -290,6 +293,7 @@ class Worker:
                 (self._tell_webhooks, IDLE_S),
                 (sandbox.refresh, WATCH_S),
                 (forget_requests, FORGET_EVERY_S),
+                (day_end.nightly, NIGHT_EVERY_S),
             )
         ]
         threading.Thread(target=self._warm, name="warm", daemon=True).start()

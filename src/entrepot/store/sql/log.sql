@@ -29,3 +29,6 @@ SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1;
 
 -- name: checkpoint_at
 SELECT size, note FROM checkpoints WHERE size = %(size)s;
+
+-- name: size_before
+SELECT coalesce(max(size), 0) AS size FROM checkpoints WHERE at < %(at)s;

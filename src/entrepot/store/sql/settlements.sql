@@ -51,3 +51,12 @@ SELECT e.*, coalesce(l.index, -1) AS index FROM events e LEFT JOIN log_leaves l 
 SELECT * FROM settlements
  WHERE (%(after)s::uuid IS NULL OR id < %(after)s) AND (%(state)s = '' OR state = %(state)s)
  ORDER BY id DESC LIMIT %(limit)s;
+
+-- name: many
+SELECT * FROM settlements WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id;
+
+-- name: touched
+SELECT id FROM settlements WHERE due_at IS NOT NULL
+ UNION
+SELECT settlement FROM log_leaves WHERE index >= %(since)s
+ ORDER BY id;

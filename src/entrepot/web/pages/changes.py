@@ -42,7 +42,7 @@ SUBJECTS: dict[str, tuple[str, str]] = {
     "take_again": (marked("Set aside"), marked("{person} proposes to take a set-aside item again.")),
     "dismiss": (marked("Set aside"), marked("{person} proposes to dismiss a set-aside item for good.")),
     "close_case": (marked("Difference"), marked("{person} proposes to close the case of a difference.")),
-    "close_day": (marked("Day's end"), marked("{person} proposes to close a day.")),
+    "close_period": (marked("Period's end"), marked("{person} proposes to close a period.")),
     "contract_setting": (marked("Contract"), marked("{person} proposes to change whose keys the contract obeys.")),
 }
 OTHER = (marked("Change"), marked("{person} proposes a change."))
@@ -234,7 +234,7 @@ BODIES: dict[str, Any] = {
     "dismiss": _named("item"),
     "return_payment": _named("settlement", "transaction"),
     "close_case": _named("case"),
-    "close_day": _named("day", "run"),
+    "close_period": _named("period", "run"),
     "contract_setting": contract.body,
 }
 

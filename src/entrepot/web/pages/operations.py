@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from typing import Any
 
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -51,8 +53,37 @@ ABOUT = {
     "refunded": marked("what was paid back to the buyer"),
     "paid out by pacs.008": marked("what messages say was paid out"),
     "paid out": marked("what was paid out"),
+    "bank statement": marked("what the bank's statement says"),
+    "paid out, on days that a statement covers": marked("what was paid out on days that a statement covers"),
 }
-SIDES = {"chain": marked("Chain"), "messages": marked("Messages")}
+SIDES = {
+    "books": marked("Books"),
+    "chain": marked("Chain"),
+    "messages": marked("Messages"),
+    "bank": marked("Bank"),
+}
+# Reason → the sentence; `reason` is a code of workflows/sides.py.
+REASONS = {
+    "chain_differs": marked("The escrow on the chain says another amount than the books."),
+    "escrow_missing": marked("The books hold money for this trade, and no escrow is open on the chain."),
+    "tokens_missing": marked("The escrow says that it holds more tokens than lie at its address."),
+    "record_differs": marked("The ledger's transfers and the settlement's own record differ."),
+    "messages_differ": marked("The payment messages that went out add up to another amount than was paid."),
+    "notices_differ": marked("Notices (camt.054) and payment messages (pacs.008) say different amounts."),
+    "message_waiting": marked("A message about a payment was made and has not gone out."),
+    "message_unreadable": marked("A message that went out cannot be read back."),
+    "bank_unknown": marked("The bank booked an amount under a reference that no trade here has."),
+    "bank_missing": marked("A payment that was told to the bank is not in its statement of that day."),
+    "bank_twice": marked("The bank booked the same payment a second time."),
+    "bank_unexpected": marked("The bank booked a debit for this trade, and no payment was told to it."),
+    "bank_amount": marked("The bank booked another amount than it was told."),
+    "bank_date": marked("The bank booked the payment with another value date than it was told."),
+    "bank_currency": marked("The bank booked the payment in another currency than it was told."),
+    "bank_reversed": marked("The bank took an entry back."),
+    "bank_deposit": marked("The bank credited another amount for this trade than it was funded with."),
+    "bank_gap": marked("The statement does not open with the balance with which the one before it closed."),
+}
+WHERE_CHARS = 22
 BY_HAND = ("watcher", "set_aside", "difference", "mispaid", "stuck")
 
 
@@ -109,7 +140,7 @@ async def _said(request: Request, visitor: Visitor, one: Mapping[str, Any]) -> S
 
 
 async def reconciliation(request: Request, visitor: Visitor) -> Response:
-    """The newest run, or the one in the address: sums, differences with both sides, history, closed days."""
+    """The newest run, or the one in the address: sums, differences with all sides, statements, closed periods."""
     door, language = visitor.door, visitor.language
     asked = request.query_params.get("asked", "")
     listed = await door.get("/reconciliations")
@@ -117,11 +148,13 @@ async def reconciliation(request: Request, visitor: Visitor) -> Response:
     run = await door.get(f"/reconciliations/{wanted}") if wanted else None
     is_running = bool(asked) and all(one["id"] != asked for one in listed["runs"])
     is_newest = run is not None and run["id"] == listed["runs"][0]["id"]
-    is_clean = run is not None and is_newest and not run["differences"] and not any(listed["open"].values())
+    differences = (
+        [await _difference(request, visitor, one, listed["cases"]) for one in run["differences"]] if run else []
+    )
+    is_clean = is_newest and all(one["explained_by"] for one in differences) and not any(listed["open"].values())
     waiting = [one for one in (await door.get("/changes"))["changes"] if one["state"] == "waiting"]
-    closing = next((one for one in waiting if one["subject"] == "close_day"), None)
-    closed = {one["day"] for one in listed["closed_days"]}
-    cases = {(one["settlement"], one["about"]): one for one in listed["cases"]}
+    closing = next((one for one in waiting if one["subject"] == "close_period"), None)
+    closable = periods_to_close(listed["today"], [one["period"] for one in listed["closed_periods"]])
     open_cases = [one for one in listed["cases"] if not one["closed_at"]]
     return page(
         request,
@@ -130,26 +163,41 @@ async def reconciliation(request: Request, visitor: Visitor) -> Response:
         at="/reconciliation",
         run=run,
         totals=[await _total(request, visitor, row) for row in run["totals"]] if run else [],
-        differences=[await _difference(request, visitor, one, cases) for one in run["differences"]] if run else [],
+        differences=differences,
+        unexplained=[one for one in differences if not one["explained_by"]],
+        sides=SIDES,
         runs=listed["runs"],
-        closed_days=listed["closed_days"],
+        closed_periods=listed["closed_periods"],
+        statements=[await _statement(request, visitor, one) for one in listed["statements"]],
         today=listed["today"],
         open=listed["open"],
         open_cases=[one | {"about": language.say(ABOUT.get(one["about"], one["about"]))} for one in open_cases],
         closing=closing,
         closing_cases={one["after"]["case"] for one in waiting if one["subject"] == "close_case"},
-        may_close=is_clean and listed["today"] not in closed and closing is None,
-        is_closed=listed["today"] in closed,
+        may_close=is_clean and bool(closable) and closing is None,
+        closable=closable,
+        is_closed=any(one["period"] == listed["today"] for one in listed["closed_periods"]),
         is_running=is_running,
         asked=asked,
         is_newest=is_newest,
     )
 
 
+def periods_to_close(today: str, closed: Sequence[str]) -> list[str]:
+    """Today and yesterday, and the month that ended, as far as they are not closed already; the earliest first."""
+    day = date.fromisoformat(today)
+    days = [(day - timedelta(days=1)).isoformat(), today]
+    month = (day.replace(day=1) - timedelta(days=1)).isoformat()[:7]
+    last_day = max((one for one in closed if len(one) == len(today)), default="")
+    last_month = max((one for one in closed if len(one) == len(month)), default="")
+    open_days = [one for one in days if one > last_day and one[: len(month)] > last_month]
+    return ([month] if month > last_month else []) + open_days
+
+
 async def _total(request: Request, visitor: Visitor, row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of the sums: each side's amount, and whether those that speak agree."""
     asset = await asset_of(request, visitor, row["asset"])
-    sides = {name: row[f"{name}_minor"] for name in ("books", "chain", "messages")}
+    sides = {name: row.get(f"{name}_minor") for name in SIDES}
     said = {value for value in sides.values() if value is not None}
     return {
         "account": visitor.language.say(ABOUT.get(row["account"], row["account"])),
@@ -158,30 +206,67 @@ async def _total(request: Request, visitor: Visitor, row: Mapping[str, Any]) -> 
     }
 
 
+async def _statement(request: Request, visitor: Visitor, one: Mapping[str, Any]) -> dict[str, Any]:
+    asset = await asset_of(request, visitor, one["currency"])
+    return {**one, "closing": visitor.language.amount(one["closing_minor"], asset)}
+
+
 async def _difference(
-    request: Request, visitor: Visitor, one: Mapping[str, Any], cases: Mapping[Any, Mapping[str, Any]]
+    request: Request, visitor: Visitor, one: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
+    """One difference: a sentence, and for each side what it says and the entries behind it."""
     language, asset = visitor.language, await asset_of(request, visitor, one["asset"])
-    books, other = int(one["books"]), int(one["other"])
-
-    def entries(rows: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        return [
-            {**row, "amount": language.amount(row["amount_minor"], asset) if row.get("amount_minor") else ""}
-            for row in rows
-        ]
-
+    token = await asset_of(request, visitor, one["token"]) if one["token"] else asset
+    key = (one["settlement"], one["about"], one["reference"])
+    shown = {}
+    for side, name in SIDES.items():
+        rows = [await _entry(request, visitor, row, token) for row in one["entries"][side]]
+        if side in one["sides"] or rows:
+            said = language.amount(int(one["sides"][side]), asset) if side in one["sides"] else ""
+            shown[side] = {"name": language.say(name), "said": said, "rows": rows}
     return {
         **one,
         "about": language.say(ABOUT.get(one["about"], one["about"])),
-        "side": language.say(SIDES[one["side"]]),
-        "books": language.amount(books, asset),
-        "other": language.amount(other, asset),
-        "gap": language.amount(abs(books - other), asset),
-        "is_more": books > other,
-        "books_entries": entries(one["books_entries"]),
-        "other_entries": entries(one["other_entries"]),
-        "case": cases.get((one["settlement"], one["about"])),
+        "why": language.say(REASONS.get(one["reason"], one["reason"])),
+        "shown": shown,
+        "case": next((case for case in reversed(cases) if _key(case) == key), None),
     }
+
+
+def _key(case: Mapping[str, Any]) -> tuple[str, str, str]:
+    return (case["settlement"], case["about"], case["reference"])
+
+
+async def _entry(
+    request: Request, visitor: Visitor, row: Mapping[str, Any], token: Mapping[str, Any]
+) -> dict[str, str]:
+    """One line behind a side: what it is, where it stands, how much, in that order."""
+    asset = await asset_of(request, visitor, row["currency"]) if row.get("currency") else token
+    where = row.get("transaction") or row.get("message") or row.get("reference") or ""
+    ways = visitor.language.tell("{first} → {second}", first=row["from"], second=row["to"]) if "from" in row else ""
+    return {
+        "event": str(row["event"]),
+        "way": str(ways),
+        "where": where if len(where) < WHERE_CHARS else f"{where[:WHERE_CHARS]}…",
+        "when": row.get("value_date") or visitor.language.clock(row["at"]),
+        "amount": visitor.language.amount(row["amount_minor"], asset) if row.get("amount_minor") else "",
+    }
+
+
+async def statement(request: Request, visitor: Visitor, form: FormData) -> str:
+    """Hands in a bank's statement, and shows the comparison with it."""
+    file = form.get("statement")
+    raw = await file.read() if isinstance(file, UploadFile) else b""
+    body = {"statement_base64": base64.b64encode(raw).decode()}
+    answer = await visitor.door.post("/statements", body, once=str(form.get("once", "")))
+    return f"/reconciliation?asked={answer.body.get('reconciliation', '')}"
+
+
+async def closed_period(request: Request, visitor: Visitor) -> Response:
+    """The signed packet of a closed period, byte for byte."""
+    found = await visitor.door.fetch(f"/closed-periods/{request.path_params['period']}")
+    headers = {"Content-Disposition": found.headers["content-disposition"]}
+    return Response(found.content, media_type="application/json", headers=headers)
 
 
 async def reconcile(request: Request, visitor: Visitor, form: FormData) -> str:
@@ -254,6 +339,8 @@ ROUTES = [
     Route("/exceptions", shown(exceptions)),
     Route("/reconciliation", shown(reconciliation)),
     Route("/reconciliation", acted(reconcile), methods=["POST"]),
+    Route("/reconciliation/statements", acted(statement), methods=["POST"]),
+    Route("/reconciliation/closed/{period:str}", shown(closed_period)),
     Route("/reconciliation/{run:str}", shown(reconciliation)),
     Route("/health", shown(health)),
 ]
