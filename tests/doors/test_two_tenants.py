@@ -52,7 +52,6 @@ def theirs(ground: Ground) -> Iterator[Theirs]:
     ids = {
         "settlement": made,
         "kind": "packing_list",
-        "period": "2026-01-01",
         "request_id": asked["request"],
         "file": answer["files"][0]["id"],
         "paper": seller.get(f"/settlements/{made}/documents")["documents"][0]["id"],
@@ -71,7 +70,7 @@ def theirs(ground: Ground) -> Iterator[Theirs]:
         "passkey": "cGFzc2tleQ",
         "attempt": buyer.http.post("/v1/sign-ins", headers={"Idempotency-Key": key + "2"}).json()["attempt"],
     }
-    ids["identity"] = "8" * 64
+    ids |= {"identity": "8" * 64, "period": "2026-01-01"}
     with psycopg.connect(ground.house.database.owner_dsn) as connection:
         connection.execute(
             "INSERT INTO identities VALUES (%s, %s, %s, 1, 0)",
@@ -141,7 +140,6 @@ def _nobodys(ids: dict[str, str]) -> dict[str, str]:
         "address": "0x" + "77" * 20,
         "key": "a-key-of-nobody",
         "kind": "packing_list",
-        "period": "2026-01-01",
         "credential": "7" * 16,
         "passkey": "bm9ib2R5cw",
         "identity": "9" * 64,

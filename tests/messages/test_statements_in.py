@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from entrepot.store.reconciliation_records import BankEntry, SentMessage
 from entrepot.store.records import Paper
 from entrepot.workflows.sides import Seen, differences_of
 
-SHARED = Path("/work/shared/data/iso20022/samples")
+_HERE = Path(__file__).resolve().parents[2]
+SHARED = Path(os.environ.get("ENTREPOT_SHARED_DATA", _HERE.parent / "shared" / "data")) / "iso20022" / "samples"
 DAY = iso_date(SETTLED_AT)
 PAID = payment()
 ID, CENTS = PAID.terms.settlement, PAID.amount.amount_minor // 10_000

@@ -34,7 +34,7 @@ def test_every_purpose_and_number_has_a_key_of_its_own(keys: Keystore) -> None:
                 for number in (1, 2)]  # fmt: skip
     messages = [keys.messages(purpose) for purpose in Purpose if CURVES[purpose] == "ed25519"]
     assert len({account.address for account in accounts}) == len(accounts)
-    assert len({key.public for key in messages}) == len(messages) == 3
+    assert len({key.public for key in messages}) == len(messages) == 4
     assert len({json.loads(path.read_text())["private"] for path in keys.folder.iterdir()}) == len(accounts) + len(
         messages
     )

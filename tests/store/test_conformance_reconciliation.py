@@ -5,10 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from made_up import NOW, funded, happen, inbox_item, new_id, outbox_item
+from made_up import NOW, funded, happen, inbox_item, new_id, outbox_item, paper
 
-from entrepot.store.reconciliation_records import Reconciliation, ReconciliationCase
-from entrepot.store.records import Reader
+from entrepot.core.ledger import AccountClass, Phase, Transfer, account
+from entrepot.store.reconciliation_records import (
+    BankEntry,
+    BankStatement,
+    ClosedPeriod,
+    Reconciliation,
+    ReconciliationCase,
+)
+from entrepot.store.records import Change, Reader
 from entrepot.store.store import Store
 
 TOTALS = ({"account": "held", "books_minor": "1", "chain_minor": "2"},)
@@ -121,3 +128,109 @@ def test_money_beside_a_trade_is_found_across_settlements(store: Store) -> None:
             happen(tx, replace(one, seq=0, step=0), "mispaid", "returned")
         assert [entry.event.kind for entry in tx.settlements.beside()].count("mispaid") == 2
         assert len(tx.settlements.beside()) == 4
+
+
+# Nights, statements, periods
+
+
+def test_a_night_is_run_once_and_the_newest_run_that_left_nothing_open_is_the_agreed_one(store: Store) -> None:
+    clean = run(asked_by="", night="2026-11-26", facts={"log_size": 7})
+    with store.work() as tx:
+        assert tx.reconciliations.agreed() is None
+        tx.reconciliations.put(clean)
+        tx.reconciliations.put(run(open_count=1))
+        for wrong in (run(asked_by="", night="2026-11-26"), run(asked_by="")):
+            with pytest.raises(AssertionError), tx.savepoint():
+                tx.reconciliations.put(wrong)
+        assert tx.reconciliations.agreed() == clean and tx.reconciliations.nights(limit=3) == ["2026-11-26"]
+
+
+def test_a_case_of_no_settlement_is_unique_by_its_reference_and_keeps_what_each_side_said(store: Store) -> None:
+    one = run()
+    case = case_of(one, settlement="", reference="B1", sides={"bank": "7"})
+    with store.work() as tx:
+        tx.reconciliations.put(one)
+        assert tx.reconciliations.open_case(case)
+        assert not tx.reconciliations.open_case(replace(case, id=new_id()))
+        assert tx.reconciliations.open_case(replace(case, id=new_id(), reference="B2"))
+        assert tx.reconciliations.cases(is_open=True)[0] == case
+
+
+def test_a_statement_is_kept_once_and_its_entries_are_found_by_what_they_were_paid_for(store: Store) -> None:
+    one = funded()
+    bytes_ = replace(paper(one), settlement="", kind="camt.053")
+    kept = BankStatement(
+        new_id(), bytes_.id, "ab", "M1", "S1", "ACC", "USD", "2026-11-26", "2026-11-26", -5, 7, 2, new_id(), NOW
+    )
+    ours = BankEntry(kept.id, 1, False, 12, "USD", "2026-11-26", "2026-11-26", one.id, "", "R1", False)
+    strange = replace(ours, number=2, end_to_end_id="INVOICE 7", is_credit=True, amount_minor=24)
+    with store.work() as tx:
+        tx.settlements.insert(replace(one, seq=0, step=0))
+        tx.papers.put(bytes_)
+        assert tx.reconciliations.put_statement(kept, [ours, strange])
+        assert not tx.reconciliations.put_statement(replace(kept, id=new_id()), [])
+        assert tx.reconciliations.put_statement(replace(kept, id=new_id(), account="OTHER"), [])
+    with store.work() as tx:
+        first, second = tx.reconciliations.statements()
+        assert replace(first, number=0) == kept and tx.reconciliations.statements(after=first.number) == [second]
+        assert tx.reconciliations.entries_to([one.id, new_id()]) == [ours]
+        assert tx.reconciliations.strange_entries(after=0) == [strange]
+        assert tx.reconciliations.strange_entries(after=first.number) == []
+    with store.read(Reader(new_id(), "treasurer")) as tx:
+        assert tx.reconciliations.statements() == [] == tx.reconciliations.entries_to([one.id])
+
+
+def test_a_closed_period_is_not_closed_again_nor_one_before_it(store: Store) -> None:
+    one, changes = run(), [Change(new_id(), "close_period", {}, "why", new_id(), NOW) for _ in range(4)]
+    closed = ClosedPeriod("2026-11-26", one.id, changes[0].id, NOW, 9, b"{}", "ab")
+    with store.work() as tx:
+        tx.reconciliations.put(one)
+        for change in changes:
+            tx.checks.put_change(change)
+        tx.reconciliations.put_closed(closed)
+        month = replace(closed, period="2026-10", change=changes[1].id)
+        tx.reconciliations.put_closed(month)
+        later = replace(closed, period="2026-11-27", change=changes[2].id)
+        for wrong in (
+            replace(later, period="2026-11-25"),
+            replace(later, period="2026-11-26"),
+            replace(later, log_size=8),
+        ):
+            with pytest.raises(AssertionError), tx.savepoint():
+                tx.reconciliations.put_closed(wrong)
+        tx.reconciliations.put_closed(later)
+        assert tx.reconciliations.closed_periods() == [closed, month, later]
+
+
+def test_a_snapshot_sees_one_moment_and_what_was_touched_since(store: Store) -> None:
+    one = replace(funded(), seq=0, step=0)
+    with store.work() as tx:
+        tx.settlements.insert(one)
+        happen(tx, one, "mispaid")
+    with store.snapshot() as tx:
+        size = tx.log.size()
+        assert tx.settlements.touched(since=0) == [one.id] and tx.settlements.touched(since=size) == [one.id], "open"
+        assert list(tx.settlements.many([one.id, new_id()])) == [one.id]
+
+
+def test_a_message_is_delivered_once_its_outbox_item_is_done(store: Store) -> None:
+    one = funded()
+    message = replace(paper(one), kind="pacs.008", seq=3)
+    with store.work() as tx:
+        tx.settlements.insert(replace(one, seq=0, step=0))
+        tx.papers.put(message)
+        once = f"{one.id}:3:pacs.008"
+        assert [row.is_delivered for row in tx.papers.messages([one.id])] == [False]
+        tx.outbox.put([outbox_item(once)])
+        tx.outbox.done(once, at=NOW)
+        assert [(row.paper.id, row.is_delivered) for row in tx.papers.messages([one.id])] == [(message.id, True)]
+
+
+def test_sums_of_a_class_add_up_to_zero_with_the_outside(store: Store) -> None:
+    escrow, outside = account(AccountClass.ESCROW, new_id(), "USD"), account(AccountClass.OUTSIDE, new_id(), "USD")
+    move = Transfer(new_id(), outside.id, escrow.id, 7, Phase.POSTED, "funded", NOW)
+    with store.work() as tx:
+        tx.ledger.open_accounts([escrow, outside])
+        tx.ledger.post([move])
+        sums = tx.ledger.class_sums()
+    assert sums[AccountClass.ESCROW, "USD"].posted_minor == 7 == -sums[AccountClass.OUTSIDE, "USD"].posted_minor

@@ -15,6 +15,7 @@ from trading_sale import sale
 from entrepot.core import closing
 from entrepot.core.asset import CURRENCIES
 from entrepot.core.canonical import canonical
+from entrepot.core.errors import Invalid
 from entrepot.core.lifecycle import State
 from entrepot.core.money import Money
 from entrepot.messages.payment import in_currency_down
@@ -234,3 +235,17 @@ def test_an_explained_difference_stands_in_the_packet_with_who_explained_it(hous
     raw = closed_period(house, day_of(house.now())).packet
     (row,) = closing.opened(raw)["differences"]
     assert row["explanation"] == "The issuer burnt them." and row["explained_by"] and failed(house, raw) == []
+
+
+@pytest.mark.parametrize(
+    ("period", "last"),
+    [("2026-02", "2026-02-28"), ("2028-02", "2028-02-29"), ("2026-12", "2026-12-31"), ("2026-11-27",) * 2],
+)
+def test_a_period_ends_on_its_last_day(period: str, last: str) -> None:
+    assert closing.last_day_of(period) == last
+
+
+@pytest.mark.parametrize("period", ["2026-13", "2026-00", "2026-02-29", "2026-11-00", "2026", "27.11.2026"])
+def test_what_is_no_period_is_refused(period: str) -> None:
+    with pytest.raises(Invalid):
+        closing.last_day_of(period)

@@ -161,6 +161,7 @@ def open_context(home: Path, store: Store, rail: Any, examiner: str) -> Context:
         second_passport_signer=second,
         authority_signers=keys.accounts(Purpose.AUTHORITY, 2),
         checkpoint_signer=sign_checkpoint,
+        closing_signer=keys.messages(Purpose.CLOSING).sign,
         advance_chain=lambda _: None,
         load_lists=lambda: None,
         poster=Poster(allows_loopback=True),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 
 from . import note
 from .canonical import Json, canonical, hex0x, parse_canonical, unhex
@@ -19,6 +18,7 @@ from .errors import EntrepotError, Invalid, declare
 PACKET, SIGNED = "entrepot/closed-period/1", "entrepot/signed-closed-period/1"
 PACKETS_MAX = 1_000
 _DAY, _MONTH = re.compile(r"\d{4}-\d{2}-\d{2}\Z"), re.compile(r"\d{4}-\d{2}\Z")
+MONTHS, _DAYS = 12, (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _SUMS = ("opening_minor", "closing_minor")
 
 declare("Invalid", packet_unreadable="The file is not a signed packet of a closed period.")
@@ -35,15 +35,19 @@ class Verdict:
 
 def last_day_of(period: str) -> str:
     """The last day of a day (itself) or month. Raises: Invalid(malformed)."""
-    try:
-        if _DAY.match(period):
-            return date.fromisoformat(period).isoformat()
+    month = int(period[5:7]) if _MONTH.match(period[:7]) else 0
+    if 1 <= month <= MONTHS:
+        days = _days_in(int(period[:4]), month)
         if _MONTH.match(period):
-            first = date.fromisoformat(f"{period}-01")
-            return ((first + timedelta(days=31)).replace(day=1) - timedelta(days=1)).isoformat()
-    except ValueError:
-        pass
+            return f"{period}-{days}"
+        if _DAY.match(period) and 1 <= int(period[8:]) <= days:
+            return period
     raise Invalid("malformed", "A period is a day as 2026-12-31, or a month as 2026-12.", path="body.period")
+
+
+def _days_in(year: int, month: int) -> int:
+    is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    return 29 if month == 2 and is_leap else _DAYS[month - 1]
 
 
 def balances_of(opening: Sequence[Json], sums: Sequence[Json]) -> list[Json]:

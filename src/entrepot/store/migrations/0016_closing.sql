@@ -23,7 +23,7 @@ CREATE UNIQUE INDEX reconciliation_cases_open ON reconciliation_cases (settlemen
 CREATE TABLE bank_statements (
     id uuid PRIMARY KEY,
     number bigint NOT NULL GENERATED ALWAYS AS IDENTITY UNIQUE,
-    paper uuid NOT NULL REFERENCES papers (id),
+    paper uuid NOT NULL REFERENCES papers (id) DEFERRABLE INITIALLY DEFERRED,
     sha256 text NOT NULL,
     message_id text NOT NULL,
     statement_id text NOT NULL,
