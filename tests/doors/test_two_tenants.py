@@ -143,6 +143,7 @@ def _nobodys(ids: dict[str, str]) -> dict[str, str]:
         "credential": "7" * 16,
         "passkey": "bm9ib2R5cw",
         "identity": "9" * 64,
+        "period": "2026-01-02",
     }
 
 

@@ -218,17 +218,18 @@ async def _difference(
     language, asset = visitor.language, await asset_of(request, visitor, one["asset"])
     token = await asset_of(request, visitor, one["token"]) if one["token"] else asset
     key = (one["settlement"], one["about"], one["reference"])
-    shown = {}
+    shown, said = {}, [int(minor) for minor in one["sides"].values()]
     for side, name in SIDES.items():
         rows = [await _entry(request, visitor, row, token) for row in one["entries"][side]]
         if side in one["sides"] or rows:
-            said = language.amount(int(one["sides"][side]), asset) if side in one["sides"] else ""
-            shown[side] = {"name": language.say(name), "said": said, "rows": rows}
+            figure = language.amount(int(one["sides"][side]), asset) if side in one["sides"] else ""
+            shown[side] = {"name": language.say(name), "said": figure, "rows": rows}
     return {
         **one,
         "about": language.say(ABOUT.get(one["about"], one["about"])),
         "why": language.say(REASONS.get(one["reason"], one["reason"])),
         "shown": shown,
+        "gap": language.amount(max(said) - min(said), asset) if len(said) > 1 else "",
         "case": next((case for case in reversed(cases) if _key(case) == key), None),
     }
 
