@@ -232,5 +232,5 @@ def test_sums_of_a_class_add_up_to_zero_with_the_outside(store: Store) -> None:
     with store.work() as tx:
         tx.ledger.open_accounts([escrow, outside])
         tx.ledger.post([move])
-        sums = tx.ledger.class_sums()
+        sums = tx.reconciliations.class_sums()
     assert sums[AccountClass.ESCROW, "USD"].posted_minor == 7 == -sums[AccountClass.OUTSIDE, "USD"].posted_minor

@@ -141,9 +141,6 @@ class Ledger(Protocol):
     def history(self, account: str, *, after: Entry | None = None, limit: int = 1000) -> list[Entry]:
         """Running balances by (at, seq), append-only; `after` is the last entry of the page before."""
 
-    def class_sums(self) -> dict[tuple[AccountClass, str], Balance]:
-        """The totals of all accounts of a class in an asset."""
-
     def transfers_of(self, settlement: str) -> list[Transfer]:
         """All transfers of one settlement, by id."""
 

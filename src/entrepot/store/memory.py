@@ -61,7 +61,7 @@ class MemoryTransaction:
         self.ledger = MemoryLedger(tables.ledger, access)
         self.intents = MemoryIntents(tables.ledger, access)
         self.reports = MemoryReports(tables.reports, tables.settlements, tables.checks, tables.people, access)
-        self.reconciliations = MemoryReconciliations(tables.reconciliations, tables.settlements, access)
+        self.reconciliations = MemoryReconciliations(tables.reconciliations, tables.settlements, tables.ledger, access)
         self.webhooks = MemoryWebhooks(tables.engineers, tables.settlements, access)
         self.requests = MemoryRequests(tables.engineers, access)
         self.sandbox = MemorySandbox(tables.engineers, access)

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from entrepot.core.ids import parse_id
-from entrepot.core.ledger import LIMITED, Account, AccountClass, Answer, Balance, Entry, Phase, Transfer
+from entrepot.core.ledger import LIMITED, Account, Answer, Balance, Entry, Phase, Transfer
 
 from .intents import Intent
 from .memory_tables import Access, Journal, Lists, Table
@@ -90,14 +90,6 @@ class MemoryLedger:
         entries.sort(key=lambda entry: (entry.at, entry.seq))
         later = [entry for entry in entries if after is None or (entry.at, entry.seq) > (after.at, after.seq)]
         return later[: min(limit, HISTORY_PAGE_MAX)]
-
-    def class_sums(self) -> dict[tuple[AccountClass, str], Balance]:
-        """The totals of all accounts of a class in an asset."""
-        sums: dict[tuple[AccountClass, str], Balance] = {}
-        for entry in self._tables.accounts:
-            place, one = (entry.account_class, entry.asset), self._tables.balances.get(entry.id) or Balance()
-            sums[place] = sums.get(place, Balance()).plus(one)
-        return sums
 
     def transfers_of(self, settlement: str) -> list[Transfer]:
         """All transfers of one settlement, by id."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from entrepot.core.ledger import AccountClass, Balance
+
+from .memory_ledger import LedgerTables
 from .memory_settlements import SettlementTables
 from .memory_tables import Access, Journal, Table, known_id, plain
 from .reconciliation_records import BankEntry, BankStatement, ClosedPeriod, Reconciliation, ReconciliationCase
@@ -24,9 +27,12 @@ class ReconciliationTables:
 class MemoryReconciliations:
     """Runs, newest first; cases, statements and periods, oldest first."""
 
-    def __init__(self, tables: ReconciliationTables, settlements: SettlementTables, access: Access) -> None:
+    def __init__(
+        self, tables: ReconciliationTables, settlements: SettlementTables, ledger: LedgerTables, access: Access
+    ) -> None:
         self._tables = tables
         self._settlements = settlements
+        self._ledger = ledger
         self._access = access
 
     def put(self, run: Reconciliation) -> None:
@@ -106,6 +112,14 @@ class MemoryReconciliations:
         """Entries of later statements whose end-to-end id is no settlement of ours."""
         later = {one.id for one in self.statements(after=after)}
         return [entry for entry, is_ours in self._tables.entries if not is_ours and entry.statement in later]
+
+    def class_sums(self) -> dict[tuple[AccountClass, str], Balance]:
+        """The books' totals of all accounts of a class in an asset."""
+        sums: dict[tuple[AccountClass, str], Balance] = {}
+        for entry in self._ledger.accounts if self._access.sees_all else ():
+            place, one = (entry.account_class, entry.asset), self._ledger.balances.get(entry.id) or Balance()
+            sums[place] = sums.get(place, Balance()).plus(one)
+        return sums
 
     def put_closed(self, closed: ClosedPeriod) -> None:
         """Keeps a closed period; one that does not follow those before is a defect."""

@@ -79,18 +79,14 @@ class PostgresLedger:
         """Balances of the accounts that are open, now or after all transfers whose `at` is not later than `at`."""
         ids = find_uuids(accounts)
         rows = self._rows.all("balances", ids=ids) if at is None else self._rows.all("balances_at", ids=ids, at=at)
-        return {row["id"].hex: _balance(row) for row in rows}
+        return {row["id"].hex: balance_from_row(row) for row in rows}
 
     def history(self, account: str, *, after: Entry | None = None, limit: int = HISTORY_PAGE_MAX) -> list[Entry]:
         """The account's running balances by time, oldest first; `after` is the last entry of the page before."""
         at, seq = (after.at, after.seq) if after else (AT_MIN, 0)
         bounds = {"at": at, "seq": seq, "limit": min(limit, HISTORY_PAGE_MAX)}
         rows = self._rows.all("history", account=find_uuid(account), **bounds)
-        return [Entry(row["seq"], row["at"], _balance(row)) for row in rows]
-
-    def class_sums(self) -> dict[tuple[AccountClass, str], Balance]:
-        """The totals of all accounts of a class in an asset."""
-        return {(AccountClass(row["class"]), row["asset"]): _balance(row) for row in self._rows.all("class_sums")}
+        return [Entry(row["seq"], row["at"], balance_from_row(row)) for row in rows]
 
     def transfers_of(self, settlement: str) -> list[Transfer]:
         """All transfers of one settlement, by id."""
@@ -135,7 +131,8 @@ class PostgresIntents:
         return self._rows.run("catch_up")
 
 
-def _balance(row: Row) -> Balance:
+def balance_from_row(row: Row) -> Balance:
+    """An account's four totals."""
     return Balance(
         debits_posted=int(row["debits_posted"]),
         credits_posted=int(row["credits_posted"]),

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 from psycopg.types.json import Jsonb
 
+from entrepot.core.ledger import AccountClass, Balance
+
 from .named_sql import load_sql
+from .postgres_ledger import balance_from_row
 from .postgres_rows import Connection, Row, Rows, find_uuid, find_uuids, from_uuid, to_uuid
 from .reconciliation_records import BankEntry, BankStatement, ClosedPeriod, Reconciliation, ReconciliationCase
 
@@ -118,6 +121,11 @@ class PostgresReconciliations:
     def strange_entries(self, *, after: int) -> list[BankEntry]:
         """Entries of later statements whose end-to-end id is no settlement of ours."""
         return [_entry(row) for row in self._rows.all("strange_entries", after=after)]
+
+    def class_sums(self) -> dict[tuple[AccountClass, str], Balance]:
+        """The books' totals of all accounts of a class in an asset."""
+        rows = self._rows.all("class_sums")
+        return {(AccountClass(row["class"]), row["asset"]): balance_from_row(row) for row in rows}
 
     def put_closed(self, closed: ClosedPeriod) -> None:
         """Keeps a closed period; the database refuses one that does not follow those before."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from entrepot.core.canonical import Json
+from entrepot.core.ledger import AccountClass, Balance
 
 from .records import Paper
 
@@ -159,6 +160,9 @@ class Reconciliations(Protocol):
 
     def strange_entries(self, *, after: int) -> list[BankEntry]:
         """Entries of statements after the `number` whose end-to-end id is no settlement of ours."""
+
+    def class_sums(self) -> dict[tuple[AccountClass, str], Balance]:
+        """The books' totals of all accounts of a class in an asset."""
 
     def put_closed(self, closed: ClosedPeriod) -> None: ...
 

@@ -123,7 +123,7 @@ def _scope(tx: Transaction, *, everything: bool, given: Sequence[Given]) -> _Sco
     named = [entry for _, entries in extra for entry in entries]
     ours = set(tx.settlements.many(sorted({entry.end_to_end_id for entry in named})))
     strange = tx.reconciliations.strange_entries(after=after)
-    sums = tx.ledger.class_sums()
+    sums = tx.reconciliations.class_sums()
     return _Scope(
         ids=tx.settlements.touched(since=since),
         days=[(one.first_day, one.last_day) for one in (*statements, *(one for one, _ in extra))],

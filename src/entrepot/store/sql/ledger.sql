@@ -131,8 +131,3 @@ SELECT 'end of a hold differs from the hold', e.id::text, format('%%s %%s %%s', 
  WHERE e.pending_id IS NOT NULL
    AND (h.id IS NULL OR (e.debit, e.credit, e.amount_minor) <> (h.debit, h.credit, h.amount_minor))
  LIMIT %(limit)s;
-
--- name: class_sums
-SELECT class, asset, sum(debits_posted) AS debits_posted, sum(credits_posted) AS credits_posted,
-       sum(debits_pending) AS debits_pending, sum(credits_pending) AS credits_pending
-  FROM ledger_accounts GROUP BY class, asset ORDER BY asset, class;

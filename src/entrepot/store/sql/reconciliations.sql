@@ -62,3 +62,8 @@ VALUES (%(period)s, %(run)s, %(change)s, %(closed_at)s, %(log_size)s, %(packet)s
 
 -- name: closed_periods
 SELECT * FROM closed_periods ORDER BY arrival;
+
+-- name: class_sums
+SELECT class, asset, sum(debits_posted) AS debits_posted, sum(credits_posted) AS credits_posted,
+       sum(debits_pending) AS debits_pending, sum(credits_pending) AS credits_pending
+  FROM ledger_accounts GROUP BY class, asset ORDER BY asset, class;
