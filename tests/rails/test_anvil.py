@@ -58,7 +58,9 @@ def test_a_stopped_node_is_gone_and_its_folder_keeps_the_chain(tmp_path: Path) -
     with evm_world(tmp_path) as world:
         pid = world.anvil.process.pid
         assert os.path.exists(f"/proc/{pid}") or os.name != "posix"
+        assert world.anvil.states.is_relative_to(tmp_path), "past states are kept where the chain is, not at home"
     assert world.anvil.process.returncode is not None
+    assert not world.anvil.states.exists()
     world.anvil.stop()  # a second time is fine
     assert (tmp_path / "chain.json").stat().st_size > 1000
 

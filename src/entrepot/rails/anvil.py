@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import signal
 import socket
 import subprocess
@@ -60,10 +61,11 @@ def require_development(node: Node) -> None:
 
 @dataclass
 class Anvil:
-    """A running node: `url`, and the process that was started here."""
+    """A running node: `url`, the process that was started here, and its folder of past states while it runs."""
 
     url: str
     process: subprocess.Popen[bytes]
+    states: Path
 
     def stop(self) -> None:
         """Ends the node so that it keeps its state; by its own process id."""
@@ -74,6 +76,7 @@ class Anvil:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait(STOP_TIMEOUT_S)
+        shutil.rmtree(self.states, ignore_errors=True)
 
 
 def start_anvil(home: Path, *, port: int = 0, block_time_s: float | None = 0.25) -> Anvil:
@@ -82,13 +85,15 @@ def start_anvil(home: Path, *, port: int = 0, block_time_s: float | None = 0.25)
     Final is two blocks behind the newest. Raises: Unavailable(parts_missing, outside_unavailable).
     """
     home.mkdir(parents=True, exist_ok=True)
-    state = home / "chain.json"
+    state, states = home / "chain.json", home / "states"
+    shutil.rmtree(states, ignore_errors=True)  # of a node that was killed: about a megabyte for each second it ran
     port = port or free_port()
     _require_free(port)  # else another's node would answer in the place of ours
     command = [
         str(anvil_binary()), "--host", "127.0.0.1", "--port", str(port), "--chain-id", str(DEVELOPMENT),
         "--slots-in-an-epoch", "1", "--state", str(state), "--state-interval", str(STATE_INTERVAL_S),
         "--disable-console-log", "--quiet", "--no-request-size-limit",
+        "--cache-path", str(states),
     ]  # fmt: skip
     if block_time_s is not None:
         command += ["--block-time", f"{block_time_s:g}"]
@@ -97,7 +102,7 @@ def start_anvil(home: Path, *, port: int = 0, block_time_s: float | None = 0.25)
         command += ["--timestamp", str(last_s + 1)]
     with (home / "anvil.log").open("ab") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-    anvil = Anvil(f"http://127.0.0.1:{port}", process)
+    anvil = Anvil(f"http://127.0.0.1:{port}", process, states)
     try:
         _wait_until_up(anvil, had_blocks=last_s > 0)
     except BaseException:
