@@ -33,6 +33,7 @@ class Settings:
     ledger: str = "postgres"
     tigerbeetle_addresses: str = ""
     tigerbeetle_cluster: int = 0
+    metrics_port: int = 0
 
     @property
     def origin(self) -> str:
@@ -90,7 +91,8 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
     and _OPENID_ISSUER, _OPENID_CLIENT_ID, _OPENID_CLIENT_SECRET, _OPENID_NAME of a single sign-on provider.
 
     _EXPLORER_URL is a block explorer's: transactions are linked as URL/tx/HASH. _LEDGER is postgres, or tigerbeetle at
-    _TIGERBEETLE_ADDRESSES (host:port,…) of cluster _TIGERBEETLE_CLUSTER: the engine beside the books.
+    _TIGERBEETLE_ADDRESSES (host:port,…) of cluster _TIGERBEETLE_CLUSTER: the engine beside the books. _METRICS_PORT is
+    where a worker tells Prometheus of itself, on loopback only; 0: nowhere.
     """
     env = os.environ if env is None else env
     owner = env.get("ENTREPOT_DATABASE_URL", "")
@@ -111,4 +113,5 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         ledger=env.get("ENTREPOT_LEDGER", "") or "postgres",
         tigerbeetle_addresses=env.get("ENTREPOT_TIGERBEETLE_ADDRESSES", ""),
         tigerbeetle_cluster=int(env.get("ENTREPOT_TIGERBEETLE_CLUSTER", "0")),
+        metrics_port=int(env.get("ENTREPOT_METRICS_PORT", "0")),
     )

@@ -75,6 +75,7 @@ GETS: dict[str, tuple[str, dict[str, str]]] = {
     "/v1/clock": (PUBLIC, {}),
     "/v1/exceptions": (STAFF, {}),
     "/v1/health": (STAFF, {}),
+    "/v1/metrics": (STAFF, {}),
     "/v1/reconciliations": (STAFF, {}),
     "/v1/reconciliations/{reconciliation}": (STAFF, {}),
     "/v1/statements": (STAFF, {}),

@@ -80,7 +80,7 @@ REST: dict[tuple[str, str], str] = {
             "/v1/single-sign-on/{attempt}", "/v1/identities",
             "/v1/stops", "/v1/assets", "/v1/contract-settings",
             "/v1/regime", "/v1/lists", "/v1/changes", "/v1/clock", "/v1/exceptions",
-            "/v1/health", "/v1/reconciliations", "/v1/reconciliations/{reconciliation}",
+            "/v1/health", "/v1/metrics", "/v1/reconciliations", "/v1/reconciliations/{reconciliation}",
             "/v1/statements", "/v1/closed-periods/{period}",
             "/v1/requests/{key}", "/healthz",
             "/v1/webhooks", "/v1/webhooks/events", "/v1/webhooks/{webhook}", "/v1/webhooks/{webhook}/deliveries",

@@ -177,6 +177,19 @@ def test_a_planted_difference_is_shown_with_both_sides_and_opens_a_case(ground: 
     assert not [one for one in ground.operator.get("/exceptions")["exceptions"] if one["kind"] == "difference"]
 
 
+def test_the_dashboard_draws_each_figure_and_has_it_in_a_table(ground: Ground, enter: Any) -> None:
+    operator = ground.operator.http
+    metrics = operator.get("/metrics")
+    assert metrics.status_code == 200 and 'entrepot_database_connections{role="serve",use="free"}' in metrics.text
+    page = go(ground, enter("operator-1"), "/dashboard")
+    assert "Open settlements:" in page.inner_text("h1")
+    assert page.locator("figure.chart").count() == 6
+    page.wait_for_selector("#lists .plot svg")
+    page.click("#lists summary")
+    assert "OFAC" in page.inner_text("#lists table") or page.locator("#lists tbody tr").count() > 0
+    assert page.locator("#connections tbody tr").count() == 1
+
+
 def test_lower_caps_are_proposed_on_the_page_and_refused_above_the_regimes_bound(ground: Ground, enter: Any) -> None:
     page = go(ground, enter("operator-1"), "/changes")
     for amount, answer in (("600000", "not within what the regime allows"), ("400000.00", "400,000.00")):

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
-import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from starlette.exceptions import HTTPException
 
 from entrepot.core.errors import CODES, EntrepotError, Invalid
@@ -29,6 +26,7 @@ from . import (
     ledger,
     mandates,
     measures,
+    metrics,
     openapi,
     operations,
     people,
@@ -47,8 +45,6 @@ from . import (
 )
 from .ask import respond
 from .guard import Guard
-
-log = structlog.get_logger(__name__)
 
 
 def create_app(store: Store, *, facts: health.Facts, assets_dir: Path | None = None) -> FastAPI:
@@ -84,6 +80,7 @@ def create_app(store: Store, *, facts: health.Facts, assets_dir: Path | None = N
         stops,
         decisions,
         measures,
+        metrics,
         disclosures,
         webhooks,
         requests,
@@ -92,7 +89,7 @@ def create_app(store: Store, *, facts: health.Facts, assets_dir: Path | None = N
         app.include_router(routes.router)
     openapi.complete(app)
     _problems(app)
-    _measures(app)
+    metrics.add_metrics(app)
     app.add_middleware(Guard)
     app.add_middleware(requests.Numbered, notes=requests.Notes(store))
     if assets_dir is not None and assets_dir.is_dir():
@@ -124,24 +121,3 @@ def _problems(app: FastAPI) -> None:
             "code": code,
         }
         return respond({"status": error.status_code, "body": body})
-
-
-def _measures(app: FastAPI) -> None:
-    registry = CollectorRegistry()
-    requests = Counter("entrepot_requests", "Requests by route and status.", ["route", "status"], registry=registry)
-    seconds = Histogram("entrepot_request_seconds", "Seconds a request took, by route.", ["route"], registry=registry)
-
-    @app.middleware("http")
-    async def measure(request: Request, call_next):  # type: ignore[no-untyped-def]
-        began = time.perf_counter()
-        response = await call_next(request)
-        route = getattr(request.scope.get("route"), "path", "unknown")
-        requests.labels(route, response.status_code).inc()
-        seconds.labels(route).observe(time.perf_counter() - began)
-        log.info("request", method=request.method, route=route, status=response.status_code)
-        return response
-
-    @app.get("/metrics", include_in_schema=False)
-    def metrics() -> Response:
-        lines = generate_latest(registry) + health.gauges(app.state.store, app.state.facts)
-        return Response(lines, media_type=CONTENT_TYPE_LATEST)

@@ -1,4 +1,4 @@
-"""/healthz and /metrics: whether watchers are in time, lists fresh, nothing stuck. Green only if it is true."""
+"""/healthz: whether watchers are in time, lists fresh, nothing stuck. Green only if it is true."""
 
 from __future__ import annotations
 
@@ -143,18 +143,3 @@ def healthz(request: Request) -> JSONResponse:
     except EntrepotError as error:
         state = {"ok": False, "store": error.code}
     return JSONResponse(state, status_code=200 if state["ok"] else 503)
-
-
-def gauges(store: Store, facts: Facts) -> bytes:
-    """The same figures for Prometheus."""
-    state = state_of(store, facts)
-    lines = [
-        f"entrepot_healthy {int(state['ok'])}",
-        f"entrepot_inbox_set_aside {state['set_aside']}",
-        f"entrepot_outbox_open {state['outbox_open']}",
-    ]
-    lines += [f'entrepot_list_age_seconds{{list="{source}"}} {age_s}' for source, age_s in state["lists_age_s"].items()]
-    lines += [
-        f'entrepot_watcher_behind_seconds{{rail="{entry["name"]}"}} {entry["behind_s"]}' for entry in state["watchers"]
-    ]
-    return ("\n".join(lines) + "\n").encode()

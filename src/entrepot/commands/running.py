@@ -140,12 +140,15 @@ def serve() -> None:
 def work() -> None:
     """The worker: decides what arrived and what is due, sends out, watches the rail. Stops on SIGTERM."""
     from entrepot.wire import context_of, open_rail, open_store
+    from entrepot.workflows.instruments import serve_metrics
     from entrepot.workflows.work import Worker
 
     quiet_logs()
     settings = read_settings()
     with open_store("work", settings) as store:
         worker = Worker(context_of(settings, store, open_rail(store, settings)))
+        if settings.metrics_port:
+            serve_metrics(worker.ctx.instruments, store, settings.home, port=settings.metrics_port)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
         structlog.get_logger().info("work", finality=worker.ctx.rail.finality)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from .memory_checks import CheckTables, MemoryChecks, MemoryRails
 from .memory_engineers import EngineerTables, MemoryRequests, MemorySandbox, MemoryWebhooks
@@ -114,6 +115,10 @@ class MemoryStore:
         assert reader.role != DOOR_ROLE, "the door's own role is nobody's"
         with self._transaction(reader) as transaction:
             yield transaction
+
+    def pools(self) -> list[dict[str, Any]]:
+        """There are none."""
+        return []
 
     def wake(self) -> None:
         """Tells waiting threads that something is there."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 from psycopg import IsolationLevel
@@ -135,6 +136,16 @@ class PostgresStore:
         assert reader.role != DOOR.role, "the door's own role is nobody's"
         with self._transaction("serve", reader=reader, is_read_only=True) as transaction:
             yield transaction
+
+    def pools(self) -> list[dict[str, Any]]:
+        """This process's connections: `role`, how many are `busy` and `free`, and how many callers are `waiting`."""
+        found = []
+        for role, pool in self._pools.items():
+            stats = pool.get_stats()
+            free = stats.get("pool_available", 0)
+            busy = max(0, stats.get("pool_size", 0) - free)
+            found.append({"role": role, "busy": busy, "free": free, "waiting": stats.get("requests_waiting", 0)})
+        return found
 
     def wake(self) -> None:
         """Tells waiting workers and doors of every process that something is there."""

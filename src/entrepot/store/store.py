@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 from entrepot.core.canonical import Json
 from entrepot.core.charter import ChangeOutcome, ContractSettings
@@ -468,6 +468,9 @@ class Store(Protocol):
 
     def read(self, reader: Reader) -> AbstractContextManager[Transaction]:
         """Read-only, limited to what the reader may see."""
+
+    def pools(self) -> list[dict[str, Any]]:
+        """This process's connections: `role`, how many are `busy` and `free`, and how many callers are `waiting`."""
 
     def wake(self) -> None:
         """Tells waiting workers and doors that something is there (NOTIFY)."""

@@ -39,6 +39,7 @@ EXCEPTIONS = Place("/exceptions", marked("Exceptions"), "e")
 PARTICIPANTS = Place("/participants", marked("Participants"), "p")
 CHANGES = Place("/changes", marked("Changes"), "t")
 RECONCILIATION = Place("/reconciliation", marked("Reconciliation"), "r")
+DASHBOARD = Place("/dashboard", marked("Dashboard"), "b")
 HEALTH = Place("/health", marked("Health"), "h")
 DEVELOPER = (
     Place("/developer", marked("Developers"), "v"),
@@ -72,6 +73,7 @@ PLACES: dict[str, tuple[Place, ...]] = {
         CHANGES,
         RECONCILIATION,
         HEALTH,
+        DASHBOARD,
         APPROVALS,
         CAPS,
         STOPS,

@@ -25,6 +25,7 @@ from entrepot.store.records import ListRow
 from entrepot.store.store import Store
 
 from .faults import Faults, SandboxTools
+from .instruments import Instruments
 
 
 class Rates(Protocol):
@@ -188,6 +189,7 @@ class Context:
     sign_in: SignIn = field(default_factory=SignIn)
     terms: Recent = field(default_factory=Recent)
     pace: Pace = field(default_factory=Pace)
+    instruments: Instruments = field(default_factory=Instruments)
     offset_s: int = 0
 
     def now(self) -> int:

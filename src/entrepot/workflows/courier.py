@@ -169,6 +169,7 @@ def _serve_next(ctx: Context, endpoint_id: str) -> bool:
 def _note(ctx: Context, tried: Endpoint, sent: _Message, reply: Reply, exchange: Any, at_ms: int) -> bool:
     """Keeps the attempt and moves the cursor, or the next try; True if the receiver took it."""
     is_taken, now = not reply.error, int(time.time())
+    ctx.instruments.webhooks.labels("taken" if is_taken else "failed").inc()
     with ctx.store.work() as tx:
         endpoint = tx.webhooks.lock_endpoint(tried.id)
         assert endpoint is not None

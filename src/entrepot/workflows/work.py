@@ -321,7 +321,9 @@ class Worker:
     def _loop(self, act: Callable[[Context], int], pause_s: float) -> None:
         while not self.stopping.is_set():
             try:
-                taken = act(self.ctx)
+                with self.ctx.instruments.turn(act.__name__.strip("_")) as took:
+                    taken = act(self.ctx)
+                    took(taken)
             except Unavailable as error:
                 log.warning("outside unavailable", loop=act.__name__, detail=error.message)
                 taken, wait_s = 0, 1.0

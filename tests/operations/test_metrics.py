@@ -1,0 +1,108 @@
+"""What the doors and a worker tell of themselves: true, to operators alone, and without anybody's name or case."""
+
+from __future__ import annotations
+
+import socket
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from watched import LIST, as_role, opened
+
+from entrepot.api.metrics import as_parties_read
+from entrepot.core.errors import Unavailable
+from entrepot.core.ids import new_id
+from entrepot.core.lifecycle import STATES, State
+from entrepot.store.memory import MemoryStore
+from entrepot.store.records import Cursor, InboxItem, OutboxItem
+from entrepot.workflows.instruments import Instruments, serve_metrics
+
+
+def figures(text: str) -> dict[tuple[str, ...], float]:
+    """(name, label values …) → value, as Prometheus reads it."""
+    families = text_string_to_metric_families(text)
+    return {(one.name, *one.labels.values()): one.value for family in families for one in family.samples}
+
+
+def arrived(store: MemoryStore, *, at: int, number: int = 0) -> InboxItem:
+    item = InboxItem(
+        id=new_id(at * 1000, bytes([number] * 10)), source="api:x", key=f"k{number}", kind="quote",
+        body={}, body_sha256="", received_at=at,
+    )  # fmt: skip
+    with store.door() as tx:
+        return tx.inbox.put(item)
+
+
+def test_metrics_tell_what_waits_and_for_how_long() -> None:
+    store = MemoryStore()
+    doors, now = opened(store), int(time.time())
+    arrived(store, at=now - 40, number=1)
+    poisoned = arrived(store, at=now - 5, number=2)
+    with store.work() as tx:
+        tx.inbox.set_aside(poisoned.id, "a defect", at=now)
+        tx.outbox.put([OutboxItem("a", "message", "", {}, now - 90), OutboxItem("b", "message", "", {}, now)])
+        tx.outbox.retry("b", due_at=now, error="rail_not_ready: not yet")
+        tx.rails.put_cursor(Cursor("evm", 9, "0x1", 7, "0x2", now - 3, now - 25, "chain_behind: 5"))
+    told = figures(doors.get("/metrics", headers=as_role("operator")).text)
+    assert told["entrepot_inbox_open",] == 1 and 40 <= told["entrepot_inbox_oldest_age_seconds",] <= 45
+    assert told["entrepot_inbox_set_aside",] == 1
+    assert told["entrepot_outbox_open",] == 2 and told["entrepot_outbox_failed",] == 1
+    assert 90 <= told["entrepot_outbox_oldest_due_age_seconds",] <= 95
+    assert 25 <= told["entrepot_watcher_lag_seconds", "evm"] <= 30 and told["entrepot_watcher_alarm", "evm"] == 1
+    assert told["entrepot_list_stale", LIST] == 1 and ("entrepot_list_age_seconds", LIST) not in told
+    assert told["entrepot_reconciliation_open_cases",] == 0
+    assert any(key[0] == "entrepot_build_info" for key in told)
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/v1/metrics"])
+def test_only_operators_read_metrics(path: str) -> None:
+    doors = opened(MemoryStore())
+    assert doors.get(path).status_code == 401
+    for role in ("treasurer", "officer"):
+        assert doors.get(path, headers=as_role(role)).status_code == 404
+    answer = doors.get(path, headers=as_role("operator"))
+    assert answer.status_code == 200
+    assert "Secretive" not in answer.text and "Nobody" not in answer.text
+
+
+def test_no_metric_tells_that_somebody_is_looked_at() -> None:
+    counts = {state.value: 1 for state in State}
+    told = dict(as_parties_read(counts))
+    assert "in_review" in counts and "in_review" not in told and "blocked" not in told
+    assert told[STATES[State.IN_REVIEW].public] > 1
+    assert sum(told.values()) == len(counts)
+
+
+def test_the_page_reads_what_prometheus_reads_and_keeps_a_curve() -> None:
+    store = MemoryStore()
+    doors, now = opened(store), int(time.time())
+    arrived(store, at=now - 12)
+    first = doors.get("/v1/metrics", headers=as_role("operator")).json()
+    again = doors.get("/v1/metrics", headers=as_role("operator")).json()
+    assert first["inbox"]["open"] == 1 and [one["inbox_open"] for one in first["points"]] == [1]
+    assert again["points"] == first["points"], "two readings within ten seconds are one point"
+
+
+def test_a_worker_tells_how_long_its_turns_take_and_what_failed(tmp_path: Path) -> None:
+    instruments = Instruments()
+    with instruments.turn("step") as took:
+        took(30)
+    with instruments.turn("step"):
+        pass  # found nothing: no duration
+    with pytest.raises(Unavailable), instruments.turn("step"):
+        raise Unavailable("outside_unavailable", "gone")
+    with pytest.raises(AssertionError), instruments.turn("watch"):
+        raise AssertionError("a defect")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    serve_metrics(instruments, MemoryStore(), tmp_path, port=port)
+    told = figures(httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text)
+    assert told["entrepot_worker_turn_duration_seconds_count", "step"] == 1
+    assert told["entrepot_worker_batch_items_sum", "step"] == 30
+    assert told["entrepot_worker_turn_failures_total", "step", "unavailable"] == 1
+    assert told["entrepot_worker_turn_failures_total", "watch", "defect"] == 1
+    assert abs(told["entrepot_worker_last_turn_timestamp_seconds", "step"] - time.time()) < 10
+    assert told["entrepot_disk_free_bytes",] > 0
