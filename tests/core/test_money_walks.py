@@ -83,7 +83,7 @@ class Walk:
         self.random, self.now = random, T0
         self.opened = self.at = Settlement(
             id=new_settlement_id(T0 * 1000, b"\x01" * 10), seller="s" * 32, buyer="b" * 32, state=State.PROPOSED,
-            created_at=T0, case_salt="0x01", dates=dict.fromkeys(DATES, T0 + 100),
+            created_at=T0, case_salt="0x01", dates=self.dates(""),
         )  # fmt: skip
         self.books = Books()
         self.told: list[tuple[Settlement, Event]] = []
@@ -91,10 +91,11 @@ class Walk:
         self.allowed: dict[str, dict[str, str]] = {}
         if random.random() < 0.85:  # most walks begin with money in escrow, where there is more to go wrong
             for kind, by in BEGINNING:
-                self.happen(Event(kind, self.now, by, "", self.facts(kind, by) or {}, self.dates()))
+                self.happen(Event(kind, self.now, by, "", self.facts(kind, by) or {}, self.dates(kind)))
 
-    def dates(self) -> dict[str, int]:
-        return dict.fromkeys(DATES, self.now + 100)
+    def dates(self, kind: str) -> dict[str, int]:
+        """The date of a dispute comes with the dispute, and no other event sets it."""
+        return {name: self.now + 100 for name in DATES if name != "dispute_by" or kind == "disputed"}
 
     def go(self) -> None:
         """One event that may happen now, if there is any."""
@@ -115,7 +116,7 @@ class Walk:
                 return
             self.now = max(self.now, due[1])
         actor = f"person-{len(self.told)}" if by in (Role.OFFICER, Role.AUTHORITY) else ""
-        self.happen(Event(kind, self.now, by, actor, facts, self.dates()))
+        self.happen(Event(kind, self.now, by, actor, facts, self.dates(kind)))
 
     def happen(self, event: Event) -> None:
         after = apply(self.at, event)
@@ -173,12 +174,17 @@ class Walk:
         return {} if self.at.funded_minor else None
 
     def _presented(self, _: Role) -> dict[str, Any] | None:
-        return DOCUMENTS | {"round": self.at.round + 1} if self.at.round < ROUNDS_MAX else None
+        may_be = self.at.round < ROUNDS_MAX and self.at.funded_minor  # the escrow takes none before its money
+        return DOCUMENTS | {"round": self.at.round + 1} if may_be else None
 
     _presentation_received = _presented
 
-    def _examined(self, _: Role) -> dict[str, Any]:
-        return {"documents_sha256": self.at.documents_sha256}
+    def _examined(self, _: Role) -> dict[str, Any] | None:
+        is_decided = self.at.complies or self.at.awarded_minor is not None
+        return None if is_decided else {"documents_sha256": self.at.documents_sha256}
+
+    def _disputed(self, _: Role) -> dict[str, Any] | None:
+        return None if "dispute_by" in self.at.dates else {}
 
     _found_discrepant = _waived = _examined
 

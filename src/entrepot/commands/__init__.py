@@ -1,6 +1,6 @@
 """The commands of `entrepot`, one file a subject; importing this registers them on `app`."""
 
-from . import books, checks, papers, running
+from . import books, checks, papers, running, simulating
 from .line import app
 
-__all__ = ["app", "books", "checks", "papers", "running"]
+__all__ = ["app", "books", "checks", "papers", "running", "simulating"]

@@ -166,7 +166,9 @@ LIFECYCLE: tuple[Line, ...] = (
     *_each((S.CLEARED,), "fund_expired", R.CLOCK, S.LAPSED),
     # Present and examine
     *_each((S.FUNDED, S.DISCREPANT), "presentation_received", R.SELLER, B.SAME),
-    *_each((S.FUNDED, S.DISCREPANT), "presented", R.RAIL, S.PRESENTED),
+    *_each((S.FUNDED, S.DISCREPANT, S.PRESENTED), "presented", R.RAIL, S.PRESENTED),
+    # Documents that the escrow recorded before it heard of what happened meanwhile
+    *_each((*_PAYING, *_SUSPENDED), "presented", R.RAIL, B.SAME),
     *_each((S.PRESENTED,), "examined", R.EXAMINER, B.SAME),
     *_each((S.PRESENTED,), "found_discrepant", R.EXAMINER, S.DISCREPANT),
     *_each((S.DISCREPANT,), "waived", R.BUYER, S.PRESENTED),

@@ -139,7 +139,7 @@ def apply(settlement: Settlement, event: Event) -> Settlement:
             dates = _extended(dates, state, event.at - since)
     elif state is Becomes.SAME:
         state = settlement.state
-        suspended = _paid_meanwhile(suspended) if event.kind == "released_in_part" else suspended
+        suspended = _MEANWHILE[event.kind](suspended) if event.kind in _MEANWHILE else suspended
     elif not line.suspends:
         suspended = ()
     after = replace(
@@ -209,6 +209,15 @@ def _extended(dates: dict[str, int], state: State, by_s: int) -> dict[str, int]:
 def _paid_meanwhile(suspended: tuple[tuple[State, int], ...]) -> tuple[tuple[State, int], ...]:
     """A release that was awaited when it was suspended has come: what is resumed is the state that follows it."""
     return tuple((State.PRESENTED if left is State.RELEASING else left, since) for left, since in suspended)
+
+
+def _presented_meanwhile(suspended: tuple[tuple[State, int], ...]) -> tuple[tuple[State, int], ...]:
+    """Documents were recorded while it was suspended: what is resumed is their examination."""
+    waits = (State.FUNDED, State.DISCREPANT)
+    return tuple((State.PRESENTED if left in waits else left, since) for left, since in suspended)
+
+
+_MEANWHILE = {"released_in_part": _paid_meanwhile, "presented": _presented_meanwhile}
 
 
 def _assert_invariants(settlement: Settlement) -> None:
@@ -312,19 +321,30 @@ def _funded(settlement: Settlement, event: Event) -> Change:
     return {"funded_minor": amount, "in_flight": {}}
 
 
-def _presented(_: Settlement, event: Event) -> Change:
+def _presented(settlement: Settlement, event: Event) -> Change:
+    is_awaited = settlement.in_flight.get("kind") == "presentation_received"
     return {
         "documents_sha256": event.facts["documents_sha256"],
         "round": int(event.facts["round"]),
         "complies": False,
-        "in_flight": {},
+        "in_flight": {} if is_awaited else settlement.in_flight,
     }
 
 
 def _examined(settlement: Settlement, event: Event) -> Change:
     if event.facts["documents_sha256"] != settlement.documents_sha256:
         raise Refused("documents_differ", "The examination is of other documents than those last presented.")
+    if settlement.complies:
+        raise Refused("not_in_this_state", "These documents were accepted already; the escrow takes no other finding.")
+    if settlement.awarded_minor is not None:
+        raise Refused("not_in_this_state", "The arbiters have decided; the documents are not examined any more.")
     return {"complies": event.kind != "found_discrepant"}
+
+
+def _disputed(settlement: Settlement, _: Event) -> Change:
+    if "dispute_by" in settlement.dates:
+        raise Refused("not_in_this_state", "A settlement is disputed once; the escrow takes no second dispute.")
+    return {}
 
 
 def _awarded(settlement: Settlement, event: Event) -> Change:
@@ -382,6 +402,7 @@ _CHANGES: dict[str, Apply] = {
     "released_in_part": _released,
     "refunded": _refunded,
     "rejected": _refunded,
+    "disputed": _disputed,
     "awarded": _awarded,
     "dispute_expired": _due,
     "freeze_ended": _due,

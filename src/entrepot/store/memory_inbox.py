@@ -176,12 +176,12 @@ class MemoryOutbox:
             self._tables.leaving.put(once, replace(row, item=replace(row.item, done_at=at), leased_until=0))
             self._tables.undone.drop(once)
 
-    def retry(self, once: str, *, due_at: int, error: str) -> None:
-        """It failed and is due again; counts one attempt."""
+    def retry(self, once: str, *, due_at: int, error: str, counts: bool = True) -> None:
+        """It failed and is due again; an attempt that got no answer does not count."""
         self._access.require_worker()
         row = self._tables.leaving.get(once)
         if row is not None and row.item.done_at is None:
-            item = replace(row.item, due_at=due_at, error=error, attempts=row.item.attempts + 1)
+            item = replace(row.item, due_at=due_at, error=error, attempts=row.item.attempts + counts)
             self._tables.leaving.put(once, replace(row, item=item, leased_until=0))
 
     def open_count(self) -> int:

@@ -124,9 +124,9 @@ class PostgresOutbox:
         """It was done; a second time changes nothing."""
         assert self._rows.run("done", once=once, at=at), f"there is no outbox item {once}"
 
-    def retry(self, once: str, *, due_at: int, error: str) -> None:
-        """It failed and is due again; counts one attempt."""
-        self._rows.run("retry", once=once, due_at=due_at, error=error)
+    def retry(self, once: str, *, due_at: int, error: str, counts: bool = True) -> None:
+        """It failed and is due again; an attempt that got no answer does not count."""
+        self._rows.run("retry", once=once, due_at=due_at, error=error, counts=int(counts))
 
     def open_count(self) -> int:
         """How many are not done."""

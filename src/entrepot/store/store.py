@@ -382,7 +382,8 @@ class Outbox(Protocol):
 
     def done(self, once: str, *, at: int) -> None: ...
 
-    def retry(self, once: str, *, due_at: int, error: str) -> None: ...
+    def retry(self, once: str, *, due_at: int, error: str, counts: bool = True) -> None:
+        """It failed and is due again; an attempt that got no answer does not count."""
 
     def open_count(self) -> int: ...
 

@@ -28,7 +28,14 @@ from .settle import on_presented
 from .tell import paid_messages
 
 SOURCE = "rail"
-AWAITED = ("quoted", "agreed", "cleared")  # their addresses are known, and may be paid, before the escrow is opened
+WAIT_S_MAX, WAIT_DOUBLINGS_MAX = 6 * 3600, 20
+AWAITED = (
+    "quoted",
+    "agreed",
+    "in_review",
+    "cleared",
+    "funding",
+)  # their addresses are known, and may be paid, before the escrow is opened
 
 log = structlog.get_logger(__name__)
 
@@ -90,9 +97,19 @@ def on_rail_failed(batch: Batch, item: InboxItem) -> Json:
         kind = _DROPPED.get(settlement.state)
         if kind is not None:
             facts = {"operation": item.body["once"].rpartition(":")[2]}
-            dates = {"ask_rail_at": batch.now, "release_at": batch.now}
+            again_at = batch.now + _wait_s(batch, settlement)
+            dates = {"ask_rail_at": again_at, "release_at": again_at}
             settlement = batch.happen(settlement, kind, Role.RAIL, facts, dates=dates)
     return answered(200, {"settlement": settlement.id, "state": settlement.state.value})
+
+
+def _wait_s(batch: Batch, settlement: Settlement) -> int:
+    """How long a payout that the rail refused waits for its next check: longer each time, a few hours at most.
+
+    Each attempt is an event with a passport of its own, and what the rail refuses for days would have thousands.
+    """
+    dropped = sum(1 for entry in batch.tx.settlements.events(settlement.id) if entry.event.kind in _DROPPED.values())
+    return int(min(batch.ctx.policy.pause_s * 2 ** min(dropped, WAIT_DOUBLINGS_MAX) // 2, WAIT_S_MAX)) if dropped else 0
 
 
 def operation_in_flight(settlement: Settlement) -> str:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from entrepot.core.errors import EntrepotError, Refused
+from entrepot.core.settlement import HOLDS, Settlement
 from entrepot.rails.rail import Operation
 from entrepot.store.records import InboxItem, OutboxItem
+from entrepot.store.store import Transaction
 
-from . import contract_settings, day_end, observe, sandbox, single_sign_on, tell
+from . import contract_settings, day_end, observe, sandbox, single_sign_on, tell, unwind
 from .batch import Batch
 from .check import read_terms
 from .context import Context
@@ -27,7 +29,15 @@ OUT_S = 2.0  # how long what is held together may take: far less than its lease
 RAIL_ATTEMPTS_MAX = 8
 NOT_READY_ATTEMPTS_MAX = 60
 RETRY_S = 1
+DECIDED_AFRESH = ("fund_with_authorization", "release", "refund", "reject")  # once it is known that they failed
+STANDING_ATTEMPTS_MAX = 16  # of every other operation, each after twice the time: 18 hours in all
+# What our books say already and the escrow must follow, however long an order holds it up: 45 days, each 6 hours
+FOLLOWED = ("raise_dispute", "award", "hold", "reject_presentation", "waive")
+FOLLOWED_ATTEMPTS_MAX, RETRY_S_MAX = 200, 6 * 3600
+WAITING_MAX = 10_000
 ERROR_CHARS = 300
+
+Held = dict[str, tuple[Settlement, list[str]]]  # of each hold: its settlement, and the orders before it
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +47,7 @@ class Sent:
     """What became of the items that were taken."""
 
     done: list[str] = field(default_factory=list)
-    retry: list[tuple[str, str]] = field(default_factory=list)
+    later: list[tuple[str, str, int, bool]] = field(default_factory=list)  # (once, error, after s, does it count)
     defects: list[tuple[str, str]] = field(default_factory=list)
     failed: list[InboxItem] = field(default_factory=list)
 
@@ -51,11 +61,12 @@ def send_out(ctx: Context) -> int:
         items = tx.outbox.claim(now=ctx.now(), limit=ctx.pace.outside, lease_s=LEASE_S)
     if not items:
         return 0
-    operations = _operations(ctx, [item for item in items if item.kind == "rail"], sent)
+    held: Held = {}
+    operations = _operations(ctx, [item for item in items if item.kind == "rail"], held, sent)
     _deliver(ctx, [item for item in items if item.kind == "message"], sent)
     for item in items:
         if item.once in operations:
-            _try(ctx, item, lambda item=item: _submit(ctx, operations[item.once]), sent)  # type: ignore[misc]
+            _try(ctx, item, lambda item=item: _submit(ctx, operations[item.once], held), sent)  # type: ignore[misc]
     _note(ctx, sent)
     for item in items:
         if item.kind not in ("rail", "message"):  # each by itself: it may take long, or be possible once only
@@ -71,7 +82,8 @@ def _note(ctx: Context, sent: Sent) -> None:
     now = ctx.now()
     with ctx.store.work() as tx:
         tx.many.done(sent.done, at=now)
-        tx.many.retry(sent.retry, due_at=now + RETRY_S)
+        for once, says, after_s, counts in sent.later:
+            tx.outbox.retry(once, due_at=now + after_s, error=says, counts=counts)
         tx.many.retry(sent.defects, due_at=now + ctx.policy.pause_s)
         tx.many.put_items(sent.failed)
     if sent.failed:
@@ -85,7 +97,14 @@ def _keep_pace(ctx: Context, count: int, *, took_s: float) -> None:
         ctx.pace.outside = min(OUT_MAX, ctx.pace.outside * 2)
 
 
-def _operations(ctx: Context, items: Sequence[OutboxItem], sent: Sent) -> dict[str, Operation]:
+def _earlier_holds(tx: Transaction, item: OutboxItem) -> list[str]:
+    """The `once` of the orders about this escrow that were given before this one."""
+    seq = int(item.once.split(":")[1])
+    events = tx.settlements.events(item.settlement)
+    return [f"{item.settlement}:{one.seq}:hold" for one in events if one.event.kind in HOLDS and one.seq < seq]
+
+
+def _operations(ctx: Context, items: Sequence[OutboxItem], held: Held, sent: Sent) -> dict[str, Operation]:
     """Each item's operation with its terms, read in one transaction; what cannot be read is a defect of its own."""
     made: dict[str, Operation] = {}
     if not items:
@@ -104,12 +123,18 @@ def _operations(ctx: Context, items: Sequence[OutboxItem], sent: Sent) -> dict[s
                     terms=read_terms(batch, kept[item.settlement], papers.get(item.settlement)),
                     arguments=item.body["arguments"],
                 )
+                if item.body["kind"] == "hold":
+                    held[item.once] = (kept[item.settlement], _earlier_holds(tx, item))
             except (AssertionError, KeyError, ValueError, EntrepotError) as error:
                 _defect(item, error, sent)
     return made
 
 
-def _submit(ctx: Context, operation: Operation) -> None:
+def _submit(ctx: Context, operation: Operation, held: Held) -> None:
+    if operation.kind == "hold":
+        settlement, earlier = held[operation.once]
+        arguments = unwind.signed_hold(ctx, settlement, operation.terms, dict(operation.arguments), earlier)
+        operation = replace(operation, arguments=arguments)
     ctx.rail.submit(operation)
 
 
@@ -161,30 +186,52 @@ def _other(ctx: Context, item: OutboxItem, sent: Sent) -> None:
     else:
         assert item.kind == "ask", item.kind
         state = ctx.rail.state_of(item.body["once"])
-        if state.name in ("failed", "dropped"):
-            sent.failed.append(_told(ctx, item.settlement, item.body["once"]))
+        is_over = state.name in ("failed", "dropped")
+        if is_over or (state.name == "unknown" and _was_given_up(ctx, item.body["once"])):
+            sent.failed.append(_told(ctx, item.settlement, item.body["once"], key=item.once))
+
+
+def _was_given_up(ctx: Context, once: str) -> bool:
+    """True for an operation that waits no longer: the rail refused it, maybe while an order held the settlement up."""
+    with ctx.store.work() as tx:
+        return all(item.once != once for item in tx.outbox.waiting(limit=WAITING_MAX))
 
 
 def _failed(ctx: Context, item: OutboxItem, error: EntrepotError, sent: Sent) -> None:
-    """Tries again while it may still succeed; a refusal that lasts tells the settlement."""
-    is_final = (isinstance(error, Refused) and item.attempts + 1 >= RAIL_ATTEMPTS_MAX) or (
-        error.code == "rail_not_ready" and item.attempts + 1 >= NOT_READY_ATTEMPTS_MAX
+    """Tries again while it may still succeed; a refusal that lasts tells the settlement.
+
+    A payment that is refused is decided afresh soon. What nobody decides again (an award, a lift, a finding) may wait
+    for an operation before it that no block has taken yet, so it is given up late.
+    """
+    is_standing = item.kind == "rail" and item.body["kind"] not in DECIDED_AFRESH
+    attempts_max = _attempts_max(item) if is_standing else RAIL_ATTEMPTS_MAX
+    not_ready_max = attempts_max if is_standing else NOT_READY_ATTEMPTS_MAX
+    is_not_ready = error.code == "rail_not_ready"
+    is_final = (isinstance(error, Refused) and item.attempts + 1 >= attempts_max) or (
+        is_not_ready and item.attempts + 1 >= not_ready_max
     )
+    counts = isinstance(error, Refused) or is_not_ready
     log.info("outside", once=item.once, code=error.code, attempts=item.attempts, final=is_final)
     if not is_final:
-        sent.retry.append((item.once, f"{error.code}: {error.message}"[:ERROR_CHARS]))
+        says = f"{error.code}: {error.message}"[:ERROR_CHARS]
+        after_s = min(RETRY_S * 2**item.attempts, RETRY_S_MAX) if is_standing and counts else RETRY_S
+        sent.later.append((item.once, says, after_s, counts))
         return
     sent.done.append(item.once)
     if item.kind == "rail":
         sent.failed.append(_told(ctx, item.settlement, item.once))
 
 
-def _told(ctx: Context, settlement: str, once: str) -> InboxItem:
+def _attempts_max(item: OutboxItem) -> int:
+    return FOLLOWED_ATTEMPTS_MAX if item.body["kind"] in FOLLOWED else STANDING_ATTEMPTS_MAX
+
+
+def _told(ctx: Context, settlement: str, once: str, *, key: str = "") -> InboxItem:
     """What tells a settlement that an operation will never happen."""
     return InboxItem(
         id=ctx.new_id(),
         source=observe.SOURCE,
-        key=f"failed:{once}",
+        key=f"failed:{key or once}",
         kind="rail_failed",
         body={"once": once},
         body_sha256="",

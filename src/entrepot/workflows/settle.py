@@ -319,10 +319,21 @@ def require_statement(
 
 
 def latest_papers(tx: Transaction, settlement: Settlement) -> list[Paper]:
-    """The documents of the last presentation, in the order of their kinds."""
+    """The documents of the presentation that the escrow recorded last, in the order of their kinds.
+
+    Those received last where none is recorded: a set that came while another was on its way is not examined for it.
+    """
     papers = [paper for kind in KINDS for paper in tx.papers.of(settlement.id, kind=kind) if paper.seq]
-    last = max((paper.seq for paper in papers), default=0)
-    return [paper for paper in papers if paper.seq == last]
+    received = sorted({paper.seq for paper in papers}, reverse=True)
+    sets = [[paper for paper in papers if paper.seq == seq] for seq in received]
+    recorded = (one for one in sets if _hash_of(settlement, one) == settlement.documents_sha256)
+    return next(recorded, sets[0] if sets else [])
+
+
+def _hash_of(settlement: Settlement, papers: list[Paper]) -> str:
+    """The hash of a set as it was presented, "" where one of its papers was erased."""
+    bodies = [paper.body for paper in papers]
+    return presentation_sha256(settlement, bodies) if all(bodies) else ""
 
 
 def on_presented(batch: Batch, settlement: Settlement, block_time: int) -> dict[str, int]:

@@ -5,32 +5,38 @@ No timer pays anybody: every payout here, too, follows from a fresh CLEAR decisi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from entrepot.core.acts import AWARD, BLOCK, DISPUTE, FREEZE, HOLD, LIFT
 from entrepot.core.canonical import Json, hex0x, sha256_of, unhex
 from entrepot.core.decision import Decision
-from entrepot.core.errors import Refused, declare
+from entrepot.core.errors import Refused, Unavailable, Unknown, declare
 from entrepot.core.ledger import AccountClass, Balance, account
 from entrepot.core.lifecycle import Role, State
 from entrepot.core.passport import Act
 from entrepot.core.settlement import Settlement
+from entrepot.core.terms import Terms
 from entrepot.screening.entity import Subject
 from entrepot.store.records import InboxItem
 
 from .answers import answered, require_role, signature_in, text_in, whole_in
 from .batch import Batch
 from .check import decide, give_passport, keep_case, keep_decision, pause, read_terms, refer
+from .context import Context
 from .propose import PARTY_ROLES, own_settlement, side_of
 
 FREEZE_S_MAX = 30 * 86_400
 REASON_CHARS_MAX = 500
+# How long a dispute must still last for an award: the escrow takes none after its end, and blocks are waited for
+AWARD_S_MIN, AWARD_SHARE_MIN = 12 * 3600, 4
 
 declare(
     "Refused",
     order_too_long="A freeze has an end date, at most 30 days away.",
     nothing_mispaid="No payment beside the trade in this transaction waits for its return.",
     not_cleared="The checks do not clear this payment now; it stays where it is.",
+    award_late="The dispute is about to end, and the escrow might not take an award in time.",
     no_fee_due="No fee is due, or it was claimed.",
 )
 
@@ -127,6 +133,9 @@ def award(batch: Batch, item: InboxItem) -> Json:
     signers = {AWARD.signer(terms.domain, values, unhex(text)) for text in signatures if isinstance(text, str)}
     if len(signers & set(terms.venue.arbiters)) < terms.venue.arbiters_required:
         raise Refused("signature_invalid", f"{terms.venue.arbiters_required} arbiters sign an award.")
+    margin_s = min(AWARD_S_MIN, terms.schedule.dispute_s // AWARD_SHARE_MIN)
+    if settlement.state is State.DISPUTED and batch.now > settlement.dates["dispute_by"] - margin_s:
+        raise Refused("award_late", f"The dispute ends within {margin_s // 60} minutes: the escrow might not take it.")
     settlement = batch.happen(
         settlement,
         "awarded",
@@ -198,6 +207,7 @@ def return_mispaid(batch: Batch, item: InboxItem) -> Json:
     Screened with its origin, signed by two passport keys. Raises: Refused(nothing_mispaid, not_cleared).
     """
     settlement = own_settlement(batch, item)
+    _require_no_order(settlement)
     terms = read_terms(batch, settlement)
     mispaid = _mispaid(batch, settlement, text_in(item.body, "transaction", chars_max=66))
     asset, origin = str(mispaid["asset"]), str(mispaid["origin"]).rpartition(":")[2]
@@ -215,6 +225,12 @@ def return_mispaid(batch: Batch, item: InboxItem) -> Json:
     return _answered(settlement)
 
 
+def _require_no_order(settlement: Settlement) -> None:
+    """Raises: Refused(not_cleared) while the escrow pays nobody: what it refused could not be asked for again."""
+    if settlement.state in (State.FROZEN, State.BLOCKED):
+        raise Refused("not_cleared", "The payment is not cleared now; it stays where it is.")
+
+
 def _mispaid(batch: Batch, settlement: Settlement, transaction: str) -> Json:
     """The facts of a payment beside the trade that nobody returned yet. Raises: Refused(nothing_mispaid)."""
     events = [logged.event for logged in batch.tx.settlements.events(settlement.id)]
@@ -229,6 +245,7 @@ def claim_fee(batch: Batch, item: InboxItem) -> Json:
     """The operator takes the fee that was earned, apart from the trade, whose money it can never stop."""
     require_role(item, "operator")
     settlement = own_settlement(batch, item)
+    _require_no_order(settlement)
     terms = read_terms(batch, settlement)
     due = account(AccountClass.FEE_DUE, settlement.id, settlement.asset)
     amount = batch.tx.ledger.balances([due.id]).get(due.id, Balance()).posted_minor
@@ -262,18 +279,35 @@ def order_sha256(settlement: Settlement, reason: str) -> str:
 
 
 def _hold(batch: Batch, settlement: Settlement, kind: int, until: int, order: str) -> None:
-    """Queues the escrow's own hold: one authority key to freeze or block, two to lift."""
-    terms = read_terms(batch, settlement)
+    """Queues the escrow's own hold; it is signed when it is sent."""
+    batch.operate(settlement, "hold", {"hold": kind, "until": until, "order_sha256": order})
+
+
+def signed_hold(ctx: Context, settlement: Settlement, terms: Terms, hold: Json, earlier: Sequence[str]) -> Json:
+    """A hold with its signatures: one authority key to freeze or block, two to lift.
+
+    An order names its number at the escrow, and one of those before it (`earlier`: their `once`) may have come to
+    nothing, as a freeze does that was over before a block took it. So the escrow itself is asked, once none of them is
+    on its way. Raises: Unavailable(rail_not_ready).
+    """
+    if any(ctx.rail.state_of(once).name in ("sent", "mined") for once in earlier):
+        raise Unavailable("rail_not_ready", "An earlier order about this escrow is not final yet.")
     values = {
         **_where(settlement),
-        "kind": kind,
-        "until": until,
-        "order_sha256": unhex(order, size=32),
-        "number": settlement.holds - 1,
+        "kind": hold["hold"],
+        "until": hold["until"],
+        "order_sha256": unhex(hold["order_sha256"], size=32),
+        "number": _holds_done(ctx, settlement),
     }
-    signers = batch.ctx.authority_signers[: 2 if kind == LIFT else 1]
-    signatures = [hex0x(signer.sign_digest(HOLD.digest(terms.domain, values))) for signer in signers]
-    batch.operate(settlement, "hold", {"hold": kind, "until": until, "order_sha256": order, "signatures": signatures})
+    signers = ctx.authority_signers[: 2 if hold["hold"] == LIFT else 1]
+    return {**hold, "signatures": [hex0x(signer.sign_digest(HOLD.digest(terms.domain, values))) for signer in signers]}
+
+
+def _holds_done(ctx: Context, settlement: Settlement) -> int:
+    try:
+        return ctx.rail.escrow_state(settlement.escrow).hold_number
+    except Unknown:
+        raise Unavailable("rail_not_ready", f"Nothing is open at {settlement.escrow} yet.") from None
 
 
 def _expires_at(settlement: Settlement) -> int:

@@ -106,6 +106,8 @@ def _ask_or_pay_back(batch: Batch, settlement: Settlement) -> Settlement:
         return observe.ask_rail(batch, settlement)
     if settlement.state is State.REJECTING:
         return unwind.check_reject(batch, settlement)
+    if settlement.state is State.RELEASING:  # resumed after a block, which had ended the wait for its operation
+        return _release_check(batch, settlement)
     return unwind.check_refund(batch, settlement)
 
 

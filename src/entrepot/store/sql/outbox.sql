@@ -20,7 +20,7 @@ RETURNING o.*;
 UPDATE outbox SET done_at = coalesce(done_at, %(at)s), leased_until = 0 WHERE once = %(once)s;
 
 -- name: retry
-UPDATE outbox SET due_at = %(due_at)s, error = %(error)s, attempts = attempts + 1, leased_until = 0
+UPDATE outbox SET due_at = %(due_at)s, error = %(error)s, attempts = attempts + %(counts)s, leased_until = 0
  WHERE once = %(once)s AND done_at IS NULL;
 
 -- name: open_count

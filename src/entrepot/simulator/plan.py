@@ -1,0 +1,176 @@
+"""What happens next in a run: drawn from the seed, mostly what fits a trade's state, sometimes what does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+
+from entrepot.core.lifecycle import State
+from entrepot.core.settlement import Settlement
+
+from .acts import Action, Stage
+from .people import BUYERS, SELLERS
+
+OPEN_MAX, TRADES_MAX = 5, 14
+SIDES = ("seller", "buyer")
+Choice = tuple[int, tuple[object, ...]]  # (weight, an act without its trade)
+
+# What people do in a state: weights, and acts. "{...}" figures are drawn in `_figures`.
+_ANYTIME: tuple[Choice, ...] = (
+    (1, ("order", "freeze")), (1, ("block",)), (1, ("dispute", "side")), (1, ("plain", "withdraw", "side")),
+    (1, ("fund", "attempt")), (1, ("present", "which")), (1, ("examine", "finding")), (1, ("waive",)),
+    (1, ("dispose", "officer", "verdict")), (1, ("claim_fee",)), (1, ("award", "percent")), (1, ("sign", "side")),
+    (1, ("plain", "requote", "side")), (2, ("by_hand", "payer", "percent")), (1, ("return",)),
+    (1, ("order", "unblock")), (1, ("order", "unfreeze")),
+)  # fmt: skip
+_OFTEN: dict[State, tuple[Choice, ...]] = {
+    State.PROPOSED: ((5, ("sign", "side")),),
+    State.QUOTED: ((60, ("sign", "side")), (3, ("plain", "requote", "side"))),
+    State.AGREED: ((3, ("plain", "withdraw", "side")),),
+    State.CLEARED: ((60, ("fund", "attempt")), (3, ("plain", "withdraw", "side"))),
+    State.IN_REVIEW: ((60, ("dispose", "officer", "verdict")),),
+    State.FUNDED: ((60, ("present", "which")), (4, ("dispute", "side")), (3, ("order", "freeze")), (2, ("block",))),
+    State.PRESENTED: ((60, ("examine", "finding")), (6, ("dispute", "side")), (3, ("order", "freeze")),
+                      (2, ("block",))),
+    State.DISCREPANT: ((20, ("waive",)), (30, ("present", "which")), (5, ("dispute", "side")), (3, ("block",))),
+    State.DISPUTED: ((40, ("award", "percent")), (3, ("order", "freeze")), (3, ("block",))),
+    State.RELEASING: ((6, ("order", "freeze")), (4, ("block",))),
+    State.REFUNDING: ((6, ("order", "freeze")), (4, ("block",))),
+    State.REJECTING: ((6, ("order", "freeze")), (4, ("block",))),
+    State.FROZEN: ((12, ("order", "unfreeze")), (3, ("block",))),
+    State.BLOCKED: ((12, ("order", "unblock")),),
+    State.RELEASED: ((3, ("claim_fee",)), (2, ("return",)), (2, ("by_hand", "payer", "percent"))),
+    State.REFUNDED: ((1, ("return",)), (1, ("by_hand", "payer", "percent"))),
+}  # fmt: skip
+_FAULTS: tuple[Choice, ...] = (
+    (8, ("crash", "effects")), (6, ("cut", "commits")), (4, ("lose_reply",)), (4, ("pass_over",)), (4, ("tell_twice",)),
+    (4, ("reorganise", "depth")), (3, ("node",)), (4, ("meanwhile",)), (3, ("again",)), (2, ("poison", "event")),
+    (3, ("list", "company")), (3, ("delist",)), (2, ("feed",)), (2, ("stop", "grade", "seconds")), (2, ("lift_stops",)),
+    (2, ("issuer", "company")), (1, ("standing", "company")),
+)  # fmt: skip
+
+ORDERS = dict.fromkeys(("freeze", "unfreeze", "unblock"), "length")
+_VALUES: dict[str, tuple[object, ...]] = {
+    "side": SIDES,
+    "attempt": (0, 0, 0, 1, 2),
+    "which": ("right",) * 7 + ("wrong",) * 3,
+    "finding": ("comply",) * 7 + ("do not comply",) * 3,
+    "officer": (1, 2),
+    "verdict": ("clear",) * 3 + ("refuse",),
+    "percent": (0, 1, 33, 50, 100, 100),
+    "payer": ("the buyer", "a stranger"),
+    "length": (60, 3600, 86_400, 5 * 86_400),
+    "company": (*SELLERS, *BUYERS),
+    "grade": ("new", "fund", "all"),
+    "seconds": (600, 7200, 86_400),
+    "effects": tuple(range(1, 10)),
+    "commits": (1, 2, 3, 4),
+    "depth": (1, 1, 2),
+    "event": ("released", "funded", "presented", "refunded", "mispaid"),
+}
+
+
+@dataclass
+class Plan:
+    """Draws the actions of one run. `lasting` are faults that are on: what they hit."""
+
+    random: Random
+    trades: int = 0
+    lasting: dict[str, str] = field(default_factory=dict)
+    queue: list[Action] = field(default_factory=list)
+
+    def next(self, stage: Stage) -> Action:
+        """The next action."""
+        if not self.queue:
+            self.queue = self._some(stage)
+        return self.queue.pop(0)
+
+    def _some(self, stage: Stage) -> list[Action]:
+        draw, random = self.random.random(), self.random
+        if draw < 0.40:
+            return [("decide",), ("send",), ("blocks", random.choice((1, 1, 2, 3))), ("watch",)]
+        if draw < 0.55:
+            return [random.choice((("decide",), ("decide",), ("send",), ("watch",), ("blocks", 1)))]
+        if draw < 0.60:
+            return [("wait", self._wait(stage))]
+        if draw < 0.67:
+            return [self._fault()]
+        if draw < 0.72:
+            return [("confirm", random.choice((0, 1, 1, 2, 3, 3)))]
+        return self._people(stage)
+
+    def _people(self, stage: Stage) -> list[Action]:
+        shadows = stage.invariants.shadows
+        there = {number: shadows.get(stage.people.settlement_of(number)) for number in range(1, self.trades + 1)}
+        is_open = [number for number, one in there.items() if one is None or not one.is_ended]
+        if (len(is_open) < OPEN_MAX and self.trades < TRADES_MAX) or not self.trades:
+            self.trades += 1
+            seller, buyer = self.random.choice(tuple(SELLERS)), self.random.choice(tuple(BUYERS))
+            return [("propose", self.trades, seller, buyer, self.random.choice((1, 2, 3, 4, 8, 16)))]
+        number = (
+            self.random.choice(is_open)
+            if is_open and self.random.random() < 0.85
+            else self.random.randint(1, self.trades)
+        )
+        one = there[number]
+        first = self._act(number, one)
+        if self.random.random() < 0.15:  # somebody else clicks at the same moment
+            return [first, self._act(number, one), ("decide",)]
+        return [first]
+
+    def _act(self, number: int, one: Settlement | None) -> Action:
+        often = _OFTEN.get(one.state, ()) if one is not None else ()
+        choices = often if often and self.random.random() < 0.85 else _ANYTIME
+        name, *figures = self._drawn(choices)
+        return (name, number, *self._figures(figures))
+
+    def _drawn(self, choices: tuple[Choice, ...]) -> tuple[object, ...]:
+        return self.random.choices([act for _, act in choices], [weight for weight, _ in choices])[0]
+
+    def _figures(self, names: list[object]) -> list[object]:
+        """What stands for a figure is drawn; everything else is itself. An order has its subject and a length."""
+        found: list[object] = []
+        for name in names:
+            if name in ORDERS:
+                found.append(name)
+            values = _VALUES.get(ORDERS.get(str(name), str(name)))
+            found.append(self.random.choice(values) if values else name)
+        return found
+
+    def _fault(self) -> Action:
+        """A fault; one that lasts is ended when it is drawn again."""
+        name, *figures = self._drawn(_FAULTS)
+        match name:
+            case "node" | "feed":
+                return (name, self._turned(str(name)))
+            case "issuer":
+                company = self.lasting.get("issuer") or str(self._figures(figures)[0])
+                is_on = self._turned("issuer", company)
+                return ("issuer", company, is_on)
+            case "standing":
+                company = self.lasting.get("standing") or str(self._figures(figures)[0])
+                return ("standing", company, "suspended" if self._turned("standing", company) else "admitted")
+            case "list":
+                company = str(self._figures(figures)[0])
+                self.lasting[f"list {company}"] = company
+                return ("list", company)
+            case "delist":
+                listed = sorted(name for name in self.lasting if name.startswith("list "))
+                return ("delist", self.lasting.pop(listed[0]) if listed else "Meridian")
+            case "poison":
+                return ("poison", self.random.randint(1, max(1, self.trades)), *self._figures(figures))
+        return (name, *self._figures(figures))
+
+    def _turned(self, name: str, what: str = "on") -> bool:
+        if self.lasting.pop(name, None) is not None:
+            return False
+        self.lasting[name] = what
+        return True
+
+    def _wait(self, stage: Stage) -> int:
+        """Mostly a moment; sometimes right up to the next date of some trade, or just past it."""
+        if self.random.random() < 0.6 or "node" in self.lasting:  # outages are shorter than what the law grants
+            return self.random.choice((1, 5, 31, 61, 300, 1801))
+        now = stage.world.clock.now
+        ahead = [act[1] - now for one in stage.invariants.shadows.values() if (act := one.next_act()) and act[1] > now]
+        return max(1, self.random.choice(sorted(ahead)) + self.random.choice((-1, 0, 1))) if ahead else 60

@@ -1,0 +1,161 @@
+"""The simulator can fail: classic bugs, planted one at a time into our own code, are each found in a few short runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from entrepot.core import bookkeeping, settlement
+from entrepot.core.decision import Decision
+from entrepot.core.ledger import Answer, Phase
+from entrepot.simulator.run import run_seed
+from entrepot.simulator.shrink import shrunk, story
+from entrepot.store import memory_checks, memory_inbox, memory_ledger, memory_settlements
+from entrepot.workflows import batch, check, observe, settle, tell, unwind, work
+
+SEEDS_MAX, STEPS = 40, 300
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def lost_refund(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(observe._HANDLERS, "refunded", lambda *_: None)
+
+
+def lost_release(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(observe._HANDLERS, "released", lambda *_: None)
+
+
+def event_dropped(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(observe._HANDLERS, "funded", lambda *_: None)
+
+
+def mispayment_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(observe._HANDLERS, "mispaid", lambda *_: None)
+
+
+def release_twice_in_the_books(patch: pytest.MonkeyPatch) -> None:
+    real = settlement._CHANGES["released"]
+
+    def twice(before: Any, event: Any) -> Any:
+        changes = dict(real(before, event))
+        return changes | {"released_minor": changes["released_minor"] - 1}
+
+    patch.setitem(settlement._CHANGES, "released", twice)
+
+
+def hold_never_voided(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(bookkeeping._POSTS, "funding_dropped", lambda *_: [])
+    patch.setitem(bookkeeping._POSTS, "release_dropped", lambda *_: [])
+    patch.setitem(bookkeeping._POSTS, "refund_dropped", lambda *_: [])
+
+
+def hold_of_another_amount(patch: pytest.MonkeyPatch) -> None:
+    real = memory_ledger.MemoryLedger._post_one
+
+    def post(self: Any, move: Any) -> Answer:
+        return real(self, replace(move, amount_minor=move.amount_minor + 1) if move.phase is Phase.PENDING else move)
+
+    patch.setattr(memory_ledger.MemoryLedger, "_post_one", post)
+
+
+def reserve_not_given_back(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(memory_checks.MemoryChecks, "free", lambda *_, **__: None)
+
+
+def leaf_missing(patch: pytest.MonkeyPatch) -> None:
+    real = memory_settlements.MemoryLog.append
+    patch.setattr(memory_settlements.MemoryLog, "append", lambda self, events: real(self, list(events)[:-1]))
+
+
+def due_act_forgotten(patch: pytest.MonkeyPatch) -> None:
+    def never(batch_: Any, one: Any) -> Any:
+        batch_.tx.settlements.postpone(one.id, until=batch_.now + 3600)
+        return one
+
+    patch.setitem(work.DUE, "quote_expired", never)
+
+
+def outbox_item_lost(patch: pytest.MonkeyPatch) -> None:
+    real = memory_inbox.MemoryOutbox.claim
+
+    def claim(self: Any, **options: Any) -> Any:
+        found = real(self, **options)
+        for item in found:
+            self.done(item.once, at=options["now"])
+        return found[:-1]
+
+    patch.setattr(memory_inbox.MemoryOutbox, "claim", claim)
+
+
+def stop_ignored(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(check, "stops_in_force", lambda _: ())
+    patch.setattr("entrepot.workflows.propose.stops_in_force", lambda _: ())
+
+
+def message_not_sent(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(tell, "deliver", lambda *_: None)
+
+
+def passport_for_another_wallet(patch: pytest.MonkeyPatch) -> None:
+    real = check.give_passport
+
+    def give(*given: Any, payee: str, **options: Any) -> Any:
+        return real(*given, payee="0x" + "11" * 20, **options)
+
+    for module in (settle, unwind):
+        patch.setattr(module, "give_passport", give)
+
+
+def stale_passport(patch: pytest.MonkeyPatch) -> None:
+    real = check.give_passport
+
+    def give(batch_: Any, one: Any, *given: Any, **options: Any) -> Any:
+        return real(batch_, replace(one, spent=0), *given, **options)
+
+    for module in (settle, unwind):
+        patch.setattr(module, "give_passport", give)
+
+
+def everything_is_clear(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Decision, "outcome", lambda self, **_: "clear")
+
+
+def event_without_its_state(patch: pytest.MonkeyPatch) -> None:
+    real = batch.apply
+
+    def apply(one: Any, event: Any) -> Any:
+        after = real(one, event)
+        return replace(after, complies=True) if event.kind == "presented" else after
+
+    patch.setattr(batch, "apply", apply)
+
+
+PLANTS: tuple[Plant, ...] = (
+    lost_refund, lost_release, event_dropped, mispayment_forgotten, release_twice_in_the_books, hold_never_voided,
+    hold_of_another_amount, reserve_not_given_back, leaf_missing, due_act_forgotten, outbox_item_lost, stop_ignored,
+    message_not_sent, passport_for_another_wallet, stale_passport, everything_is_clear, event_without_its_state,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
+def test_a_planted_bug_is_found(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    steps = 0
+    for seed in range(1, SEEDS_MAX + 1):
+        outcome = run_seed(seed, steps=STEPS)
+        steps += outcome.steps
+        if outcome.rule:
+            return
+    raise AssertionError(f"{plant.__name__} was not found in {steps} steps")
+
+
+def test_a_failure_becomes_a_short_story(monkeypatch: pytest.MonkeyPatch) -> None:
+    event_dropped(monkeypatch)
+    found = next(one for seed in range(1, 20) if (one := run_seed(seed, steps=STEPS)).rule)
+    short = shrunk(found)
+    told = story(short)
+    assert short.rule == found.rule and len(short.actions) < min(40, len(found.actions))
+    assert told[0].startswith(f"Seed {found.seed} breaks a rule") and any("the buyer pays" in line for line in told)
