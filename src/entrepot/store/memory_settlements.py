@@ -148,9 +148,9 @@ class MemorySettlements:
 
     def page(self, *, after: str = "", limit: int = PAGE_MAX, state: str = "") -> list[Settlement]:
         """By id, newest first; `after` is the last id of the page before."""
-        names = sorted((name for name, _ in self._tables.snapshots.items() if not after or name < after), reverse=True)
-        found = (found for name in names if (found := self.get(name)) is not None)
-        return [entry for entry in found if not state or entry.state == state][: min(limit, PAGE_MAX)]
+        asked = (row.settlement for row in self._tables.snapshots if not state or row.settlement.state == state)
+        names = sorted((one.id for one in asked if not after or one.id < after), reverse=True)
+        return [found for name in names if (found := self.get(name)) is not None][: min(limit, PAGE_MAX)]
 
     def _keep(self, row: Snapshot) -> None:
         """Writes a row that fits the schema's constraints."""
