@@ -16,7 +16,7 @@ from entrepot.simulator.shrink import shrunk, story
 from entrepot.store import memory_checks, memory_inbox, memory_ledger, memory_settlements
 from entrepot.workflows import batch, check, observe, settle, tell, unwind, work
 
-SEEDS_MAX, STEPS = 40, 300
+SEEDS_MAX, STEPS = 40, 250
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 

@@ -172,6 +172,14 @@ def test_done_is_done_and_a_retry_comes_back_with_its_error(store: Store) -> Non
         tx.outbox.done("c", at=NOW)
 
 
+def test_an_attempt_that_got_no_answer_does_not_count(store: Store) -> None:
+    with store.work() as tx:
+        tx.outbox.put([outbox_item("a")])
+        tx.outbox.retry("a", due_at=NOW, error="node down", counts=False)
+        tx.outbox.retry("a", due_at=NOW, error="refused")
+    assert [(item.attempts, item.error) for item in claim_out(store)] == [(1, "refused")]
+
+
 def test_the_newest_of_a_kind_is_the_one_queued_last_for_staff(store: Store) -> None:
     items = [replace(outbox_item(once), kind=kind) for once, kind in (("a", "lists"), ("b", "lists"), ("c", "rail"))]
     with store.work() as tx:

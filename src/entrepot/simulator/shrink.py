@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from .acts import Action, tell
 from .run import Outcome, Stores, in_memory, replay
 
-REPLAYS_MAX = 250
+REPLAYS_MAX = 120
 
 
 def shrunk(outcome: Outcome, *, stores: Stores = in_memory, say: Callable[[str], None] = lambda _: None) -> Outcome:

@@ -1,0 +1,50 @@
+"""What the escrow takes once is taken once by us, and what it recorded before it heard of us is true."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from entrepot.core.errors import Refused
+from entrepot.core.ids import new_settlement_id
+from entrepot.core.lifecycle import Role, State
+from entrepot.core.settlement import Event, Settlement, apply
+
+T0 = 1_790_000_000
+DATES = {"release_at": T0 + 50, "present_by": T0 + 90, "cure_by": T0 + 90, "ask_rail_at": T0}
+HELD = Settlement(
+    id=new_settlement_id(T0 * 1000, b"\x01" * 10), seller="s" * 32, buyer="b" * 32, state=State.FUNDED, created_at=T0,
+    asset="a", price_minor=100, fee_minor=1, funded_minor=101, dates=DATES, documents_sha256="0xdd",
+)  # fmt: skip
+DOCUMENTS = {"documents_sha256": "0xdd", "round": 1}
+
+
+def test_a_settlement_is_disputed_once() -> None:
+    disputed = apply(HELD, Event("disputed", T0, Role.BUYER, dates={"dispute_by": T0 + 9}))
+    again = apply(disputed, Event("dispute_expired", T0 + 9, Role.CLOCK))
+    assert (disputed.state, again.state) == (State.DISPUTED, State.FUNDED)
+    with pytest.raises(Refused):
+        apply(again, Event("disputed", T0 + 10, Role.SELLER, dates={"dispute_by": T0 + 20}))
+
+
+@pytest.mark.parametrize("changes", [{"complies": True}, {"awarded_minor": 5}])
+def test_accepted_or_awarded_documents_are_examined_no_more(changes: dict[str, int]) -> None:
+    presented = replace(HELD, state=State.PRESENTED)
+    finding = Event("found_discrepant", T0, Role.EXAMINER, facts=DOCUMENTS)
+    assert apply(presented, finding).state is State.DISCREPANT
+    with pytest.raises(Refused):
+        apply(replace(presented, **changes), finding)
+
+
+def test_documents_recorded_meanwhile_are_examined_after_the_freeze() -> None:
+    frozen = apply(HELD, Event("frozen", T0, Role.AUTHORITY, "person", dates={"frozen_until": T0 + 9}))
+    recorded = apply(frozen, Event("presented", T0 + 1, Role.RAIL, facts=DOCUMENTS))
+    assert recorded.state is State.FROZEN
+    assert apply(recorded, Event("unfrozen", T0 + 2, Role.AUTHORITY, "other")).state is State.PRESENTED
+
+
+def test_documents_recorded_after_a_waiver_are_examined_afresh() -> None:
+    waived = replace(HELD, state=State.PRESENTED, complies=True)
+    anew = apply(waived, Event("presented", T0, Role.RAIL, facts=DOCUMENTS | {"round": 2}))
+    assert (anew.state, anew.round, anew.complies) == (State.PRESENTED, 2, False)
