@@ -91,6 +91,10 @@ class FaultyStore:
         with self.real.read(reader) as tx:
             yield tx
 
+    def pools(self) -> list[dict[str, Any]]:
+        """See Store.pools."""
+        return self.real.pools()
+
     def wake(self) -> None:
         """Nobody sleeps in the simulated world."""
 
