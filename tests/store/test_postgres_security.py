@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -33,7 +34,13 @@ from entrepot.core.settlement import Settlement
 from entrepot.store.engineer_records import Asked, SandboxAct, WebhookSecret
 from entrepot.store.migrate import check_role, migrate
 from entrepot.store.postgres import PostgresStore
-from entrepot.store.reconciliation_records import Reconciliation, ReconciliationCase
+from entrepot.store.reconciliation_records import (
+    BankEntry,
+    BankStatement,
+    ClosedPeriod,
+    Reconciliation,
+    ReconciliationCase,
+)
 from entrepot.store.records import Approval, Change, Disposition, KeptReceipt, ListRow, MandateSet, PayeeChange, Reader
 from entrepot.store.reports import Disclosure
 from entrepot.store.store import Transaction
@@ -105,6 +112,19 @@ def _rails(tx: Transaction, put: Settlement) -> None:
     run = Reconciliation(new_id(), new_id(), NOW, NOW, 1, (), ({"settlement": put.id},))
     tx.reconciliations.put(run)
     tx.reconciliations.open_case(ReconciliationCase(new_id(), run.id, put.id, "released", NOW))
+    _closing(tx, put, run.id)
+
+
+def _closing(tx: Transaction, put: Settlement, run: str) -> None:
+    told = replace(paper(put), settlement="", kind="camt.053", id=new_id())
+    tx.papers.put(told)
+    kept = BankStatement(new_id(), told.id, "ab", put.id, put.id, put.id, "USD", "d", "d", 0, 1, 1, new_id(), NOW)
+    entry = BankEntry(kept.id, 1, True, 1, "USD", "2026-11-26", "2026-11-26", put.id, "", "R1", False)
+    assert tx.reconciliations.put_statement(kept, [entry])
+    agreed = Change(new_id(), "close_period", {}, "why", new_id(), NOW)
+    tx.checks.put_change(agreed)
+    nth = len(tx.reconciliations.closed_periods()) + 1
+    tx.reconciliations.put_closed(ClosedPeriod(f"2026-11-{nth:02d}", run, agreed.id, NOW, nth, b"{}", "ab"))
 
 
 def _books(tx: Transaction, put: Settlement) -> None:
