@@ -332,7 +332,19 @@ def test_a_word_that_is_no_command_is_invalid() -> None:
 
 
 COVERED = {
-    "": {"init", "lifecycle", "migrate", "reconcile", "screen", "serve", "verify", "verify-close", "work"},
+    "": {
+        "backup",
+        "init",
+        "lifecycle",
+        "migrate",
+        "reconcile",
+        "restore",
+        "screen",
+        "serve",
+        "verify",
+        "verify-close",
+        "work",
+    },
     "invoice": {"read"},
     "ledger": {"accounts", "balances", "check", "post"},
     "lists": {"load", "status"},

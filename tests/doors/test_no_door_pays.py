@@ -96,6 +96,8 @@ COMMANDS = {
     "work": "does what doors asked and what is due: the rest of this file",
     "init": "makes two operators, moves nothing",
     "migrate": "makes tables, moves nothing",
+    "backup": "copies files, moves nothing",
+    "restore": "brings files back into an empty home, and replays them; moves nothing",
     "lists load": "loads lists: can only add to what stops a payment, or delist within the shrinking bound",
     "ledger post": "posts to a ledger file of its own, never to this deployment's books",
     **dict.fromkeys(

@@ -1,6 +1,6 @@
 """The commands of `entrepot`, one file a subject; importing this registers them on `app`."""
 
-from . import books, checks, papers, running, simulating
+from . import backing_up, books, checks, papers, running, simulating
 from .line import app
 
-__all__ = ["app", "books", "checks", "papers", "running", "simulating"]
+__all__ = ["app", "backing_up", "books", "checks", "papers", "running", "simulating"]

@@ -1,0 +1,96 @@
+"""Backup and restore rehearsed: to a point in time, replayed, with log roots, checkpoints and balances compared."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from made_up import MASTER_KEY, NOW, funded, happen, new_id
+
+from entrepot.core import note
+from entrepot.core.crypto import ed25519_public, ed25519_sign
+from entrepot.core.errors import Refused
+from entrepot.core.ledger import AccountClass, Phase, Transfer, account
+from entrepot.core.log import tree_root
+from entrepot.store import embedded
+from entrepot.store.backup import archive_now, back_up, restore
+from entrepot.store.migrate import migrate
+from entrepot.store.postgres import PostgresStore
+from entrepot.store.store import Store
+from entrepot.workflows.replay import Replayed, replayed
+
+pytestmark = pytest.mark.slow
+KEY = bytes(range(32))
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    found = Path(tempfile.mkdtemp(prefix="entrepot-backup-"))
+    found.chmod(0o755)  # run by root, the server has an OS user of its own
+    yield found
+    shutil.rmtree(found, ignore_errors=True)
+
+
+def trade(store: Store) -> Replayed:
+    """A settlement with an event, a posting and a signed checkpoint in one commit; what all replays to."""
+    with store.work() as tx:
+        one = replace(funded(), seq=0, step=0)
+        tx.settlements.insert(one)
+        happen(tx, one, "mispaid")
+        outside, escrow = account(AccountClass.OUTSIDE, "x", "USD"), account(AccountClass.ESCROW, one.id, "USD")
+        tx.ledger.open_accounts([outside, escrow])
+        tx.ledger.post([Transfer(new_id(), outside.id, escrow.id, 7, Phase.POSTED, "funded", NOW)])
+        size = tx.log.size()
+        text = note.checkpoint_text("test", size, tree_root(tx.log.frontier()))
+        signed = note.sign_note(text, "test", ed25519_public(KEY), lambda message: ed25519_sign(KEY, message))
+        tx.log.put_checkpoint(size, signed, at=NOW)
+    return replayed(store)
+
+
+def test_a_point_in_time_is_restored_and_replays_to_the_root_that_was_signed_then(home: Path) -> None:
+    live, folder = home / "live", home / "backup"
+    server = embedded.start(live)
+    migrate(server.owner_dsn)
+    with pytest.raises(Refused, match="once"):
+        back_up(live, folder)  # it runs without an archive, and others may be using it
+    server.stop()
+    made = back_up(live, folder)
+    server = embedded.start(live)
+    store = PostgresStore(master_key=MASTER_KEY, work_dsn=server.work_dsn)
+    try:
+        trade(store)
+        while time.time() <= made.finished_at:
+            time.sleep(0.1)
+        wanted = trade(store)
+        time.sleep(1.1)
+        at = int(time.time())
+        time.sleep(1.1)
+        later = trade(store)
+        archive_now(server.owner_dsn)
+    finally:
+        store.close()
+        server.stop()
+    assert wanted.is_sound and later.is_sound and later.size > wanted.size
+    for moment, expected in ((at, wanted), (None, later)):
+        back = home / f"restored-{moment}"
+        restore(folder, back, at=moment)
+        assert _read(back) == expected
+    with pytest.raises(Refused, match="already"):
+        restore(folder, back, at=at)
+    with pytest.raises(Refused, match="no copy"):
+        restore(folder, home / "other", at=made.finished_at - 60)
+
+
+def _read(directory: Path) -> Replayed:
+    server = embedded.start(directory)
+    store = PostgresStore(master_key=MASTER_KEY, work_dsn=server.work_dsn)
+    try:
+        return replayed(store)
+    finally:
+        store.close()
+        server.stop()
