@@ -16,6 +16,7 @@ from playwright.sync_api import sync_playwright
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 TIMEOUT_MS = 30_000
+TOO_MANY, BRAKED_MAX, BRAKED_MS = 429, 20, 3_000  # an answer to too many sign-ins, and how long they wait for the next
 PAGES_MAX = 60  # of one person
 SETTLEMENTS_MAX = 6  # in several states; of all else one page of a kind
 _ID = re.compile(r"/[0-9a-f]{16,64}(?=/|$)")
@@ -60,8 +61,13 @@ def sign_in(context: Any, base_url: str, person: Person) -> Any:
     """A page on which this person is signed in."""
     page = context.new_page()
     page.set_default_timeout(TIMEOUT_MS)
-    page.goto(f"{base_url}/sign-in")
-    page.locator(f"button[value='{person.who}']").click()
+    for _ in range(BRAKED_MAX):
+        page.goto(f"{base_url}/sign-in")
+        with page.expect_navigation() as answered:
+            page.locator(f"button[value='{person.who}']").click()
+        if answered.value.status != TOO_MANY:
+            break
+        page.wait_for_timeout(BRAKED_MS)  # everybody here comes from one address
     page.wait_for_url(lambda url: "/sign-in" not in url)
     return page
 

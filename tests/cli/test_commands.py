@@ -58,6 +58,7 @@ class Left:
         """Exit code and the object on stdout of `entrepot WORDS --json`, run in this process: it is quicker."""
         said = io.StringIO()
         kept, argv = dict(os.environ), sys.argv
+        without_settings()
         os.environ.update({"ENTREPOT_HOME": str(self.home)} | env)
         sys.argv = ["entrepot", *words, "--json"]
         try:
@@ -69,6 +70,12 @@ class Left:
             os.environ.update(kept)
         assert code != 1, "a defect"
         return code, json.loads(said.getvalue()) if said.getvalue().strip() else {}
+
+
+def without_settings() -> None:
+    """Takes the settings of a house that another test left running out of this process's environment."""
+    for name in [name for name in os.environ if name.startswith("ENTREPOT_")]:
+        del os.environ[name]
 
 
 def entrepot(*words: str, **env: str) -> tuple[int, dict[str, Any]]:
@@ -93,6 +100,7 @@ def left() -> Iterator[Left]:
     with tempfile.TemporaryDirectory(prefix="entrepot-cli-") as name:
         home = Path(name)
         home.chmod(0o755)
+        without_settings()
         os.environ["ENTREPOT_HOME"] = name
         house = House(read_settings(), lambda _: None)
         try:
@@ -101,7 +109,6 @@ def left() -> Iterator[Left]:
             house.stop()
             os.environ.clear()
             os.environ.update(kept)
-        assert not [name for name in os.environ if name.startswith("ENTREPOT_DATABASE")]
         database = embedded.start(home / "postgres")
         try:
             yield found
