@@ -239,6 +239,13 @@ def test_screening_evaluate(left: Left, tmp_path: Path) -> None:
     assert left.run("screening", "evaluate", str(pairs))[0] == INVALID
 
 
+def test_simulate() -> None:
+    """One short seed holds, and says what it reached."""
+    code, body = entrepot("simulate", "--seeds", "1", "--steps", "60")
+    assert code == OK and body["violations"] == 0 and body["steps"] >= 60
+    assert 0 < body["lines_reached"] < body["lines_total"]
+
+
 def test_messages(left: Left, tmp_path: Path) -> None:
     """Printed as sent and valid; of no kind there is none; a broken one is not valid."""
     code, body = left.run("messages", "make", left.settlement, "--type", "pacs.008")
@@ -348,6 +355,7 @@ COVERED = {
         "restore",
         "screen",
         "serve",
+        "simulate",
         "verify",
         "verify-close",
         "work",

@@ -96,6 +96,7 @@ COMMANDS = {
     "work": "does what doors asked and what is due: the rest of this file",
     "init": "makes two operators, moves nothing",
     "migrate": "makes tables, moves nothing",
+    "simulate": "plays in a world of its own, never on this deployment's",
     "backup": "copies files, moves nothing",
     "restore": "brings files back into an empty home, and replays them; moves nothing",
     "lists load": "loads lists: can only add to what stops a payment, or delist within the shrinking bound",

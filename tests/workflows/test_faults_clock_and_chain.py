@@ -72,7 +72,7 @@ def cursor_of(house: House) -> tuple[int, str, str]:
     return kept.final_block, kept.final_hash, kept.alarm
 
 
-@pytest.mark.parametrize(("blocks", "alarm"), [(0, "chain_behind"), (400, "final_changed")])
+@pytest.mark.parametrize(("blocks", "alarm"), [(0, "chain_behind"), (20, "final_changed")])
 def test_a_node_that_is_back_with_another_chain_is_refused_and_nothing_is_lost(
     house: House, tmp_path_factory: pytest.TempPathFactory, blocks: int, alarm: str
 ) -> None:
