@@ -268,7 +268,7 @@ class Floor:
             for one in self.companies:
                 party = one.party
                 profile = {"name": party.name, "lei": party.lei, "registration": party.registration, **kyb_of(party)}
-                profile |= {"bank_name": f"Bank of {party.address[-1]}", "bank_bic": "XXXXXX22"}
+                profile |= {"bank_name": f"Bank of {party.address[-1]}", "bank_bic": "EXMPLU22"}
                 tx.people.put_participant(Participant(one.id, "company", party.country, "admitted", now, profile))
                 tx.people.put_person(Person(one.person, {"name": "Treasurer"}))
                 tx.people.put_membership(Membership(one.person, one.id, "treasurer"))

@@ -182,16 +182,22 @@ def cost(told: Mapping[str, Any], language: Language) -> Chart:
 
 def outcomes(told: Mapping[str, Any], language: Language) -> Chart:
     """How the period's settlements stand."""
-    rows: Sequence[Mapping[str, Any]] = sorted(told["outcomes"], key=lambda row: -row["count"])
-    says = [sentences.CHIPS.get(row["state"], ("", marked("Open")))[1] for row in rows]
+    says = language.say("How the settlements stand that began in this period.")
+    return by_state("outcomes", language.say("Outcomes"), says, told["outcomes"], language)
+
+
+def by_state(name: str, title: str, says: Shown, counted: Sequence[Mapping[str, Any]], language: Language) -> Chart:
+    """Settlements counted by state, the most first."""
+    rows = sorted(counted, key=lambda row: -row["count"])
+    states = [sentences.CHIPS.get(row["state"], ("", marked("Open")))[1] for row in rows]
     counts = tuple(row["count"] for row in rows)
     return Chart(
-        "outcomes",
-        str(language.say("Outcomes")),
-        language.say("How the settlements stand that began in this period."),
+        name,
+        str(title),
+        says,
         "bars",
         str(language.say("State")),
-        tuple(str(language.say(one)) for one in says),
+        tuple(str(language.say(one)) for one in states),
         (Series(str(language.say("Settlements")), tuple(map(float, counts)), tuple(map(language.number, counts))),),
     )
 

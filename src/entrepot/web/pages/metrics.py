@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..charts import Chart, Reference, Series, Tone
 from ..language import Language, Shown, marked
 from ..page import page, shown
 from ..visitor import Visitor
-from . import sentences
+from .measures import by_state
 
 HOUR_S = 3_600
 
@@ -46,18 +46,8 @@ def sentence(told: Mapping[str, Any], language: Language) -> Shown:
 
 def open_settlements(told: Mapping[str, Any], language: Language) -> Chart:
     """By state, the most first."""
-    rows: Sequence[Mapping[str, Any]] = sorted(told["settlements"], key=lambda row: -row["count"])
-    says = [sentences.CHIPS.get(row["state"], ("", marked("Open")))[1] for row in rows]
-    counts = tuple(row["count"] for row in rows)
-    return Chart(
-        "open",
-        str(language.say("Open settlements")),
-        language.say("By state, as the parties read it."),
-        "bars",
-        str(language.say("State")),
-        tuple(str(language.say(one)) for one in says),
-        (Series(str(language.say("Settlements")), tuple(map(float, counts)), tuple(map(language.number, counts))),),
-    )
+    says = language.say("By state, as the parties read it.")
+    return by_state("open", language.say("Open settlements"), says, told["settlements"], language)
 
 
 def waiting(told: Mapping[str, Any], language: Language) -> Chart:
