@@ -79,11 +79,12 @@ def test_a_node_that_is_back_with_another_chain_is_refused_and_nothing_is_lost(
     trade = sale(house).propose().agree().is_sound(State.CLEARED)
     number, hash_, _ = cursor_of(house)
     ours = house.rail.evm.node.url
-    other = start_anvil(tmp_path_factory.mktemp("other"), block_time_s=None)
+    home = tmp_path_factory.mktemp("other")
+    other = start_anvil(home, block_time_s=None, first_block=number if blocks else None)  # mining to it takes minutes
     try:
         house.rail.evm.node.url = other.url  # the same address in the world, another chain behind it
         if blocks:
-            mine(house.rail.evm.node, number + blocks)
+            mine(house.rail.evm.node, blocks)
         observe.watch(house.ctx)
         assert cursor_of(house)[:2] == (number, hash_) and cursor_of(house)[2].startswith(alarm)
         house.put("fund", house.people["buyer"], trade.funding(), trade.id)

@@ -79,10 +79,12 @@ class Anvil:
         shutil.rmtree(self.states, ignore_errors=True)
 
 
-def start_anvil(home: Path, *, port: int = 0, block_time_s: float | None = 0.25) -> Anvil:
+def start_anvil(
+    home: Path, *, port: int = 0, block_time_s: float | None = 0.25, first_block: int | None = None
+) -> Anvil:
     """Starts a node on loopback whose chain is kept in `home`. `block_time_s` None: a block for each transaction.
 
-    Final is two blocks behind the newest. Raises: Unavailable(parts_missing, outside_unavailable).
+    A new chain begins at `first_block` (else 0). Final is two blocks behind the newest. Raises: Unavailable(parts_missing, outside_unavailable).
     """
     home.mkdir(parents=True, exist_ok=True)
     state, states = home / "chain.json", home / "states"
@@ -97,6 +99,8 @@ def start_anvil(home: Path, *, port: int = 0, block_time_s: float | None = 0.25)
     ]  # fmt: skip
     if block_time_s is not None:
         command += ["--block-time", f"{block_time_s:g}"]
+    if first_block is not None:
+        command += ["--number", str(first_block)]
     last_s = _last_time(state)
     if last_s >= int(time.time()):  # its clock was moved, which it forgets: without this, blocks go back in time
         command += ["--timestamp", str(last_s + 1)]
