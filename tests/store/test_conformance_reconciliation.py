@@ -121,6 +121,19 @@ def test_what_waits_outside_is_listed_longest_due_first(store: Store) -> None:
         assert [item.once for item in tx.outbox.waiting(limit=1)] == ["early"]
 
 
+def test_what_waits_outside_of_one_settlement_is_listed_without_the_others(store: Store) -> None:
+    one, other = new_id(), new_id()
+    about = [("early", one, NOW - 9), ("late", one, NOW), ("of another", other, NOW), ("of none", "", NOW)]
+    with store.work() as tx:
+        tx.outbox.put([replace(outbox_item(once), settlement=about_, due_at=at) for once, about_, at in about])
+        tx.outbox.put([replace(outbox_item("done"), settlement=one)])
+        tx.outbox.done("done", at=NOW)
+        assert [item.once for item in tx.outbox.waiting_of(one)] == ["early", "late"]
+        assert tx.outbox.waiting_of(new_id()) == []
+    with store.door() as tx:
+        assert tx.outbox.waiting_of(one) == []
+
+
 def test_money_beside_a_trade_is_found_across_settlements(store: Store) -> None:
     with store.work() as tx:
         for one in (funded(), funded()):

@@ -79,7 +79,8 @@ class Invariants:
     transactions: set[tuple[str, str, str]] = field(default_factory=set)
     faults: Counter[str] = field(default_factory=Counter)
     unmatched: set[str] = field(default_factory=set)  # to be compared with the rail once nothing is undecided
-    beside: dict[str, list[str]] = field(default_factory=dict)
+    beside: dict[str, list[str]] = field(default_factory=dict)  # what was paid beside each trade and not returned yet
+    returns: dict[str, str] = field(default_factory=dict)  # the return's operation → the payment that it answers
     moved: set[str] = field(default_factory=set)  # paid beside the trade at an address that is not theirs any more
     full_at: int = 0
     terms: dict[str, Terms] = field(default_factory=dict)
@@ -197,7 +198,13 @@ class Invariants:
         if event.kind == "quote_given" and before.escrow and after.id in self.beside:
             self.moved.add(after.id)
         if event.kind == "return_cleared":
-            self.beside[after.id].remove(str(facts["answers"]))
+            answers = str(facts["answers"])
+            _unless(answers in self.beside.get(after.id, ()), "a payment beside a trade is returned once", answers)
+            self.returns[f"{after.id}:{after.seq}:return_payment"] = answers
+        if event.kind == "returned":
+            operation, _ = self.world.rail.operation_of(str(facts["transaction"]))
+            assert operation is not None
+            self.beside[after.id].remove(self.returns[operation.once])
         if event.kind in ALLOWED:
             self._check_allowed(tx, event, after)
         if event.kind in PASSPORTS:

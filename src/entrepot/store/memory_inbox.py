@@ -196,11 +196,18 @@ class MemoryOutbox:
 
     def waiting(self, *, limit: int) -> list[OutboxItem]:
         """What is not done, the longest due first."""
+        return [replace(row.item, body=plain(row.item.body)) for row in self._undone()[:limit]]
+
+    def waiting_of(self, settlement: str) -> list[OutboxItem]:
+        """What is not done of one settlement, the longest due first."""
+        found = (row.item for row in self._undone() if row.item.settlement == settlement)
+        return [replace(item, body=plain(item.body)) for item in found]
+
+    def _undone(self) -> list[_Leaving]:
         if not self._access.sees_all:
             return []
         rows = [row for row in map(self._tables.leaving.get, dict(self._tables.undone.items())) if row is not None]
-        rows = sorted(rows, key=lambda row: (row.item.due_at, row.arrival))[:limit]
-        return [replace(row.item, body=plain(row.item.body)) for row in rows]
+        return sorted(rows, key=lambda row: (row.item.due_at, row.arrival))
 
 
 def _copy(item: InboxItem) -> InboxItem:

@@ -142,6 +142,10 @@ class PostgresOutbox:
         """What is not done, the longest due first."""
         return [_outbox_item(row) for row in self._rows.all("waiting", limit=limit)]
 
+    def waiting_of(self, settlement: str) -> list[OutboxItem]:
+        """What is not done of one settlement, the longest due first."""
+        return [_outbox_item(row) for row in self._rows.all("waiting_of", settlement=settlement)]
+
 
 def _outbox_row(item: OutboxItem) -> Row:
     return {

@@ -393,6 +393,9 @@ class Outbox(Protocol):
     def waiting(self, *, limit: int) -> list[OutboxItem]:
         """What is not done, the longest due first."""
 
+    def waiting_of(self, settlement: str) -> list[OutboxItem]:
+        """What is not done of one settlement, the longest due first."""
+
 
 class Transaction(Protocol):
     """One transaction over everything; the attributes share it."""

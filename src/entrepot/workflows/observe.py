@@ -24,10 +24,10 @@ from .answers import answered
 from .batch import Batch
 from .context import Context
 from .contract_settings import refresh
+from .follow import SOURCE as SOURCE
 from .settle import on_presented
 from .tell import paid_messages
 
-SOURCE = "rail"
 WAIT_S_MAX, WAIT_DOUBLINGS_MAX = 6 * 3600, 20
 AWAITED = (
     "quoted",

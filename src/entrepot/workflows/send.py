@@ -13,12 +13,10 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from entrepot.core.errors import EntrepotError, Refused
-from entrepot.core.settlement import HOLDS, Settlement
 from entrepot.rails.rail import Operation
 from entrepot.store.records import InboxItem, OutboxItem
-from entrepot.store.store import Transaction
 
-from . import contract_settings, day_end, observe, sandbox, single_sign_on, tell, unwind
+from . import contract_settings, day_end, follow, observe, orders, sandbox, single_sign_on, tell
 from .batch import Batch
 from .check import read_terms
 from .context import Context
@@ -31,13 +29,8 @@ NOT_READY_ATTEMPTS_MAX = 60
 RETRY_S = 1
 DECIDED_AFRESH = ("fund_with_authorization", "release", "refund", "reject")  # once it is known that they failed
 STANDING_ATTEMPTS_MAX = 16  # of every other operation, each after twice the time: 18 hours in all
-# What our books say already and the escrow must follow, however long an order holds it up: 45 days, each 6 hours
-FOLLOWED = ("raise_dispute", "award", "hold", "reject_presentation", "waive")
 FOLLOWED_ATTEMPTS_MAX, RETRY_S_MAX = 200, 6 * 3600
-WAITING_MAX = 10_000
 ERROR_CHARS = 300
-
-Held = dict[str, tuple[Settlement, list[str]]]  # of each hold: its settlement, and the orders before it
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +43,7 @@ class Sent:
     later: list[tuple[str, str, int, bool]] = field(default_factory=list)  # (once, error, after s, does it count)
     defects: list[tuple[str, str]] = field(default_factory=list)
     failed: list[InboxItem] = field(default_factory=list)
+    more: list[OutboxItem] = field(default_factory=list)  # what is to be done because of it
 
 
 def send_out(ctx: Context) -> int:
@@ -61,12 +55,12 @@ def send_out(ctx: Context) -> int:
         items = tx.outbox.claim(now=ctx.now(), limit=ctx.pace.outside, lease_s=LEASE_S)
     if not items:
         return 0
-    held: Held = {}
+    held: dict[str, orders.Order] = {}
     operations = _operations(ctx, [item for item in items if item.kind == "rail"], held, sent)
     _deliver(ctx, [item for item in items if item.kind == "message"], sent)
     for item in items:
         if item.once in operations:
-            _try(ctx, item, lambda item=item: _submit(ctx, operations[item.once], held), sent)  # type: ignore[misc]
+            _try(ctx, item, lambda item=item: _submit(ctx, item, operations[item.once], held, sent), sent)  # type: ignore[misc]
     _note(ctx, sent)
     for item in items:
         if item.kind not in ("rail", "message"):  # each by itself: it may take long, or be possible once only
@@ -86,6 +80,7 @@ def _note(ctx: Context, sent: Sent) -> None:
             tx.outbox.retry(once, due_at=now + after_s, error=says, counts=counts)
         tx.many.retry(sent.defects, due_at=now + ctx.policy.pause_s)
         tx.many.put_items(sent.failed)
+        tx.outbox.put(sent.more)
     if sent.failed:
         ctx.store.wake()
 
@@ -97,14 +92,9 @@ def _keep_pace(ctx: Context, count: int, *, took_s: float) -> None:
         ctx.pace.outside = min(OUT_MAX, ctx.pace.outside * 2)
 
 
-def _earlier_holds(tx: Transaction, item: OutboxItem) -> list[str]:
-    """The `once` of the orders about this escrow that were given before this one."""
-    seq = int(item.once.split(":")[1])
-    events = tx.settlements.events(item.settlement)
-    return [f"{item.settlement}:{one.seq}:hold" for one in events if one.event.kind in HOLDS and one.seq < seq]
-
-
-def _operations(ctx: Context, items: Sequence[OutboxItem], held: Held, sent: Sent) -> dict[str, Operation]:
+def _operations(
+    ctx: Context, items: Sequence[OutboxItem], held: dict[str, orders.Order], sent: Sent
+) -> dict[str, Operation]:
     """Each item's operation with its terms, read in one transaction; what cannot be read is a defect of its own."""
     made: dict[str, Operation] = {}
     if not items:
@@ -124,18 +114,21 @@ def _operations(ctx: Context, items: Sequence[OutboxItem], held: Held, sent: Sen
                     arguments=item.body["arguments"],
                 )
                 if item.body["kind"] == "hold":
-                    held[item.once] = (kept[item.settlement], _earlier_holds(tx, item))
+                    held[item.once] = orders.read_order(tx, item, kept[item.settlement])
             except (AssertionError, KeyError, ValueError, EntrepotError) as error:
                 _defect(item, error, sent)
     return made
 
 
-def _submit(ctx: Context, operation: Operation, held: Held) -> None:
+def _submit(ctx: Context, item: OutboxItem, operation: Operation, held: dict[str, orders.Order], sent: Sent) -> None:
     if operation.kind == "hold":
-        settlement, earlier = held[operation.once]
-        arguments = unwind.signed_hold(ctx, settlement, operation.terms, dict(operation.arguments), earlier)
+        arguments = orders.signed_order(ctx, held[operation.once], operation.terms, dict(operation.arguments))
+        if arguments is None:
+            log.info("order came to nothing", once=item.once)
+            return
         operation = replace(operation, arguments=arguments)
     ctx.rail.submit(operation)
+    sent.more += follow.follow_up(ctx, item)
 
 
 def _deliver(ctx: Context, items: Sequence[OutboxItem], sent: Sent) -> None:
@@ -181,20 +174,35 @@ def _other(ctx: Context, item: OutboxItem, sent: Sent) -> None:
         ctx.load_lists()
     elif item.kind == day_end.RECONCILE:
         day_end.run(ctx, item)
+    elif item.kind == "follow":
+        _follow(ctx, item, sent)
     elif item.kind == contract_settings.OUTSIDE:
         contract_settings.outside(ctx, item)
     else:
         assert item.kind == "ask", item.kind
         state = ctx.rail.state_of(item.body["once"])
         is_over = state.name in ("failed", "dropped")
-        if is_over or (state.name == "unknown" and _was_given_up(ctx, item.body["once"])):
+        if is_over or (state.name == "unknown" and _was_given_up(ctx, item)):
             sent.failed.append(_told(ctx, item.settlement, item.body["once"], key=item.once))
 
 
-def _was_given_up(ctx: Context, once: str) -> bool:
+def _follow(ctx: Context, item: OutboxItem, sent: Sent) -> None:
+    """What failed in its block is sent again, or its settlement is told. Raises: Unavailable until it is known."""
+    if not follow.failed_there(ctx, item):
+        return
+    once = item.body["once"]
+    more = follow.again(ctx, item) if item.body["kind"] in follow.FOLLOWED else None
+    log.warning("operation failed on the rail", once=once, again=more is not None)
+    if more is not None:
+        sent.more.append(more)
+    else:
+        sent.failed.append(_told(ctx, item.settlement, once))
+
+
+def _was_given_up(ctx: Context, item: OutboxItem) -> bool:
     """True for an operation that waits no longer: the rail refused it, maybe while an order held the settlement up."""
     with ctx.store.work() as tx:
-        return all(item.once != once for item in tx.outbox.waiting(limit=WAITING_MAX))
+        return all(one.once != item.body["once"] for one in tx.outbox.waiting_of(item.settlement))
 
 
 def _failed(ctx: Context, item: OutboxItem, error: EntrepotError, sent: Sent) -> None:
@@ -208,13 +216,15 @@ def _failed(ctx: Context, item: OutboxItem, error: EntrepotError, sent: Sent) ->
     not_ready_max = attempts_max if is_standing else NOT_READY_ATTEMPTS_MAX
     is_not_ready = error.code == "rail_not_ready"
     is_final = (isinstance(error, Refused) and item.attempts + 1 >= attempts_max) or (
-        is_not_ready and item.attempts + 1 >= not_ready_max
+        is_not_ready and item.attempts + 1 >= not_ready_max and item.kind == "rail"
     )
     counts = isinstance(error, Refused) or is_not_ready
     log.info("outside", once=item.once, code=error.code, attempts=item.attempts, final=is_final)
     if not is_final:
         says = f"{error.code}: {error.message}"[:ERROR_CHARS]
         after_s = min(RETRY_S * 2**item.attempts, RETRY_S_MAX) if is_standing and counts else RETRY_S
+        if item.kind == "follow":
+            after_s = min(RETRY_S * 2**item.attempts, ctx.policy.ask_rail_s)
         sent.later.append((item.once, says, after_s, counts))
         return
     sent.done.append(item.once)
@@ -223,7 +233,7 @@ def _failed(ctx: Context, item: OutboxItem, error: EntrepotError, sent: Sent) ->
 
 
 def _attempts_max(item: OutboxItem) -> int:
-    return FOLLOWED_ATTEMPTS_MAX if item.body["kind"] in FOLLOWED else STANDING_ATTEMPTS_MAX
+    return FOLLOWED_ATTEMPTS_MAX if item.body["kind"] in follow.FOLLOWED else STANDING_ATTEMPTS_MAX
 
 
 def _told(ctx: Context, settlement: str, once: str, *, key: str = "") -> InboxItem:
@@ -231,7 +241,7 @@ def _told(ctx: Context, settlement: str, once: str, *, key: str = "") -> InboxIt
     return InboxItem(
         id=ctx.new_id(),
         source=observe.SOURCE,
-        key=f"failed:{key or once}",
+        key=follow.failure_key(key or once),
         kind="rail_failed",
         body={"once": once},
         body_sha256="",

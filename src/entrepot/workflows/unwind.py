@@ -5,25 +5,23 @@ No timer pays anybody: every payout here, too, follows from a fresh CLEAR decisi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from entrepot.core.acts import AWARD, BLOCK, DISPUTE, FREEZE, HOLD, LIFT
+from entrepot.core.acts import AWARD, BLOCK, DISPUTE, FREEZE, LIFT
 from entrepot.core.canonical import Json, hex0x, sha256_of, unhex
 from entrepot.core.decision import Decision
-from entrepot.core.errors import Refused, Unavailable, Unknown, declare
+from entrepot.core.errors import Refused, declare
 from entrepot.core.ledger import AccountClass, Balance, account
 from entrepot.core.lifecycle import Role, State
 from entrepot.core.passport import Act
 from entrepot.core.settlement import Settlement
-from entrepot.core.terms import Terms
 from entrepot.screening.entity import Subject
-from entrepot.store.records import InboxItem
+from entrepot.store.records import InboxItem, LoggedEvent
 
 from .answers import answered, require_role, signature_in, text_in, whole_in
 from .batch import Batch
 from .check import decide, give_passport, keep_case, keep_decision, pause, read_terms, refer
-from .context import Context
+from .follow import SOURCE, failure_key
 from .propose import PARTY_ROLES, own_settlement, side_of
 
 FREEZE_S_MAX = 30 * 86_400
@@ -233,12 +231,19 @@ def _require_no_order(settlement: Settlement) -> None:
 
 def _mispaid(batch: Batch, settlement: Settlement, transaction: str) -> Json:
     """The facts of a payment beside the trade that nobody returned yet. Raises: Refused(nothing_mispaid)."""
-    events = [logged.event for logged in batch.tx.settlements.events(settlement.id)]
-    answered = {event.facts.get("answers") for event in events if event.kind == "return_cleared"}
-    for event in events:
+    logged = batch.tx.settlements.events(settlement.id)
+    returns = [entry for entry in logged if entry.event.kind == "return_cleared"]
+    answered = {entry.event.facts["answers"] for entry in returns if not _came_to_nothing(batch, entry)}
+    for event in (entry.event for entry in logged):
         if event.kind == "mispaid" and event.facts["transaction"] == transaction and transaction not in answered:
             return dict(event.facts)
     raise Refused("nothing_mispaid", f"No payment beside the trade in {transaction} waits for its return.")
+
+
+def _came_to_nothing(batch: Batch, entry: LoggedEvent) -> bool:
+    """True for a return that the rail refused for good, or that failed there: it may be asked for again."""
+    once = f"{entry.settlement}:{entry.seq}:return_payment"
+    return batch.tx.inbox.get(SOURCE, failure_key(once)) is not None
 
 
 def claim_fee(batch: Batch, item: InboxItem) -> Json:
@@ -281,33 +286,6 @@ def order_sha256(settlement: Settlement, reason: str) -> str:
 def _hold(batch: Batch, settlement: Settlement, kind: int, until: int, order: str) -> None:
     """Queues the escrow's own hold; it is signed when it is sent."""
     batch.operate(settlement, "hold", {"hold": kind, "until": until, "order_sha256": order})
-
-
-def signed_hold(ctx: Context, settlement: Settlement, terms: Terms, hold: Json, earlier: Sequence[str]) -> Json:
-    """A hold with its signatures: one authority key to freeze or block, two to lift.
-
-    An order names its number at the escrow, and one of those before it (`earlier`: their `once`) may have come to
-    nothing, as a freeze does that was over before a block took it. So the escrow itself is asked, once none of them is
-    on its way. Raises: Unavailable(rail_not_ready).
-    """
-    if any(ctx.rail.state_of(once).name in ("sent", "mined") for once in earlier):
-        raise Unavailable("rail_not_ready", "An earlier order about this escrow is not final yet.")
-    values = {
-        **_where(settlement),
-        "kind": hold["hold"],
-        "until": hold["until"],
-        "order_sha256": unhex(hold["order_sha256"], size=32),
-        "number": _holds_done(ctx, settlement),
-    }
-    signers = ctx.authority_signers[: 2 if hold["hold"] == LIFT else 1]
-    return {**hold, "signatures": [hex0x(signer.sign_digest(HOLD.digest(terms.domain, values))) for signer in signers]}
-
-
-def _holds_done(ctx: Context, settlement: Settlement) -> int:
-    try:
-        return ctx.rail.escrow_state(settlement.escrow).hold_number
-    except Unknown:
-        raise Unavailable("rail_not_ready", f"Nothing is open at {settlement.escrow} yet.") from None
 
 
 def _expires_at(settlement: Settlement) -> int:

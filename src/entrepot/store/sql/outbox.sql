@@ -31,3 +31,6 @@ SELECT * FROM outbox WHERE kind = %(kind)s ORDER BY arrival DESC LIMIT 1;
 
 -- name: waiting
 SELECT * FROM outbox WHERE done_at IS NULL ORDER BY due_at, arrival LIMIT %(limit)s;
+
+-- name: waiting_of
+SELECT * FROM outbox WHERE done_at IS NULL AND settlement = %(settlement)s::uuid ORDER BY due_at, arrival;

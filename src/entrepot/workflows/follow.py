@@ -1,0 +1,48 @@
+"""Follow: what our books say already and the escrow must say too is asked after, and sent again if it failed there.
+
+A block may take an operation and another before it, which makes it fail: an order that reached the escrow first, say.
+A payment is then decided afresh; a waiver, a finding, an award, a dispute or an order is nobody's next act.
+"""
+
+from __future__ import annotations
+
+from entrepot.core.errors import Unavailable
+from entrepot.store.records import OutboxItem
+
+from .context import Context
+
+SOURCE = "rail"  # of what the rail did in the inbox, and of what it will never do
+# However long an order holds it up, it is tried for 45 days, each 6 hours in the end
+FOLLOWED = ("raise_dispute", "award", "hold", "reject_presentation", "waive")
+ASKED_AFTER = (*FOLLOWED, "return_payment")  # a return is not sent again, but may be asked for again
+AGAIN_MAX = 20  # how often one operation may pass the rail's own trial and then fail in its block
+
+
+def failure_key(once: str) -> str:
+    """The inbox key under which a settlement is told that an operation will never happen."""
+    return f"failed:{once}"
+
+
+def follow_up(ctx: Context, item: OutboxItem) -> list[OutboxItem]:
+    """What asks after an operation that the rail has taken; nothing for one that its settlement asks after."""
+    if item.body["kind"] not in ASKED_AFTER:
+        return []
+    return [OutboxItem(f"{item.once}:follow", "follow", item.settlement, {**item.body, "once": item.once}, ctx.now())]
+
+
+def failed_there(ctx: Context, item: OutboxItem) -> bool:
+    """True if the operation that a follow-up is about failed, False if it happened. Raises: Unavailable until then."""
+    state = ctx.rail.state_of(item.body["once"])
+    if state.name in ("prepared", "sent", "mined"):
+        raise Unavailable("rail_not_ready", f"The operation is {state.name}.")
+    return state.name != "final"
+
+
+def again(ctx: Context, item: OutboxItem) -> OutboxItem | None:
+    """The same operation once more under a name of its own; None if it was sent too often."""
+    settlement, seq, kind, *number = item.body["once"].split(":")
+    turn = int(number[0]) + 1 if number else 2
+    if turn > AGAIN_MAX:
+        return None
+    body = {"kind": item.body["kind"], "arguments": item.body["arguments"]}
+    return OutboxItem(f"{settlement}:{seq}:{kind}:{turn}", "rail", item.settlement, body, ctx.now())

@@ -1,0 +1,58 @@
+"""What crosses on its way to the escrow, played act by act in the simulated world; every turn is checked by its rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from entrepot.core.lifecycle import State
+from entrepot.simulator.acts import Action, Stage, staged
+from entrepot.simulator.run import come_to_rest
+from entrepot.store.memory import MemoryStore
+
+SEED = 1
+DECIDE, SEND, BLOCK, WATCH = ("decide",), ("send",), ("blocks", 1), ("watch",)
+TURN = (DECIDE, SEND, ("blocks", 3), WATCH, DECIDE)
+AGREED = (("propose", 1, "Ban Mai", "Nordkontor", 1), DECIDE, ("sign", 1, "seller"), ("sign", 1, "buyer"), *TURN)
+FUNDED = (*AGREED, ("fund", 1, 0), *TURN, *TURN)
+PRESENTED = (*FUNDED, ("present", 1, "right"), *TURN)
+DISCREPANT = (*FUNDED, ("present", 1, "wrong"), *TURN, ("examine", 1, "do not comply"), *TURN)
+LATE = (("node", True), SEND, ("node", False), ("wait", 1))  # what was to go out first goes out after what comes now
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with staged(SEED, MemoryStore(), tmp_path) as found:
+        yield found
+
+
+def play(stage: Stage, *actions: Action) -> State:
+    """Does the acts in their order; the state of the trade then."""
+    for action in actions:
+        stage.perform(action)
+    one = stage.one(1)
+    assert one is not None
+    return one.state
+
+
+def end(stage: Stage) -> State:
+    """Faults end and time passes: everything must have ended. The state of the trade then."""
+    come_to_rest(stage)
+    return play(stage)
+
+
+def events(stage: Stage) -> list[str]:
+    with stage.world.store.real.work() as tx:
+        return [entry.event.kind for entry in tx.settlements.events(stage.people.settlement_of(1))]
+
+
+def test_a_waiver_that_failed_behind_an_order_in_its_block_is_sent_again_and_the_seller_is_paid(stage: Stage) -> None:
+    assert play(stage, *DISCREPANT) == State.DISCREPANT
+    assert play(stage, ("waive", 1), DECIDE, ("node", True), SEND, ("block", 1), DECIDE) == State.BLOCKED
+    play(stage, ("node", False), ("wait", 1), SEND, ("blocks", 3), WATCH)
+    waived = f"{stage.people.settlement_of(1)}:{events(stage).index('waived') + 1}:waive"
+    assert stage.world.rail.state_of(waived).name == "failed"
+    assert end(stage) == State.RELEASED
+    assert stage.world.rail.state_of(f"{waived}:2").name == "final"
