@@ -1,4 +1,4 @@
-"""What crosses on its way to the escrow, played act by act in the simulated world; every turn is checked by its rules."""
+"""What crosses on its way to the escrow, played act by act in the simulated world, whose rules look at every turn."""
 
 from __future__ import annotations
 

@@ -84,7 +84,8 @@ def start_anvil(
 ) -> Anvil:
     """Starts a node on loopback whose chain is kept in `home`. `block_time_s` None: a block for each transaction.
 
-    A new chain begins at `first_block` (else 0). Final is two blocks behind the newest. Raises: Unavailable(parts_missing, outside_unavailable).
+    A new chain begins at `first_block` (else 0). Final is two blocks behind the newest.
+    Raises: Unavailable(parts_missing, outside_unavailable).
     """
     home.mkdir(parents=True, exist_ok=True)
     state, states = home / "chain.json", home / "states"
