@@ -144,9 +144,10 @@ class BufferedStore:
             buffered = Buffered(tx)
             yield buffered
             buffered.settle_up()
+            buffered.require_standing()
 
 
-BUFFERED = ("settlements", "inbox", "checks", "people", "many")  # the subjects whose writes a batch keeps
+BUFFERED = ("settlements", "inbox", "checks", "people", "many", "savepoints")  # the subjects whose writes a batch keeps
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -178,7 +178,7 @@ class Buffered:
                 count = frame.writes
                 self._write(count)
                 for other in self._frames:
-                    other.writes, other.undo = max(0, other.writes - count), 0
+                    other.writes = max(0, other.writes - count)
                 frame.opened = self.tx.savepoint()
                 frame.opened.__enter__()
         self._write(len(self._writes))
