@@ -19,6 +19,7 @@ from entrepot.regimes.regime import DEVELOPMENT_CHAINS
 from entrepot.settings import Settings, read_settings
 from entrepot.web.app import People, Person, beside, create_portal
 from entrepot.wire import facts_of, open_store
+from entrepot.workflows.collector import traces_of
 
 PARENT_S = 0.5  # how often the server process looks whether the one that started it is still there
 
@@ -32,7 +33,8 @@ def build() -> ASGIApp:
     store = stack.enter_context(open_store("serve", settings))
     named = os.environ.get(PARTS)
     parts = Path(named) if named else Path(__file__).parents[2] / "node_modules"
-    app = create_app(store, facts=facts_of(settings), assets_dir=parts / "swagger-ui-dist")
+    traces = traces_of(os.environ, process="serve")
+    app = create_app(store, facts=facts_of(settings), assets_dir=parts / "swagger-ui-dist", traces=traces)
     app.state.stack = stack
     people = _demo_people(settings) if app.state.facts.chain_id in DEVELOPMENT_CHAINS else None
     portal = create_portal(

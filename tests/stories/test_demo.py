@@ -1,12 +1,18 @@
-"""The demo itself, twice in one home: four stories on real parts, and everything that is left agrees."""
+"""The demo itself, twice in one home: four stories on real parts, and everything that is left agrees.
+
+The first run is traced by a collector; in the second the collector is gone, and nothing else differs.
+"""
 
 from __future__ import annotations
 
 import argparse
 import base64
+import dataclasses
 import json
+import os
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +32,9 @@ from entrepot.demo.house import House
 from entrepot.rails.node import Node
 from entrepot.settings import read_settings
 from entrepot.verify import verify
+from entrepot.workflows.traces import ATTRIBUTES, trace_of
+from otlp_receiver import Told as Span
+from otlp_receiver import receiving
 
 pytestmark = pytest.mark.slow
 
@@ -43,6 +52,7 @@ class Run:
     printed: list[str]
     standing: Standing
     receipts: dict[str, dict[str, Any]]
+    spans: list[Span] = field(default_factory=list)
 
     @property
     def settlements(self) -> dict[str, dict[str, Any]]:
@@ -55,10 +65,11 @@ class Run:
         return dict(json.loads(Path(self.told["verification_key"]).read_text()))
 
 
-def play(home: Path, seed: str) -> Run:
+def play(home: Path, seed: str, *, collector: str) -> Run:
     """Plays the four stories as `./run demo --exit --json` does, and looks around before the house closes."""
     printed: list[str] = []
     with environment(home):
+        os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector
         house = House(read_settings(), printed.append)
         try:
             house.start()
@@ -77,7 +88,10 @@ def play(home: Path, seed: str) -> Run:
 def runs() -> Iterator[tuple[Run, Run]]:
     """A first run in a fresh home and a second one in the same."""
     with fresh_home() as home:
-        yield play(home, "first"), play(home, "second")
+        with receiving() as receiver:
+            first = play(home, "first", collector=receiver.url)
+        second = play(home, "second", collector=receiver.url)
+        yield dataclasses.replace(first, spans=receiver.told), second
 
 
 @pytest.fixture(params=[0, 1], ids=["first", "second"])
@@ -161,3 +175,67 @@ def test_state_is_kept_between_runs(runs: tuple[Run, Run]) -> None:
     assert second.standing.looked == first.standing.looked + len(ENDS)
     for entry in first.told["settlements"]:
         assert all(Path(path).exists() for path in (entry["bundle"], *entry["messages"]))
+
+
+# Traces
+
+
+WAY_OF_A_TRADE = (
+    "settlement", "request propose", "decide propose", "quote_given", "request sign", "decide sign", "countersigned",
+    "cleared", "request fund", "decide fund", "funding_sent", "outbox fund_with_authorization",
+    "submit fund_with_authorization", "watch funded", "decide funded", "funded", "request present", "decide present",
+    "outbox present", "submit present", "watch presented", "decide presented", "presented", "decide examine",
+    "release_cleared", "outbox release", "submit release", "watch released", "decide released", "released",
+    "outbox message", "deliver message",
+)  # fmt: skip
+
+
+def trace(run: Run, story: str) -> list[Span]:
+    """The spans of a story's settlement."""
+    named = f"{trace_of(run.settlements[story]['id']):032x}"
+    return [one for one in run.spans if one.trace == named]
+
+
+@pytest.mark.parametrize("story", ENDS)
+def test_a_settlement_is_one_connected_trace_over_both_processes(runs: tuple[Run, Run], story: str) -> None:
+    spans = trace(runs[0], story)
+    by_id = {one.id: one for one in spans}
+    assert len(by_id) == len(spans) and {one.service for one in spans} == {"entrepot-serve", "entrepot-work"}
+    assert [one.name for one in spans if one.parent not in by_id] == ["settlement"]
+    assert all(one.ended_ns >= one.began_ns for one in spans)
+    assert {one.attributes["entrepot.code"] for one in spans if one.is_failed} <= {"rail_not_ready", "rail_refused"}
+
+
+def test_a_paid_trades_trace_leads_from_the_request_to_the_release(runs: tuple[Run, Run]) -> None:
+    spans = trace(runs[0], "clean")
+    by_id = {one.id: one for one in spans}
+    assert set(WAY_OF_A_TRADE) <= {one.name for one in spans}
+
+    def way(name: str) -> list[str]:
+        found, names = next(one for one in spans if one.name == name), list[str]()
+        while found.parent:
+            names.append(found.name)
+            found = by_id[found.parent]
+        return names
+
+    assert way("quote_given") == ["quote_given", "decide propose", "request propose"]
+    assert way("submit fund_with_authorization")[1:] == [
+        "outbox fund_with_authorization",
+        "decide fund",
+        "request fund",
+    ]
+    assert way("submit release")[1:] == ["outbox release", "decide examine", "request examine"]
+    assert way("deliver message")[1:] == ["outbox message", "decide released", "watch released"]
+
+
+def test_a_review_leaves_no_trace_that_a_clear_check_does_not(runs: tuple[Run, Run]) -> None:
+    clean, reviewed, refused = ({one.name for one in trace(runs[0], story)} for story in ("clean", "review", "refused"))
+    assert reviewed - {"decide"} == clean and refused < clean  # what waited for its check is decided by itself
+
+
+def test_spans_carry_ids_kinds_and_codes_and_nothing_else(runs: tuple[Run, Run]) -> None:
+    for span in runs[0].spans:
+        assert span.attributes.keys() <= ATTRIBUTES, span
+        for value in span.attributes.values():
+            assert isinstance(value, int) and value < 1000 or re.fullmatch(r"[0-9a-f]{32}|[a-z_]+", str(value)), span
+        assert re.fullmatch(r"[a-z_]+( [a-z_]+)?", span.name), span

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -13,6 +15,7 @@ from starlette.exceptions import HTTPException
 from entrepot.core.errors import CODES, EntrepotError, Invalid
 from entrepot.store.store import Store
 from entrepot.workflows.answers import problem
+from entrepot.workflows.traces import Traces
 
 from . import (
     cases,
@@ -47,7 +50,9 @@ from .ask import respond
 from .guard import Guard
 
 
-def create_app(store: Store, *, facts: health.Facts, assets_dir: Path | None = None) -> FastAPI:
+def create_app(
+    store: Store, *, facts: health.Facts, assets_dir: Path | None = None, traces: Traces | None = None
+) -> FastAPI:
     """The application over one store. `assets_dir` holds the parts of the portal's page about the API."""
     app = FastAPI(
         title="Entrepot",
@@ -56,8 +61,9 @@ def create_app(store: Store, *, facts: health.Facts, assets_dir: Path | None = N
         redoc_url=None,
         openapi_url="/v1/openapi.json",
         description=openapi.SAYS,
+        lifespan=_until_stopped,
     )
-    app.state.store, app.state.facts = store, facts
+    app.state.store, app.state.facts, app.state.traces = store, facts, traces or Traces()
     for routes in (
         trades,
         settlements,
@@ -95,6 +101,12 @@ def create_app(store: Store, *, facts: health.Facts, assets_dir: Path | None = N
     if assets_dir is not None and assets_dir.is_dir():
         app.mount("/assets", StaticFiles(directory=assets_dir), name="assets")
     return app
+
+
+@asynccontextmanager
+async def _until_stopped(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    app.state.traces.close()
 
 
 def _problems(app: FastAPI) -> None:

@@ -17,6 +17,7 @@ from entrepot.core.errors import Invalid, Refused, declare
 from entrepot.core.ids import ENTROPY_BYTES, new_id
 from entrepot.store.records import InboxItem
 from entrepot.store.store import Store
+from entrepot.workflows.traces import Traces
 
 from .caller import Caller
 
@@ -48,6 +49,8 @@ def ask(
     if not 0 < len(key) <= KEY_CHARS_MAX:
         raise Invalid("idempotency_key_missing", "Send an Idempotency-Key header.", path="Idempotency-Key")
     store: Store = request.app.state.store
+    traces: Traces = request.app.state.traces
+    began_ns = time.time_ns()
     now = int(time.time())
     item = InboxItem(
         id=new_id(int(time.time() * 1000), os.urandom(ENTROPY_BYTES)),
@@ -68,6 +71,8 @@ def ask(
         raise Refused("idempotency_key_reused", f"Idempotency-Key {key} came with another request before.")
     store.wake()
     answer = wait_for(store, kept)
+    if traces.is_on:
+        traces.asked(item, kept, json.loads(bytes(answer.body)), status=answer.status_code, began_ns=began_ns)
     if fresh and kept.id == item.id and answer.status_code < 400:
         return _with(answer, fresh)
     return answer

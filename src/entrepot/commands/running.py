@@ -140,6 +140,7 @@ def serve() -> None:
 def work() -> None:
     """The worker: decides what arrived and what is due, sends out, watches the rail. Stops on SIGTERM."""
     from entrepot.wire import context_of, open_rail, open_store
+    from entrepot.workflows.collector import traces_of
     from entrepot.workflows.instruments import serve_metrics
     from entrepot.workflows.work import Worker
 
@@ -147,9 +148,11 @@ def work() -> None:
     settings = read_settings()
     with open_store("work", settings) as store:
         worker = Worker(context_of(settings, store, open_rail(store, settings)))
+        worker.ctx.traces = traces_of(os.environ, process="work")
         if settings.metrics_port:
             serve_metrics(worker.ctx.instruments, store, settings.home, port=settings.metrics_port)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
         structlog.get_logger().info("work", finality=worker.ctx.rail.finality)
         worker.run()
+        worker.ctx.traces.close()

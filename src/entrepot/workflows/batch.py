@@ -23,6 +23,7 @@ from entrepot.store.records import LoggedEvent, OutboxItem, Paper
 from entrepot.store.store import Transaction
 
 from .context import Context
+from .traces import SPAN
 
 
 @dataclass
@@ -35,6 +36,7 @@ class Batch:
     settlements: dict[str, Settlement] = field(default_factory=dict)
     logged: list[LoggedEvent] = field(default_factory=list)
     outgoing: list[OutboxItem] = field(default_factory=list)
+    span: str = ""  # of the decision that is being made, where traces are told
     _before: list[tuple[str, Settlement | None]] = field(default_factory=list)
 
     def settlement(self, settlement_id: str) -> Settlement:
@@ -77,7 +79,8 @@ class Batch:
 
     def send(self, once: str, kind: str, settlement: str, body: dict[str, Any], *, due_at: int = 0) -> None:
         """Queues something to do outside, once, with the same commit as its cause."""
-        self.outgoing.append(OutboxItem(once, kind, settlement, body, due_at or self.now))
+        carried = body | {SPAN: self.span} if self.span else body
+        self.outgoing.append(OutboxItem(once, kind, settlement, carried, due_at or self.now))
 
     def operate(self, settlement: Settlement, kind: str, arguments: dict[str, Any]) -> None:
         """Queues one operation on the rail, once for the last event of this settlement."""

@@ -26,6 +26,7 @@ from entrepot.store.store import Store
 
 from .faults import Faults, SandboxTools
 from .instruments import Instruments
+from .traces import Traces
 
 
 class Rates(Protocol):
@@ -190,6 +191,7 @@ class Context:
     terms: Recent = field(default_factory=Recent)
     pace: Pace = field(default_factory=Pace)
     instruments: Instruments = field(default_factory=Instruments)
+    traces: Traces = field(default_factory=Traces)
     offset_s: int = 0
 
     def now(self) -> int:

@@ -6,6 +6,7 @@ understood is set aside and shown, and the rest goes on.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,7 @@ from .contract_settings import refresh
 from .follow import SOURCE as SOURCE
 from .settle import on_presented
 from .tell import paid_messages
+from .traces import SEEN
 
 WAIT_S_MAX, WAIT_DOUBLINGS_MAX = 6 * 3600, 20
 AWAITED = (
@@ -42,7 +44,7 @@ log = structlog.get_logger(__name__)
 
 def watch(ctx: Context) -> int:
     """Reads what is new on the rail into the inbox; returns how many events. Raises: Unavailable."""
-    rail = ctx.rail
+    rail, began_ns = ctx.rail, time.time_ns()
     rail.tend()
     with ctx.store.work() as tx:
         kept, settings = tx.rails.cursor(rail.name), tx.rails.contract_settings()
@@ -54,7 +56,7 @@ def watch(ctx: Context) -> int:
         known = tx.many.by_escrow(sorted({event.escrow for event in final}))
         tx.many.put_items(
             [
-                _item(ctx, event, known[event.escrow], receipts[event.transaction])
+                _item(ctx, event, known[event.escrow], receipts[event.transaction], began_ns)
                 for event in final
                 if event.escrow in known
             ]
@@ -222,7 +224,7 @@ def _kept_cursor(ctx: Context, observed: Observed) -> Cursor:
     )
 
 
-def _item(ctx: Context, event: RailEvent, settlement: str, receipt: ProvenReceipt) -> InboxItem:
+def _item(ctx: Context, event: RailEvent, settlement: str, receipt: ProvenReceipt, began_ns: int) -> InboxItem:
     body: Json = {
         "kind": event.kind,
         "escrow": event.escrow,
@@ -237,6 +239,8 @@ def _item(ctx: Context, event: RailEvent, settlement: str, receipt: ProvenReceip
             "proof": [node.hex() for node in receipt.proof],
         },
     }
+    if ctx.traces.is_on:
+        body[SEEN] = [began_ns, time.time_ns()]
     return InboxItem(
         id=ctx.new_id(),
         source=SOURCE,

@@ -44,13 +44,15 @@ class Sent:
     defects: list[tuple[str, str]] = field(default_factory=list)
     failed: list[InboxItem] = field(default_factory=list)
     more: list[OutboxItem] = field(default_factory=list)  # what is to be done because of it
+    tried: dict[str, tuple[int, int]] = field(default_factory=dict)  # from and to, Unix ns
+    codes: dict[str, str] = field(default_factory=dict)  # of those that were not done
 
 
 def send_out(ctx: Context) -> int:
     """Does things outside, each once; returns how many it took."""
     if ctx.faults.lasts("worker_paused"):
         return 0
-    began, sent = time.monotonic(), Sent()
+    began, began_ns, sent = time.monotonic(), time.time_ns(), Sent()
     with ctx.store.work() as tx:
         items = tx.outbox.claim(now=ctx.now(), limit=ctx.pace.outside, lease_s=LEASE_S)
     if not items:
@@ -62,6 +64,7 @@ def send_out(ctx: Context) -> int:
         if item.once in operations:
             _try(ctx, item, lambda item=item: _submit(ctx, item, operations[item.once], held, sent), sent)  # type: ignore[misc]
     _note(ctx, sent)
+    ctx.traces.sent(items, sent.tried, sent.codes, began_ns=began_ns)
     for item in items:
         if item.kind not in ("rail", "message"):  # each by itself: it may take long, or be possible once only
             other = Sent()
@@ -137,9 +140,11 @@ def _deliver(ctx: Context, items: Sequence[OutboxItem], sent: Sent) -> None:
         return
     with ctx.store.work() as tx:
         papers = tx.many.papers_by_id([item.body["paper"] for item in items])
+    began_ns = time.time_ns()
     try:
         tell.deliver(ctx, [papers[item.body["paper"]] for item in items])
         sent.done += [item.once for item in items]
+        sent.tried |= dict.fromkeys((item.once for item in items), (began_ns, time.time_ns()))
     except Exception as error:
         log.warning("messages not delivered together", error=repr(error)[:ERROR_CHARS])
         for item in items:
@@ -148,19 +153,23 @@ def _deliver(ctx: Context, items: Sequence[OutboxItem], sent: Sent) -> None:
 
 def _try(ctx: Context, item: OutboxItem, act: Callable[[], None], sent: Sent) -> None:
     """Does one thing: it is done, due again, or has failed for good."""
+    began_ns = time.time_ns()
     try:
         act()
     except EntrepotError as error:
+        sent.codes[item.once] = error.code
         _failed(ctx, item, error, sent)
     except Exception as error:  # a defect in one stops neither the others nor this loop
         _defect(item, error, sent)
     else:
         sent.done.append(item.once)
+    sent.tried[item.once] = began_ns, time.time_ns()
 
 
 def _defect(item: OutboxItem, error: Exception, sent: Sent) -> None:
     log.error("defect outside", once=item.once, kind=item.kind, settlement=item.settlement, exc_info=error)
     sent.defects.append((item.once, repr(error)[:ERROR_CHARS]))
+    sent.codes[item.once] = "defect"
 
 
 def _other(ctx: Context, item: OutboxItem, sent: Sent) -> None:

@@ -50,6 +50,7 @@ from .context import Context, ListsChanged, Pace
 from .courier import Courier
 from .prepare import prepare
 from .send import send_out as send_out
+from .traces import Decisions
 
 BATCH_MIN, BATCH_MAX = 20, 1_000
 STEP_S = 0.5  # how long a step may take, about: a click waits for the one that is under way
@@ -207,15 +208,20 @@ def _take_batch(ctx: Context, taken: Taken, *, limit: int) -> None:
         prepare(tx, taken.arrived, now=batch.now, window_days=ctx.regime(batch.now).window_days)
         if limit > 1 or not taken.arrived:
             taken.due = tx.settlements.claim_due(now=batch.now, limit=limit)
+        decisions = Decisions(ctx.traces)
         for item in taken.arrived:
-            _take(batch, item)
+            batch.span = decisions.begin(batch.logged)
+            decisions.end(batch.logged, item, _take(batch, item))
         for settlement in taken.due:
             if settlement.id not in batch.settlements:
                 batch.know(settlement)
+                batch.span = decisions.begin(batch.logged)
                 _act(batch, settlement)
+                decisions.end(batch.logged, None, None)
         batch.finish()
         tx.settle_up()
         tx.require_standing()
+    decisions.tell()
     if taken.arrived or batch.outgoing:
         ctx.store.wake()
 
@@ -233,8 +239,8 @@ def _undone(ctx: Context, taken: Taken, defect: Exception) -> None:
             tx.settlements.postpone(settlement.id, until=ctx.now() + ctx.policy.pause_s)
 
 
-def _take(batch: Batch, item: InboxItem) -> None:
-    """Answers one item; a refusal is an answer, and a defect sets the item aside after some attempts."""
+def _take(batch: Batch, item: InboxItem) -> Json | None:
+    """Answers one item, and returns what its sender is told; a refusal is an answer, a defect sets the item aside."""
     try:
         require_engineer_may(item)
         with batch.attempt():
@@ -245,14 +251,15 @@ def _take(batch: Batch, item: InboxItem) -> None:
         if item.source == observe.SOURCE:
             log.error("rail event refused", item=item.id, code=error.code)
             batch.tx.inbox.set_aside(item.id, f"{error.code}: {error.message}"[:POISON_LOG_CHARS], at=batch.now)
-            return
+            return None
         answer = problem(error)
     except Exception as error:
         log.exception("defect", item=item.id, kind=item.kind, settlement=item.settlement)
         batch.tx.inbox.set_aside(item.id, repr(error)[:POISON_LOG_CHARS], at=batch.now)
-        return
+        return None
     told = as_told(answer, item, batch.settlements.get(str(answer["body"].get("settlement", item.settlement))))
     batch.tx.inbox.answer(item.id, told, at=batch.now)
+    return told
 
 
 def _act(batch: Batch, settlement: Settlement) -> None:
