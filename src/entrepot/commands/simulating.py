@@ -50,12 +50,15 @@ def simulate(
 
 
 class _Progress:
-    """Tells on stderr how far it is, every few seconds."""
+    """Tells on stderr how far it is, every few seconds, and of each failure at once."""
 
     def __init__(self) -> None:
-        self._told = 0.0
+        self._told, self._failed = 0.0, 0
 
     def __call__(self, totals: Totals) -> None:
+        for outcome in totals.failed[self._failed :]:
+            print(f"seed {outcome.seed} broke a rule: {outcome.says}", file=sys.stderr)
+        self._failed = len(totals.failed)
         if time.monotonic() - self._told >= TELL_EVERY_S:
             self._told = time.monotonic()
             says = f"{totals.seeds} seeds, {totals.steps} steps, {len(totals.failed)} violations"

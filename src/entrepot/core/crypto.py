@@ -70,7 +70,7 @@ def _address(key: coincurve.PublicKey) -> str:
 
 def rlp_encode(value: Any) -> bytes:
     """RLP of nested lists of bytes. Source: Ethereum yellow paper, appendix B."""
-    return bytes(rlp.encode(value))
+    return bytes(rlp.encode(value, infer_serializer=False))
 
 
 def rlp_decode(raw: bytes) -> Any:

@@ -87,6 +87,7 @@ class MemoryStore:
         self._tables.ledger.keeps_intents = keeps_intents
         self._lock = threading.RLock()
         self._is_in_use = False
+        self._worker = MemoryTransaction(self._tables, None)  # its groups keep nothing of their own: one serves all
         self._arrived = threading.Condition()
         self._wakes = 0
         self._told = threading.local()
@@ -148,7 +149,7 @@ class MemoryStore:
             assert not self._is_in_use, "a thread has one transaction at a time"
             self._is_in_use = True
             try:
-                yield MemoryTransaction(self._tables, reader)
+                yield self._worker if reader is None else MemoryTransaction(self._tables, reader)
             except BaseException:
                 self._tables.journal.back_to(0)
                 raise

@@ -151,7 +151,21 @@ class Access:
 
 def plain(value: Any) -> Any:
     """A copy as JSON keeps it: nobody else holds a part of it. Raises: TypeError for what is not JSON."""
-    return json.loads(json.dumps(dict(value) if not isinstance(value, list | tuple) else value))
+    return _copied(dict(value) if not isinstance(value, list | tuple) else value)
+
+
+def _copied(value: Any) -> Any:
+    kind = type(value)
+    if kind in _SCALARS:
+        return value
+    if kind is dict and all(type(key) is str for key in value):
+        return {key: _copied(part) for key, part in value.items()}
+    if kind in (list, tuple):
+        return [_copied(part) for part in value]
+    return json.loads(json.dumps(value))  # enumerations, keys that are no text, and whatever is no JSON
+
+
+_SCALARS = (str, int, bool, type(None))
 
 
 def known_id(text: str) -> str:
