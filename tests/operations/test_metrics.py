@@ -40,7 +40,7 @@ def test_metrics_tell_what_waits_and_for_how_long() -> None:
     doors, now = opened(store), int(time.time())
     doors.get("/metrics", headers=as_role("operator"))  # the first use of a key in a day arrives, too
     with store.work() as tx:
-        for item in tx.inbox.claim(now=now, limit=9, lease_s=1):
+        for item in tx.inbox.claim(limit=9):
             tx.inbox.answer(item.id, {}, at=now)
     arrived(store, at=now - 40, number=1)
     poisoned = arrived(store, at=now - 5, number=2)

@@ -156,7 +156,7 @@ def test_items_are_put_and_answered_once(store: Store) -> None:
     with store.work() as tx:
         tx.many.put_items(items)
         tx.many.put_items([replace(items[0], id=new_id(), body={"n": 2})])
-        claimed = tx.inbox.claim(now=NOW, limit=9, lease_s=30)
+        claimed = tx.inbox.claim(limit=9)
     assert [(item.id, item.body) for item in claimed] == [(item.id, item.body) for item in items]
     answers = [Answered(item.id, item.participant, {"status": 200, "body": {"n": place}})
                for place, item in enumerate(claimed)]  # fmt: skip

@@ -80,14 +80,14 @@ def test_a_set_aside_item_is_taken_again_in_its_old_place(store: Store) -> None:
         for item in items:
             tx.inbox.put(item)
     with store.work() as tx:
-        tx.inbox.claim(now=NOW, limit=1, lease_s=30)
+        tx.inbox.claim(limit=1)
         tx.inbox.set_aside(items[0].id, "ValueError", at=NOW)
         assert tx.inbox.open_since() == (1, NOW + 1)
         tx.inbox.take_again(items[0].id)
         assert tx.inbox.stuck() == [] and tx.inbox.open_since() == (2, NOW)
         with pytest.raises(AssertionError), tx.savepoint():
             tx.inbox.take_again(items[0].id)
-        again = tx.inbox.claim(now=NOW, limit=9, lease_s=30)
+        again = tx.inbox.claim(limit=9)
     assert [(item.id, item.set_aside) for item in again] == [(items[0].id, ""), (items[1].id, "")]
 
 
@@ -100,7 +100,7 @@ def test_a_dismissed_item_is_stuck_no_longer_and_never_acted_on(store: Store) ->
             tx.inbox.dismiss(item.id, at=NOW)
         tx.inbox.set_aside(item.id, "ValueError", at=NOW)
         tx.inbox.dismiss(item.id, at=NOW + 1)
-        assert tx.inbox.stuck() == [] == tx.inbox.claim(now=NOW + 99, limit=9, lease_s=30)
+        assert tx.inbox.stuck() == [] == tx.inbox.claim(limit=9)
         assert tx.inbox.open_since() == (0, None)
         for act in (tx.inbox.take_again, lambda id_: tx.inbox.dismiss(id_, at=NOW + 2)):
             with pytest.raises(AssertionError), tx.savepoint():

@@ -104,7 +104,7 @@ def test_what_a_savepoint_undoes_can_be_done_again_and_is_then_done_once(store: 
     for name, act in ACTS.items():
         at = Before(store)
         with store.work() as tx:
-            tx.inbox.claim(now=NOW, limit=99, lease_s=30)
+            tx.inbox.claim(limit=99)
             for _ in range(2):
                 with pytest.raises(Stop), tx.savepoint():
                     THROUGH[before](tx)
@@ -114,7 +114,7 @@ def test_what_a_savepoint_undoes_can_be_done_again_and_is_then_done_once(store: 
         with store.work() as tx:
             assert act.count(tx, at) == 0, name
         with store.work() as tx:
-            tx.inbox.claim(now=NOW + 60, limit=99, lease_s=30)
+            tx.inbox.claim(limit=99)
             with pytest.raises(Stop), tx.savepoint():
                 THROUGH[before](tx)
                 act.write(tx, at)
@@ -133,7 +133,7 @@ def test_a_savepoint_within_one_is_undone_alone(store: Store, through: str) -> N
     for name, act in ACTS.items():
         at, other = Before(store), settlement()
         with store.work() as tx:
-            tx.inbox.claim(now=NOW, limit=99, lease_s=30)
+            tx.inbox.claim(limit=99)
             tx.outbox.put([outbox_item(new_id())])  # so that each savepoint has something to be written before it
             with tx.savepoint():
                 tx.settlements.insert(other)
@@ -152,7 +152,7 @@ def test_an_outer_savepoint_undoes_what_an_inner_one_had_done(store: Store, thro
     for name, act in ACTS.items():
         at, other = Before(store), settlement()
         with store.work() as tx:
-            tx.inbox.claim(now=NOW, limit=99, lease_s=30)
+            tx.inbox.claim(limit=99)
             with pytest.raises(Stop), tx.savepoint():
                 with tx.savepoint():
                     act.write(tx, at)

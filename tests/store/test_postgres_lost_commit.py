@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from made_up import MASTER_KEY, NOW, Database, happen, inbox_item, outbox_item, paper, settlement
+from made_up import MASTER_KEY, Database, happen, inbox_item, outbox_item, paper, settlement
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from entrepot.core.errors import Unavailable
@@ -114,7 +114,7 @@ def test_a_commit_whose_reply_is_lost_is_unavailable_and_retried_once(
         assert tx.inbox.put(item) == item  # the same key again: the same item, once
         tx.outbox.put([outbox_item("once")])
         assert (tx.log.size(), tx.outbox.open_count(), len(tx.papers.of(put.id))) == (1, 1, 1)
-        assert [entry.id for entry in tx.inbox.claim(now=NOW, limit=9, lease_s=1)] == [item.id]
+        assert [entry.id for entry in tx.inbox.claim(limit=9)] == [item.id]
 
 
 def test_a_blind_retry_of_the_same_step_does_nothing_twice(proxied: tuple[Proxy, PostgresStore]) -> None:

@@ -300,6 +300,23 @@ def test_what_was_asked_or_proposed_is_never_rewritten(database: Database, table
         connection.execute(f"UPDATE {table} SET {column} = 'award'".encode())
 
 
+@pytest.mark.parametrize("column", ["body", "answer"])
+def test_neither_a_request_nor_its_answer_is_replaced_and_the_rest_of_its_row_may_change(
+    database: Database, column: str
+) -> None:
+    item = inbox_item()
+    store = database.open()
+    with store.work() as tx:
+        tx.inbox.put(item)
+        tx.inbox.answer(item.id, {"status": 200}, at=NOW)
+    store.close()
+    with psycopg.connect(database.owner_dsn) as connection:
+        assert connection.execute("UPDATE inbox SET attempts = 2").rowcount == 1
+        assert connection.execute(f"UPDATE inbox SET {column} = {column}".encode()).rowcount == 1
+        with pytest.raises(psycopg.IntegrityError, match="never rewritten"):
+            connection.execute(f"UPDATE inbox SET {column} = '\\x00'".encode())
+
+
 @pytest.mark.parametrize(
     "act",
     [

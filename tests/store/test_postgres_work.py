@@ -35,14 +35,14 @@ def test_two_workers_share_the_inbox(postgres_store: PostgresStore) -> None:
         for item in items:
             tx.inbox.put(item)
     with postgres_store.work() as first, postgres_store.work() as second:
-        mine = first.inbox.claim(now=NOW, limit=2, lease_s=30)
-        other = second.inbox.claim(now=NOW, limit=9, lease_s=30)
+        mine = first.inbox.claim(limit=2)
+        other = second.inbox.claim(limit=9)
         assert [entry.id for entry in mine] == [items[0].id, items[1].id]
         assert [entry.id for entry in other] == [items[3].id]  # its settlement's older item is with the first
         for item in mine:
             first.inbox.answer(item.id, {"status": 200, "body": {}}, at=NOW)
     with postgres_store.work() as tx:
-        assert [entry.id for entry in tx.inbox.claim(now=NOW, limit=9, lease_s=30)] == [items[2].id]
+        assert [entry.id for entry in tx.inbox.claim(limit=9)] == [items[2].id]
 
 
 def test_a_killed_worker_delays_nobody(database: Database) -> None:
@@ -55,12 +55,12 @@ def test_a_killed_worker_delays_nobody(database: Database) -> None:
     with dead.work() as tx:
         assert len(tx.outbox.claim(now=NOW, limit=9, lease_s=30)) == 1
     with pytest.raises(Unavailable), dead.work() as tx:
-        assert len(tx.inbox.claim(now=NOW, limit=9, lease_s=30)) == 1
+        assert len(tx.inbox.claim(limit=9)) == 1
         assert len(tx.settlements.claim_due(now=NOW, limit=9)) == 1
         kill_connections(database)
         tx.log.size()
     with alive.work() as tx:
-        assert [item.attempts for item in tx.inbox.claim(now=NOW, limit=9, lease_s=30)] == [1]
+        assert len(tx.inbox.claim(limit=9)) == 1
         assert len(tx.settlements.claim_due(now=NOW, limit=9)) == 1
         assert tx.outbox.claim(now=NOW + 29, limit=9, lease_s=30) == []
         assert [item.once for item in tx.outbox.claim(now=NOW + 30, limit=9, lease_s=30)] == ["one"]
@@ -77,7 +77,7 @@ def test_a_worker_killed_in_the_middle_of_a_batch_leaves_nothing_and_delays_nobo
         tx.many.put_items(items)
     with pytest.raises(Unavailable), dead.work() as below:
         tx = Buffered(below)
-        assert len(tx.inbox.claim(now=NOW, limit=9, lease_s=30)) == 3
+        assert len(tx.inbox.claim(limit=9)) == 3
         happen(tx, one, "quote_given")
         for item in items:
             tx.inbox.answer(item.id, {"status": 200, "body": {}}, at=NOW)
@@ -85,7 +85,7 @@ def test_a_worker_killed_in_the_middle_of_a_batch_leaves_nothing_and_delays_nobo
         kill_connections(database)
         tx.log.size()
     with alive.work() as tx:
-        assert [item.id for item in tx.inbox.claim(now=NOW, limit=9, lease_s=30)] == [item.id for item in items]
+        assert [item.id for item in tx.inbox.claim(limit=9)] == [item.id for item in items]
         assert tx.settlements.get(one.id) == one and tx.settlements.events(one.id) == [] and tx.log.size() == 0
     for store in (dead, alive):
         store.close()
@@ -98,7 +98,7 @@ def test_a_lost_connection_is_unavailable_and_the_store_recovers(database: Datab
         kill_connections(database)
     assert caught.value.code == "store_unavailable"
     with store.work() as tx:
-        assert tx.inbox.claim(now=NOW, limit=9, lease_s=1) == []
+        assert tx.inbox.claim(limit=9) == []
     store.close()
 
 

@@ -10,7 +10,8 @@ from trading_sale import Trade, sale
 from entrepot.core.bookkeeping import book_accounts, transfers_for
 from entrepot.core.lifecycle import Role, State
 from entrepot.core.settlement import Event
-from entrepot.workflows.work import send_out, step
+from entrepot.store.records import InboxItem
+from entrepot.workflows.work import BATCH_MIN, send_out, step
 
 TURNS_MAX = 20
 
@@ -57,6 +58,33 @@ def test_a_refused_item_leaves_nothing_and_the_others_of_its_batch_are_done(hous
     assert [house.answer(item)["status"] for item in items] == [202, 409, 202]
     assert trades[1].one == before and len(house.papers(trades[1].id, "decision_fund")) == papers
     assert house.books(trades[1].id)["pending"] == 0
+
+
+def test_a_step_that_took_long_enough_leaves_the_rest_to_the_next_and_nobody_waits_for_it(house: House) -> None:
+    items = [
+        house.put("withdraw", house.people["seller"], {}, f"{n:032x}", key=f"late-{n}") for n in range(BATCH_MIN + 5)
+    ]
+    house.ctx.pace.step_s = 0.0
+    assert step(house.ctx) == BATCH_MIN
+    answered = [item.key for item in items if kept(house, item).answer is not None]
+    assert answered == [item.key for item in items[:BATCH_MIN]]
+    assert step(house.ctx) == 5
+    assert all(kept(house, item).answer is not None for item in items)
+
+
+def test_a_step_with_time_left_takes_all(house: House) -> None:
+    for n in range(BATCH_MIN + 5):
+        house.put("withdraw", house.people["seller"], {}, f"{n:032x}", key=f"soon-{n}")
+    house.ctx.pace.step_s = 3_600.0
+    assert step(house.ctx) == BATCH_MIN + 5
+
+
+def kept(house: House, item: InboxItem) -> InboxItem:
+    """The item as the inbox has it now."""
+    with house.store.door() as tx:
+        found = tx.inbox.get(item.source, item.key)
+    assert found is not None
+    return found
 
 
 def log_size(house: House) -> int:

@@ -47,7 +47,7 @@ def poisoned(house: House, trade: Trade, kind: str = "withdraw") -> InboxItem:
     """An item that met a defect of ours."""
     item, at = house.put(kind, house.people["seller"], {}, trade.id), house.now()
     with house.store.work() as tx:
-        tx.inbox.claim(now=at, limit=9, lease_s=1)
+        tx.inbox.claim(limit=9)
         tx.inbox.set_aside(item.id, "KeyError('x')", at=at)
     return item
 
@@ -80,7 +80,7 @@ def test_an_examiners_finding_is_never_dismissed_into_silence(house: House) -> N
     trade = sale(house).propose().agree().fund().present()
     item, at = house.put("examine", house.people["examiner"], {"complies": False}, trade.id), house.now()
     with house.store.work() as tx:
-        tx.inbox.claim(now=at, limit=9, lease_s=1)
+        tx.inbox.claim(limit=9)
         tx.inbox.set_aside(item.id, "ValueError()", at=at)
     assert propose(house, "dismiss", {"item": item.id}) == "finding_not_dismissed"
     assert propose(house, "take_again", {"item": item.id}) == ""

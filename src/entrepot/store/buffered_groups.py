@@ -55,10 +55,10 @@ class Inbox(Through):
         super().__init__(buffer, group)
         self._claimed: dict[str, InboxItem] = {}
 
-    def claim(self, *, now: int, limit: int, lease_s: int) -> list[InboxItem]:
+    def claim(self, *, limit: int) -> list[InboxItem]:
         """See Inbox.claim."""
         self._buffer.settle_up()
-        found: list[InboxItem] = self._group.claim(now=now, limit=limit, lease_s=lease_s)
+        found: list[InboxItem] = self._group.claim(limit=limit)
         self._claimed |= {item.id: item for item in found}
         return found
 

@@ -1,4 +1,4 @@
-"""Inbox and outbox in memory: leases by time, one open item of a settlement at a time."""
+"""Inbox and outbox in memory: one open item of a settlement at a time, and leases by time of what leaves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from .records import InboxItem, OutboxItem
 class _Arrived:
     item: InboxItem
     arrival: int
-    leased_until: int = 0
     answered_at: int | None = None
     set_aside_at: int | None = None
     dismissed_at: int | None = None
@@ -70,8 +69,8 @@ class MemoryInbox:
             return None
         return _copy(row.item)
 
-    def claim(self, *, now: int, limit: int, lease_s: int) -> list[InboxItem]:
-        """Open items nobody holds, oldest first, one per settlement; `attempts` counts this claim too."""
+    def claim(self, *, limit: int) -> list[InboxItem]:
+        """Open items, oldest first, one per settlement; transactions take turns, so nobody else holds one."""
         self._access.require_worker()
         rows = [row for row in map(self._tables.arrived.get, dict(self._tables.open.items())) if row is not None]
         claimed: list[InboxItem] = []
@@ -82,10 +81,9 @@ class MemoryInbox:
                 continue
             if settlement:
                 blocked.add(settlement)
-            if row.leased_until <= now and len(claimed) < limit:
-                item = replace(row.item, attempts=row.item.attempts + 1)
-                self._tables.arrived.put(item.id, replace(row, item=item, leased_until=now + lease_s))
-                claimed.append(_copy(item))
+            claimed.append(_copy(row.item))
+            if len(claimed) == limit:
+                break
         return claimed
 
     def answer(self, item_id: str, answer: Json, *, at: int) -> None:
@@ -102,7 +100,8 @@ class MemoryInbox:
         self._access.require_worker()
         row = self._tables.arrived.get(item_id)
         assert row is not None and row.answered_at is None, f"there is no open inbox item {item_id}"
-        self._tables.arrived.put(item_id, replace(row, item=replace(row.item, set_aside=why), set_aside_at=at))
+        item = replace(row.item, set_aside=why, attempts=row.item.attempts + 1)
+        self._tables.arrived.put(item_id, replace(row, item=item, set_aside_at=at))
         self._tables.open.drop(item_id)
 
     def stuck(self) -> list[InboxItem]:
@@ -116,7 +115,7 @@ class MemoryInbox:
     def take_again(self, item_id: str) -> None:
         """Opens a set-aside item as it was, in its old place in the queue."""
         row = self._stuck(item_id)
-        opened = replace(row, item=replace(row.item, set_aside=""), set_aside_at=None, leased_until=0)
+        opened = replace(row, item=replace(row.item, set_aside=""), set_aside_at=None)
         self._tables.arrived.put(item_id, opened)
         self._tables.open.put(item_id, row.arrival)
 

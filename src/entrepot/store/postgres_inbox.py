@@ -1,4 +1,4 @@
-"""Inbox and outbox in PostgreSQL: claimed with SKIP LOCKED and leased by time; bodies and answers are sealed."""
+"""Inbox and outbox in PostgreSQL: claimed with SKIP LOCKED; what is done outside is leased by time. All is sealed."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class PostgresInbox:
         row = self._rows.one("get", source=source, key=key)
         return self._item(row) if row else None
 
-    def claim(self, *, now: int, limit: int, lease_s: int) -> list[InboxItem]:
-        """Open items nobody holds, oldest first, one per settlement; `attempts` counts this claim too."""
-        rows = self._rows.all("claim", now=now, limit=limit, leased_until=now + lease_s)
+    def claim(self, *, limit: int) -> list[InboxItem]:
+        """Open items nobody holds, oldest first, one per settlement, held until the transaction ends."""
+        rows = self._rows.all("claim", limit=limit)
         self._keyring.fetch(row["body"] for row in rows)
-        return [self._item(row) for row in sorted(rows, key=lambda row: int(row["arrival"]))]
+        return [self._item(row) for row in rows]
 
     def answer(self, item_id: str, answer: Json, *, at: int) -> None:
         """Answers an open item; the answer is sealed like what was asked."""

@@ -67,9 +67,9 @@ class Inbox(Protocol):
 
     def get(self, source: str, key: str) -> InboxItem | None: ...
 
-    def claim(self, *, now: int, limit: int, lease_s: int) -> list[InboxItem]:
-        """Unanswered items nobody holds, oldest first, leased to this worker. An item of a settlement comes only
-        if no older item of the same settlement is unanswered; a crashed worker's lease ends by itself."""
+    def claim(self, *, limit: int) -> list[InboxItem]:
+        """Unanswered items nobody holds, oldest first, held until the transaction ends. An item of a settlement comes
+        only if no older item of the same settlement is unanswered."""
 
     def answer(self, item_id: str, answer: Json, *, at: int) -> None: ...
 

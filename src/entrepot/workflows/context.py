@@ -101,6 +101,7 @@ class Policy:
 class Pace:
     """How much this worker takes at a time: more while its steps are short, one by one after a defect."""
 
+    step_s: float = 0.5  # how long a step may take, about: a click waits for the one that is under way
     items: int = 100
     outside: int = 10
     careful: int = 0  # so many items are taken one at a time: a batch could not be written

@@ -53,8 +53,6 @@ from .send import send_out as send_out
 from .traces import Decisions
 
 BATCH_MIN, BATCH_MAX = 20, 1_000
-STEP_S = 0.5  # how long a step may take, about: a click waits for the one that is under way
-LEASE_S = 30
 IDLE_S = 0.25
 WATCH_S = 0.25
 POISON_LOG_CHARS = 300
@@ -193,23 +191,27 @@ def step(ctx: Context) -> int:
 
 def _keep_pace(pace: Pace, count: int, *, took_s: float) -> None:
     """A step takes about as long as a click may wait, and shares its commit among as many as that allows."""
-    if took_s > STEP_S:
-        pace.items = max(BATCH_MIN, int(pace.items * STEP_S / took_s))
-    elif count >= pace.items and took_s < STEP_S / 2:
+    if took_s > pace.step_s:
+        pace.items = max(BATCH_MIN, int(pace.items * pace.step_s / took_s))
+    elif count >= pace.items and took_s < pace.step_s / 2:
         pace.items = min(BATCH_MAX, pace.items * 3 // 2)
 
 
 def _take_batch(ctx: Context, taken: Taken, *, limit: int) -> None:
+    stop_at = time.monotonic() + ctx.pace.step_s
     with ctx.store.work() as below:
         ctx.offset_s = below.checks.clock_offset_s()
         tx = Buffered(below)
         batch = Batch(ctx, tx, ctx.now())
-        taken.arrived = tx.inbox.claim(now=batch.now, limit=limit, lease_s=LEASE_S)
+        taken.arrived = tx.inbox.claim(limit=limit)
         prepare(tx, taken.arrived, now=batch.now, window_days=ctx.regime(batch.now).window_days)
         if limit > 1 or not taken.arrived:
             taken.due = tx.settlements.claim_due(now=batch.now, limit=limit)
         decisions = Decisions(ctx.traces)
-        for item in taken.arrived:
+        for place, item in enumerate(taken.arrived):
+            if place >= BATCH_MIN and time.monotonic() > stop_at:  # the rest is free again when this commits
+                taken.arrived = taken.arrived[:place]
+                break
             batch.span = decisions.begin(batch.logged)
             decisions.end(batch.logged, item, _take(batch, item))
         for settlement in taken.due:

@@ -7,19 +7,15 @@ ON CONFLICT (source, key) DO NOTHING;
 -- name: get
 SELECT * FROM inbox WHERE source = %(source)s AND key = %(key)s;
 
--- An item of a settlement waits for every older open item of it, leased or not.
+-- An item of a settlement waits for every older open item of it, held or not.
 -- name: claim
-WITH free AS (
-    SELECT i.id FROM inbox i
-     WHERE i.answered_at IS NULL AND i.set_aside_at IS NULL AND i.leased_until <= %(now)s
-       AND NOT EXISTS (SELECT 1 FROM inbox o
-                        WHERE o.settlement = i.settlement AND o.arrival < i.arrival
-                          AND o.answered_at IS NULL AND o.set_aside_at IS NULL)
-     ORDER BY i.arrival LIMIT %(limit)s
-       FOR UPDATE SKIP LOCKED)
-UPDATE inbox i SET leased_until = %(leased_until)s, attempts = i.attempts + 1
-  FROM free WHERE i.id = free.id
-RETURNING i.*;
+SELECT * FROM inbox i
+ WHERE i.answered_at IS NULL AND i.set_aside_at IS NULL
+   AND NOT EXISTS (SELECT 1 FROM inbox o
+                    WHERE o.settlement = i.settlement AND o.arrival < i.arrival
+                      AND o.answered_at IS NULL AND o.set_aside_at IS NULL)
+ ORDER BY i.arrival LIMIT %(limit)s
+   FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: answer
 UPDATE inbox SET answer = %(answer)s, answered_at = %(at)s WHERE id = %(id)s AND answered_at IS NULL;
@@ -28,13 +24,13 @@ UPDATE inbox SET answer = %(answer)s, answered_at = %(at)s WHERE id = %(id)s AND
 SELECT participant FROM inbox WHERE id = %(id)s;
 
 -- name: set_aside
-UPDATE inbox SET set_aside = %(why)s, set_aside_at = %(at)s WHERE id = %(id)s AND answered_at IS NULL;
+UPDATE inbox SET set_aside = %(why)s, set_aside_at = %(at)s, attempts = attempts + 1 WHERE id = %(id)s AND answered_at IS NULL;
 
 -- name: stuck
 SELECT * FROM inbox WHERE set_aside_at IS NOT NULL AND dismissed_at IS NULL ORDER BY arrival;
 
 -- name: take_again
-UPDATE inbox SET set_aside = '', set_aside_at = NULL, leased_until = 0
+UPDATE inbox SET set_aside = '', set_aside_at = NULL
  WHERE id = %(id)s AND set_aside_at IS NOT NULL AND dismissed_at IS NULL;
 
 -- name: dismiss
