@@ -165,6 +165,16 @@ def test_due_items_are_claimed_earliest_first_and_leased(store: Store) -> None:
     assert claim_out(store, now=NOW + LEASE_S) == [early, late]
 
 
+def test_a_kind_that_a_loop_of_its_own_takes_is_left_to_it(store: Store) -> None:
+    slow, quick = replace(outbox_item("slow"), kind="reconcile"), replace(outbox_item("quick"), kind="message")
+    with store.work() as tx:
+        tx.outbox.put([slow, quick])
+        assert tx.outbox.claim(now=NOW, limit=9, lease_s=30, kind="lists") == []
+        assert tx.outbox.claim(now=NOW, limit=9, lease_s=30, but=("reconcile",)) == [quick]
+        assert tx.outbox.claim(now=NOW, limit=9, lease_s=90, kind="reconcile") == [slow]
+        assert tx.outbox.claim(now=NOW + 30, limit=9, lease_s=30) == [quick]
+
+
 def test_done_is_done_and_a_retry_comes_back_with_its_error(store: Store) -> None:
     with store.work() as tx:
         tx.outbox.put([outbox_item("a"), outbox_item("b")])

@@ -41,7 +41,7 @@ from entrepot.workflows.context import Context
 from entrepot.workflows.payee import ownership_digest
 from entrepot.workflows.reconcile import reconcile
 from entrepot.workflows.screen import load_lists
-from entrepot.workflows.work import send_out, step
+from entrepot.workflows.work import compare_sides, send_out, step
 
 FINAL_BLOCKS = 2  # final is two blocks behind the newest
 ROUNDS_MAX = 60
@@ -164,7 +164,7 @@ class House:
 
     def tick(self) -> int:
         """One turn: decide, do outside, make it final, watch."""
-        taken = step(self.ctx) + send_out(self.ctx)
+        taken = step(self.ctx) + send_out(self.ctx) + compare_sides(self.ctx)
         self.settle_chain()
         return taken + observe.watch(self.ctx)
 

@@ -156,11 +156,12 @@ class MemoryOutbox:
                 if item.done_at is None:
                     self._tables.undone.put(item.once, arrival)
 
-    def claim(self, *, now: int, limit: int, lease_s: int) -> list[OutboxItem]:
-        """Due items nobody holds, oldest first; whoever dies with one delays it by the lease at most."""
+    def claim(self, *, now: int, limit: int, lease_s: int, kind: str = "", but: Sequence[str] = ()) -> list[OutboxItem]:
+        """See Outbox.claim."""
         self._access.require_worker()
         rows = [row for row in map(self._tables.leaving.get, dict(self._tables.undone.items())) if row is not None]
-        due = [row for row in rows if row.item.due_at <= now and row.leased_until <= now]
+        asked = [row for row in rows if kind in ("", row.item.kind) and row.item.kind not in but]
+        due = [row for row in asked if row.item.due_at <= now and row.leased_until <= now]
         due = sorted(due, key=lambda row: (row.item.due_at, row.arrival))[:limit]
         for row in due:
             self._tables.leaving.put(row.item.once, replace(row, leased_until=now + lease_s))

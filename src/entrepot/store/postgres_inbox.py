@@ -115,9 +115,9 @@ class PostgresOutbox:
         if items:
             self._rows.run("put", **columns_of(map(_outbox_row, items)))
 
-    def claim(self, *, now: int, limit: int, lease_s: int) -> list[OutboxItem]:
-        """Due items nobody holds, oldest first; whoever dies with one delays it by the lease at most."""
-        rows = self._rows.all("claim", now=now, limit=limit, leased_until=now + lease_s)
+    def claim(self, *, now: int, limit: int, lease_s: int, kind: str = "", but: Sequence[str] = ()) -> list[OutboxItem]:
+        """See Outbox.claim."""
+        rows = self._rows.all("claim", now=now, limit=limit, leased_until=now + lease_s, kind=kind, but=list(but))
         return [_outbox_item(row) for row in sorted(rows, key=lambda row: (row["due_at"], row["arrival"]))]
 
     def done(self, once: str, *, at: int) -> None:

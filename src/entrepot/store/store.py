@@ -378,7 +378,11 @@ class Outbox(Protocol):
     def put(self, items: Sequence[OutboxItem]) -> None:
         """An item whose `once` is there already is left alone."""
 
-    def claim(self, *, now: int, limit: int, lease_s: int) -> list[OutboxItem]: ...
+    def claim(self, *, now: int, limit: int, lease_s: int, kind: str = "", but: Sequence[str] = ()) -> list[OutboxItem]:
+        """Due items nobody holds, oldest first, of one kind or of all `but` some.
+
+        Whoever dies with one delays it by the lease at most.
+        """
 
     def done(self, once: str, *, at: int) -> None: ...
 

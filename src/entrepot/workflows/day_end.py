@@ -26,7 +26,7 @@ from .reconcile import compare
 from .sides import Difference
 
 RECONCILE = "reconcile"
-RUN_S = 900  # a worker that is killed while it compares holds the run back for so long
+LEASE_S = 900  # a worker that is killed while it compares holds the run back for so long
 NIGHTS_MAX = 7
 DIFFERENCES_MAX = 1_000  # of one run that are shown, each with a case
 CLOSE_CASE = "close_case"
@@ -75,7 +75,6 @@ def run(ctx: Context, item: OutboxItem) -> None:
     with ctx.store.work() as tx:
         if tx.reconciliations.get(item.body["run"]) is not None:
             return
-        tx.outbox.retry(item.once, due_at=ctx.now() + RUN_S, error="")  # no other worker begins it meanwhile
     found = compare(ctx.store, ctx.rail)
     with ctx.store.work() as tx:
         if tx.reconciliations.get(item.body["run"]) is not None:

@@ -54,7 +54,7 @@ def send_out(ctx: Context) -> int:
         return 0
     began, began_ns, sent = time.monotonic(), time.time_ns(), Sent()
     with ctx.store.work() as tx:
-        items = tx.outbox.claim(now=ctx.now(), limit=ctx.pace.outside, lease_s=LEASE_S)
+        items = tx.outbox.claim(now=ctx.now(), limit=ctx.pace.outside, lease_s=LEASE_S, but=(day_end.RECONCILE,))
     if not items:
         return 0
     held: dict[str, orders.Order] = {}
@@ -71,6 +71,19 @@ def send_out(ctx: Context) -> int:
             _try(ctx, item, lambda item=item, other=other: _other(ctx, item, other), other)  # type: ignore[misc]
             _note(ctx, other)
     _keep_pace(ctx, len(items), took_s=time.monotonic() - began)
+    return len(items)
+
+
+def compare_sides(ctx: Context) -> int:
+    """The reconciliation that is due, in a loop of its own: it may take minutes, and sending does not wait for it."""
+    if ctx.faults.lasts("worker_paused"):
+        return 0
+    with ctx.store.work() as tx:
+        items = tx.outbox.claim(now=ctx.now(), limit=1, lease_s=day_end.LEASE_S, kind=day_end.RECONCILE)
+    for item in items:
+        sent = Sent()
+        _try(ctx, item, lambda item=item: day_end.run(ctx, item), sent)  # type: ignore[misc]
+        _note(ctx, sent)
     return len(items)
 
 
@@ -181,8 +194,6 @@ def _other(ctx: Context, item: OutboxItem, sent: Sent) -> None:
         sandbox.perform(ctx, item)
     elif item.kind == "lists":
         ctx.load_lists()
-    elif item.kind == day_end.RECONCILE:
-        day_end.run(ctx, item)
     elif item.kind == "follow":
         _follow(ctx, item, sent)
     elif item.kind == contract_settings.OUTSIDE:

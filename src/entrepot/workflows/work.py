@@ -49,6 +49,7 @@ from .check import check_funding
 from .context import Context, ListsChanged, Pace
 from .courier import Courier
 from .prepare import prepare
+from .send import compare_sides as compare_sides
 from .send import send_out as send_out
 from .traces import Decisions
 
@@ -287,7 +288,7 @@ def forget_requests(ctx: Context) -> int:
 
 @dataclass
 class Worker:
-    """Loops: decide, do outside, watch, tell webhooks, look at faults. `stop` ends them after what they are at."""
+    """Loops: decide, do outside, compare, watch, tell webhooks, …. `stop` ends them after what they are at."""
 
     ctx: Context
     courier: Courier = field(default_factory=Courier)
@@ -299,6 +300,7 @@ class Worker:
             threading.Thread(target=self._loop, args=(act, pause_s), name=act.__name__)
             for act, pause_s in (
                 (send_out, IDLE_S),
+                (compare_sides, IDLE_S),
                 (observe.watch, WATCH_S),
                 (ledger_engine.post_intents, IDLE_S),
                 (self._tell_webhooks, IDLE_S),

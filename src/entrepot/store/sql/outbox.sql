@@ -10,6 +10,7 @@ ON CONFLICT (once) DO NOTHING;
 WITH free AS (
     SELECT once FROM outbox
      WHERE done_at IS NULL AND due_at <= %(now)s AND leased_until <= %(now)s
+       AND (%(kind)s = '' OR kind = %(kind)s) AND kind <> ALL (%(but)s::text[])
      ORDER BY due_at, arrival LIMIT %(limit)s
        FOR UPDATE SKIP LOCKED)
 UPDATE outbox o SET leased_until = %(leased_until)s
