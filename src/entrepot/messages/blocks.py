@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime
+from functools import cache
 
 from lxml import etree
 
 from entrepot.core.canonical import unhex
-from entrepot.core.errors import Invalid, declare
 from entrepot.core.money import Money
 from entrepot.core.party import Party, wallet_address
 
 from .payment import Agent, SettledPayment, iso_rate_half_even, iso_text
 from .schemas import ISO, require_valid
+from .writing import Element, escaped
 
 OURS = "urn:entrepot:iso20022:settled-payment:1"
 ROOT = "SettledPayment"
@@ -24,35 +25,32 @@ WALLET, ESCROW = "DLTW", "DLTE"  # our account types: a wallet, an escrow contra
 WALLET_SCHEME, ESCROW_SCHEME = "EVM-ADDRESS-BASE32", "ENTREPOT-SETTLEMENT"
 NOT_PROVIDED = "NOTPROVIDED"  # what banks write where a mandatory party is not known. Source: EPC rulebooks
 
-declare("Invalid", message_text_unsayable="A text holds characters that no XML message can carry.")
 
-
-def document(kind: str, name: str) -> tuple[etree._Element, etree._Element]:
+def document(kind: str, name: str) -> tuple[Element, Element]:
     """A new `Document` of the type, and its one child."""
-    root = etree.XML(f'<Document xmlns="{ISO}{kind}"/>')
+    root = Element("Document", attribute=f'xmlns="{ISO}{kind}"')
     return root, add(root, name)
 
 
-def add(parent: etree._Element, path: str, text: str | None = None, *, ccy: str = "") -> etree._Element:
+def add(parent: Element, path: str, text: str | None = None, *, ccy: str = "") -> Element:
     """Appends one new element for each step of `path` and returns the last. Raises: Invalid(message_text_unsayable)."""
-    namespace = parent.tag[: parent.tag.index("}") + 1]
     for step in path.split("/"):
-        parent = etree.SubElement(parent, namespace + step)
+        one = Element(step)
+        parent.children.append(one)
+        parent = one
     if ccy:
-        parent.set("Ccy", ccy)
-    try:
-        parent.text = text
-    except ValueError:
-        raise Invalid("message_text_unsayable", f"{text!r:.80} cannot stand in XML.", path=path) from None
+        parent.attribute = f'Ccy="{escaped(ccy, path=path)}"'
+    if text is not None:
+        parent.text = escaped(text, path=path)
     return parent
 
 
-def add_amount(parent: etree._Element, path: str, money: Money) -> etree._Element:
+def add_amount(parent: Element, path: str, money: Money) -> Element:
     """An amount in an ISO 4217 currency."""
     return add(parent, path, iso_text(money), ccy=money.asset.id)
 
 
-def add_party(parent: etree._Element, path: str, party: Party) -> None:
+def add_party(parent: Element, path: str, party: Party) -> None:
     """Name, LEI, registration and country of residence; a registration that ISO 20022 has no room for is left out."""
     place = add(parent, path)
     add(place, "Nm", party.name)
@@ -68,7 +66,7 @@ def add_party(parent: etree._Element, path: str, party: Party) -> None:
     add(place, "CtryOfRes", party.country)
 
 
-def add_agent(parent: etree._Element, path: str, agent: Agent) -> None:
+def add_agent(parent: Element, path: str, agent: Agent) -> None:
     """A bank or VASP by LEI and name; NOTPROVIDED if neither is known."""
     place = add(parent, f"{path}/FinInstnId")
     if agent.lei:
@@ -79,12 +77,12 @@ def add_agent(parent: etree._Element, path: str, agent: Agent) -> None:
         add(place, "Othr/Id", NOT_PROVIDED)
 
 
-def add_wallet(parent: etree._Element, path: str, account: str) -> etree._Element:
+def add_wallet(parent: Element, path: str, account: str) -> Element:
     """A wallet: `account` is CAIP-10; its address in base32 is the 32 characters that fit into `Othr/Id`."""
     return _account(parent, path, wallet_short_id(account), WALLET_SCHEME, WALLET, account)
 
 
-def add_escrow(parent: etree._Element, path: str, payment: SettledPayment) -> etree._Element:
+def add_escrow(parent: Element, path: str, payment: SettledPayment) -> Element:
     """The escrow's account: known by its settlement, and by CAIP-10 where its address is known."""
     return _account(parent, path, payment.terms.settlement, ESCROW_SCHEME, ESCROW, payment.escrow_account)
 
@@ -94,7 +92,7 @@ def wallet_short_id(account: str) -> str:
     return base64.b32encode(unhex(wallet_address(account), size=20)).decode()
 
 
-def add_debtor(parent: etree._Element, path: str, payment: SettledPayment) -> None:
+def add_debtor(parent: Element, path: str, payment: SettledPayment) -> None:
     """Who paid, at `path`, and `DbtrAcct`: the buyer, or the escrow's holder for a refund (the seller never had it)."""
     if payment.direction == "release":
         add_party(parent, path, payment.terms.buyer)
@@ -104,14 +102,14 @@ def add_debtor(parent: etree._Element, path: str, payment: SettledPayment) -> No
         add_escrow(parent, "DbtrAcct", payment)
 
 
-def add_references(parent: etree._Element, payment: SettledPayment) -> None:
+def add_references(parent: Element, payment: SettledPayment) -> None:
     """The three ids by which every bank of the chain knows the payment."""
     add(parent, "InstrId", payment.uetr.replace("-", ""))
     add(parent, "EndToEndId", payment.end_to_end_id)
     add(parent, "UETR", payment.uetr)
 
 
-def add_purpose(parent: etree._Element, payment: SettledPayment) -> None:
+def add_purpose(parent: Element, payment: SettledPayment) -> None:
     """Why it was paid."""
     if payment.direction == "release":
         add(parent, "Purp/Cd", "GDDS")  # ExternalPurpose1Code: purchase and sale of goods
@@ -119,7 +117,7 @@ def add_purpose(parent: etree._Element, payment: SettledPayment) -> None:
         add(parent, "Purp/Prtry", "ESCROW REFUND")
 
 
-def _account(parent: etree._Element, path: str, short: str, scheme: str, kind: str, proxy: str) -> etree._Element:
+def _account(parent: Element, path: str, short: str, scheme: str, kind: str, proxy: str) -> Element:
     place = add(parent, path)
     other = add(place, "Id/Othr")
     add(other, "Id", short)
@@ -138,14 +136,14 @@ def token_code(payment: SettledPayment) -> str:
     return f"DTID/{asset.dti}"[:ID_CHARS_MAX] if asset.dti else f"TOKEN/{asset.symbol}"[:ID_CHARS_MAX]
 
 
-def add_exchange_rate(parent: etree._Element, payment: SettledPayment) -> None:
+def add_exchange_rate(parent: Element, payment: SettledPayment) -> None:
     """`XchgRate`, rounded by `iso_rate_half_even`; only where `payment.instructed` is."""
     rate = iso_rate_half_even(payment.rate)
     assert rate is not None, "an instructed amount has a rate that fits"
     add(parent, "XchgRate", f"{rate.normalize():f}")
 
 
-def add_remittance(parent: etree._Element, payment: SettledPayment) -> None:
+def add_remittance(parent: Element, payment: SettledPayment) -> None:
     """The invoice: structured number and date; a number of over 35 characters is given whole as further text."""
     terms = payment.terms
     place = add(parent, "RmtInf/Strd")
@@ -159,17 +157,19 @@ def add_remittance(parent: etree._Element, payment: SettledPayment) -> None:
             add(place, "AddtlRmtInf", terms.invoice_number[start : start + TEXT_CHARS_MAX])
 
 
-def add_supplement(parent: etree._Element, payment: SettledPayment, *, place: str) -> None:
+def add_supplement(parent: Element, payment: SettledPayment, *, place: str) -> None:
     """The exact facts in our own namespace: units, CAIP-19, transaction, wallets; `place` is what they are about."""
     supplement = add(parent, "SplmtryData")
     add(supplement, "PlcAndNm", place)
     envelope = add(supplement, "Envlp")
-    ours = etree.SubElement(envelope, f"{{{OURS}}}{ROOT}", nsmap={"e": OURS})
+    ours = add(envelope, f"e:{ROOT}")
+    ours.attribute = f'xmlns:e="{OURS}"'
     for name, value in payment.facts().items():
         if value != "":
-            add(ours, fact_tag(name), str(value))
+            add(ours, f"e:{fact_tag(name)}", str(value))
 
 
+@cache
 def fact_tag(name: str) -> str:
     """`amount_minor` as the element `AmountMinor`."""
     return "".join(word.capitalize() for word in name.split("_"))
@@ -185,7 +185,8 @@ def iso_date(at: int) -> str:
     return iso_time(at)[:10]
 
 
-def sealed(root: etree._Element) -> bytes:
-    """The bytes that go out, valid against the official schema. Raises: Invalid(message_invalid)."""
-    require_valid(root)
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+def sealed(root: Element) -> bytes:
+    """The bytes that go out, valid against the official schema as they are read. Raises: Invalid(message_invalid)."""
+    raw = b"<?xml version='1.0' encoding='UTF-8'?>\n" + root.written().encode()
+    require_valid(etree.fromstring(raw))
+    return raw

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lxml import etree
-
 from entrepot.core.money import Money
 from entrepot.core.party import Party
 
@@ -30,6 +28,7 @@ from .blocks import (
     token_code,
 )
 from .payment import SettledPayment, in_currency_down
+from .writing import Element
 
 TYPE = "camt.054.001.08"
 PLACE = "/Document/BkToCstmrDbtCdtNtfctn/Ntfctn/Ntry/NtryDtls/TxDtls"
@@ -62,7 +61,7 @@ def camt_054(payment: SettledPayment, side: Side) -> bytes:
     return sealed(root)
 
 
-def _account(notice: etree._Element, payment: SettledPayment, side: Side, owner: Party) -> None:
+def _account(notice: Element, payment: SettledPayment, side: Side, owner: Party) -> None:
     if side == "credit":
         account = add_wallet(notice, "Acct", owner.wallet)
         add_party(account, "Ownr", owner)
@@ -72,7 +71,7 @@ def _account(notice: etree._Element, payment: SettledPayment, side: Side, owner:
     add_agent(account, "Svcr", payment.operator)
 
 
-def _entry(entry: etree._Element, payment: SettledPayment, side: Side) -> None:
+def _entry(entry: Element, payment: SettledPayment, side: Side) -> None:
     paid = in_currency_down(payment.amount, payment.currency)
     moved = in_currency_down(payment.amount + payment.fee, payment.currency) if side == "debit" else paid
     add_amount(entry, "Amt", moved)
@@ -87,7 +86,7 @@ def _entry(entry: etree._Element, payment: SettledPayment, side: Side) -> None:
     _transaction(add(entry, "NtryDtls/TxDtls"), payment, side, paid)
 
 
-def _charge(entry: etree._Element, charge: Money) -> None:
+def _charge(entry: Element, charge: Money) -> None:
     """The fee as what the entry has over the payment, so that the three add up after rounding."""
     record = add(entry, "Chrgs/Rcrd")
     add_amount(record, "Amt", charge)
@@ -96,7 +95,7 @@ def _charge(entry: etree._Element, charge: Money) -> None:
     add(record, "Br", "DEBT")
 
 
-def _transaction_code(parent: etree._Element, payment: SettledPayment, side: Side) -> None:
+def _transaction_code(parent: Element, payment: SettledPayment, side: Side) -> None:
     """PMNT, issued or received credit transfer, across a border or not; a refund is OTHR. Source: ISO 20022 BTC."""
     domain = add(parent, "BkTxCd/Domn")
     add(domain, "Cd", "PMNT")
@@ -106,7 +105,7 @@ def _transaction_code(parent: etree._Element, payment: SettledPayment, side: Sid
     add(family, "SubFmlyCd", across if payment.direction == "release" else "OTHR")
 
 
-def _transaction(details: etree._Element, payment: SettledPayment, side: Side, paid: Money) -> None:
+def _transaction(details: Element, payment: SettledPayment, side: Side, paid: Money) -> None:
     refs = add(details, "Refs")
     add(refs, "MsgId", payment.message_id(pacs008.TYPE))
     add_references(refs, payment)
@@ -129,7 +128,7 @@ def _transaction(details: etree._Element, payment: SettledPayment, side: Side, p
     add_supplement(details, payment, place=PLACE)
 
 
-def _exchange(details: etree._Element, payment: SettledPayment) -> None:
+def _exchange(details: Element, payment: SettledPayment) -> None:
     instructed = payment.instructed
     if instructed is None:
         return

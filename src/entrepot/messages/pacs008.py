@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from lxml import etree
-
 from .blocks import (
     add,
     add_agent,
@@ -23,6 +21,7 @@ from .blocks import (
     token_code,
 )
 from .payment import SettledPayment, in_currency_down
+from .writing import Element
 
 TYPE = "pacs.008.001.08"
 PLACE = "/Document/FIToFICstmrCdtTrf/CdtTrfTxInf"
@@ -52,7 +51,7 @@ def pacs_008(payment: SettledPayment) -> bytes:
     return sealed(root)
 
 
-def _header(header: etree._Element, payment: SettledPayment) -> None:
+def _header(header: Element, payment: SettledPayment) -> None:
     add(header, "MsgId", payment.message_id(TYPE))
     add(header, "CreDtTm", iso_time(payment.settled_at))
     add(header, "NbOfTxs", "1")
@@ -63,14 +62,14 @@ def _header(header: etree._Element, payment: SettledPayment) -> None:
     add_agent(header, "InstdAgt", payment.operator)
 
 
-def _references(transfer: etree._Element, payment: SettledPayment) -> None:
+def _references(transfer: Element, payment: SettledPayment) -> None:
     add_references(add(transfer, "PmtId"), payment)
     kind = add(transfer, "PmtTpInf")
     add(kind, "LclInstrm/Prtry", token_code(payment))
     add(kind, "CtgyPurp/Cd", "TRAD")
 
 
-def _amounts(transfer: etree._Element, payment: SettledPayment) -> None:
+def _amounts(transfer: Element, payment: SettledPayment) -> None:
     add_amount(transfer, "IntrBkSttlmAmt", in_currency_down(payment.amount, payment.currency))
     add(transfer, "IntrBkSttlmDt", iso_date(payment.settled_at))
     add(transfer, "SttlmTmIndctn/CdtDtTm", iso_time(payment.settled_at))

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lxml import etree
-
 from entrepot.core.asset import CURRENCIES
 from entrepot.core.money import Money
 
 from .blocks import add, add_amount, document, sealed
+from .writing import Element
 
 TYPE = "camt.053.001.08"
 
@@ -65,7 +64,7 @@ def sample_statement(
     return sealed(root)
 
 
-def _entry(statement: etree._Element, line: SampleLine, number: int, currency: str) -> None:
+def _entry(statement: Element, line: SampleLine, number: int, currency: str) -> None:
     entry = add(statement, "Ntry")
     add_amount(entry, "Amt", Money(line.amount_minor, CURRENCIES[currency]))
     add(entry, "CdtDbtInd", "CRDT" if line.is_credit else "DBIT")
