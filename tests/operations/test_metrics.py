@@ -11,10 +11,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from watched import LIST, as_role, opened
 
-from entrepot.api.metrics import as_parties_read
+from entrepot.api import metrics as api_metrics
 from entrepot.core.errors import Unavailable
 from entrepot.core.ids import new_id
 from entrepot.core.lifecycle import STATES, State
+from entrepot.core.settlement import Settlement
 from entrepot.store.memory import MemoryStore
 from entrepot.store.records import Cursor, InboxItem, OutboxItem
 from entrepot.workflows.instruments import Instruments, serve_metrics
@@ -33,6 +34,14 @@ def arrived(store: MemoryStore, *, at: int, number: int = 0) -> InboxItem:
     )  # fmt: skip
     with store.door() as tx:
         return tx.inbox.put(item)
+
+
+def standing(number: int, state: State, *, left: State | None = None) -> Settlement:
+    parties = {name: new_id(0, bytes([number, place] * 5)) for place, name in enumerate(("id", "seller", "buyer"))}
+    return Settlement(
+        **parties, state=state, created_at=1, case_salt="", dates={STATES[state].deadline: int(time.time())},
+        suspended=((left, 1),) if left else (),
+    )  # fmt: skip
 
 
 def test_metrics_tell_what_waits_and_for_how_long() -> None:
@@ -72,11 +81,18 @@ def test_only_operators_read_metrics(path: str) -> None:
 
 
 def test_no_metric_tells_that_somebody_is_looked_at() -> None:
-    counts = {state.value: 1 for state in State}
-    told = dict(as_parties_read(counts))
-    assert "in_review" in counts and "in_review" not in told and "blocked" not in told
-    assert told[STATES[State.IN_REVIEW].public] > 1
-    assert sum(told.values()) == len(counts)
+    store = MemoryStore()
+    with store.work() as tx:
+        for number, held in enumerate((State.IN_REVIEW, State.FROZEN, State.BLOCKED)):
+            tx.settlements.insert(standing(number, held, left=State.PRESENTED))
+        tx.settlements.insert(standing(3, State.FUNDED))
+    doors = opened(store)
+    told = doors.get("/v1/metrics", headers=as_role("operator")).json()["settlements"]
+    assert told == [{"state": "funded", "count": 1}, {"state": "presented", "count": 3}]
+    lines = doors.get("/metrics", headers=as_role("operator")).text.splitlines()
+    assert [line for line in lines if line.startswith("entrepot_settlements_open{")] == [
+        'entrepot_settlements_open{state="funded"} 1.0', 'entrepot_settlements_open{state="presented"} 3.0',
+    ]  # fmt: skip
 
 
 def test_the_page_reads_what_prometheus_reads_and_keeps_a_curve() -> None:
@@ -110,3 +126,10 @@ def test_a_worker_tells_how_long_its_turns_take_and_what_failed(tmp_path: Path) 
     assert told["entrepot_worker_turn_failures_total", "watch", "defect"] == 1
     assert abs(told["entrepot_worker_last_turn_timestamp_seconds", "step"] - time.time()) < 10
     assert told["entrepot_disk_free_bytes",] > 0
+
+
+def test_the_doors_read_the_figures_by_themselves_so_that_a_curve_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api_metrics, "POINT_S", 1)
+    with opened(MemoryStore()) as doors:
+        time.sleep(2.5)
+        assert len(doors.get("/v1/metrics", headers=as_role("operator")).json()["points"]) >= 2

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from entrepot.core.canonical import canonical
-from entrepot.core.lifecycle import Role, State
+from entrepot.core.lifecycle import STATES, Role, State
 from entrepot.core.settlement import Event, Settlement
 from entrepot.store.engineer_records import ApiRequest, Delivery, Endpoint
 from entrepot.store.postgres import PostgresStore
@@ -68,6 +68,11 @@ def funded(**fields: Any) -> Settlement:
     """A settlement that holds 1,000 minor units."""
     held = {"state": State.FUNDED, "asset": ASSET, "price_minor": 990, "fee_minor": 10, "funded_minor": 1000}
     return settlement(**held | {"dates": {"present_by": NOW + 50}} | fields)
+
+
+def held_up(state: State, *left: State) -> Settlement:
+    """A settlement under review, freeze or block, and the states it left for these, the oldest first."""
+    return funded(state=state, suspended=tuple((one, NOW) for one in left), dates={STATES[state].deadline: NOW + 50})
 
 
 def logged(of: Settlement, seq: int, *, kind: str = "quote_given", **facts: Any) -> LoggedEvent:

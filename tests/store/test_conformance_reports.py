@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from made_up import NOW, Database, funded, logged, new_id, paper, settlement
+from made_up import NOW, Database, funded, held_up, logged, new_id, paper, settlement
 
 from entrepot.core.lifecycle import State
 from entrepot.core.settlement import Settlement
@@ -88,6 +88,17 @@ def test_cost_is_the_fee_and_the_money_tied_up(store: Store) -> None:
     assert found == [Cost(None, 2, 237, 500), Cost(DAY, 1, 237, 237), Cost(DAY + 86_400, 1, 500, 500)]
     with store.read(Reader(one.buyer, "treasurer")) as tx:
         assert [row.count for row in tx.reports.costs(since=DAY, until=DAY + 2 * 86_400, percent=5)] == [1, 1]
+
+
+def test_what_is_looked_at_is_counted_among_what_it_was_before(store: Store) -> None:
+    review = held_up(State.IN_REVIEW, State.PRESENTED)
+    frozen = held_up(State.FROZEN, State.DISPUTED, State.IN_REVIEW)
+    blocked = held_up(State.BLOCKED, State.PRESENTED, State.FROZEN)
+    with store.work() as tx:
+        for one in (funded(), review, frozen, blocked):
+            tx.settlements.insert(one)
+    with store.read(staff()) as tx:
+        assert tx.reports.open_states() == {"disputed": 1, "funded": 1, "presented": 2}
 
 
 def test_outcomes_count_states_and_open_ones_have_no_period(store: Store) -> None:

@@ -105,7 +105,8 @@ def create_app(
 
 @asynccontextmanager
 async def _until_stopped(app: FastAPI) -> AsyncIterator[None]:
-    yield
+    async with metrics.looked_at(app):
+        yield
     app.state.traces.close()
 
 

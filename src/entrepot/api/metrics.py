@@ -6,9 +6,12 @@ dashboard has more readers than a case, and none of them learns that somebody is
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
@@ -17,7 +20,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram,
 from prometheus_client import Counter as Count
 from prometheus_client.core import GaugeMetricFamily
 
-from entrepot.core.errors import Unknown
+from entrepot.core.errors import Unavailable, Unknown
 from entrepot.core.lifecycle import STATES, State
 from entrepot.store.records import Reader
 from entrepot.store.store import Store, Transaction
@@ -27,8 +30,8 @@ from .caller import Caller
 from .health import Facts, parts_of
 from .trades import Signed
 
-KEPT_S = 3_600  # what the page looks back on, as far as this process was asked
-POINT_S = 10  # a point for the page at most this often
+KEPT_S = 3_600  # what the page looks back on, as far as this process ran
+POINT_S = 10  # a point for the page this often
 
 router = APIRouter(tags=["operations"])
 log = structlog.get_logger(__name__)
@@ -39,15 +42,17 @@ class Looking:
 
     def __init__(self) -> None:
         self._points: deque[dict[str, Any]] = deque(maxlen=KEPT_S // POINT_S)
+        self._lock = threading.Lock()
 
     def keep(self, reading: dict[str, Any]) -> list[dict[str, Any]]:
         """Adds a point if the last one is old enough; returns those of the last hour."""
-        last = self._points[-1]["at"] if self._points else 0
-        if not 0 <= reading["at"] - last < POINT_S:  # a clock that was set back begins a new curve
-            if reading["at"] < last:
-                self._points.clear()
-            self._points.append(_point(reading))
-        return [one for one in self._points if one["at"] > reading["at"] - KEPT_S]
+        with self._lock:
+            last = self._points[-1]["at"] if self._points else 0
+            if not 0 <= reading["at"] - last < POINT_S:  # a clock that was set back begins a new curve
+                if reading["at"] < last:
+                    self._points.clear()
+                self._points.append(_point(reading))
+            return [one for one in self._points if one["at"] > reading["at"] - KEPT_S]
 
 
 def _point(reading: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +68,7 @@ def _point(reading: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_parties_read(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Counts by state as counts by the state that parties read: what a case holds up is among what is checked."""
+    """Counts by the state that is shown as counts by the name that parties read."""
     states: Counter[str] = Counter()
     for state, count in counts.items():
         states[STATES[State(state)].public] += count
@@ -131,6 +136,26 @@ def metrics(request: Request, caller: Signed) -> dict[str, Any]:
 def _read(store: Store, facts: Facts, reader: Reader) -> dict[str, Any]:
     with store.read(reader) as tx:
         return reading_of(tx, facts, store.pools())
+
+
+@asynccontextmanager
+async def looked_at(app: FastAPI) -> AsyncIterator[None]:
+    """While the application runs, it reads the figures every few seconds, so that a curve is there when one looks."""
+    looking = asyncio.create_task(_look(app))
+    yield
+    looking.cancel()
+
+
+async def _look(app: FastAPI) -> None:
+    state, reader = app.state, Reader("", "operator")
+    while True:
+        try:
+            state.looking.keep(await asyncio.to_thread(_read, state.store, state.facts, reader))
+        except Unavailable as error:
+            log.warning("no reading", detail=error.message)
+        except Exception:  # a page without a curve is no reason to serve nothing
+            log.exception("no reading")
+        await asyncio.sleep(POINT_S)
 
 
 def add_metrics(app: FastAPI) -> None:

@@ -80,8 +80,8 @@ class MemoryReports:
         return dict(sorted(found.items()))
 
     def open_states(self) -> dict[str, int]:
-        """How many settlements that are not ended stand in which state."""
-        return dict(sorted(Counter(one.state.value for one in self._seen() if not one.is_ended).items()))
+        """How many settlements that are not ended are shown in which state."""
+        return dict(sorted(Counter(one.shown_state.value for one in self._seen() if not one.is_ended).items()))
 
     def headroom(self, *, since: int, limit: int = ROWS_MAX) -> list[Headroom]:
         """Who uses how much of the window's cap, the most used first."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from entrepot.core.lifecycle import HIDDEN
+
 from .named_sql import load_sql
 from .postgres_keys import Keyring
 from .postgres_people import paper_from_row
@@ -41,8 +43,9 @@ class PostgresReports:
         return {row["state"]: row["count"] for row in self._rows.all("outcomes", since=since, until=until)}
 
     def open_states(self) -> dict[str, int]:
-        """How many settlements that are not ended stand in which state."""
-        return {row["state"]: row["count"] for row in self._rows.all("open_states")}
+        """How many settlements that are not ended are shown in which state."""
+        hidden = [state.value for state in HIDDEN]
+        return {row["state"]: row["count"] for row in self._rows.all("open_states", hidden=hidden)}
 
     def headroom(self, *, since: int, limit: int = ROWS_MAX) -> list[Headroom]:
         """Who uses how much of the window's cap, the most used first."""

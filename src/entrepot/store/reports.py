@@ -103,7 +103,7 @@ class Reports(Protocol):
         """How many settlements that began in the period stand in which state."""
 
     def open_states(self) -> dict[str, int]:
-        """How many settlements that are not ended stand in which state."""
+        """How many settlements that are not ended are shown in which state (Settlement.shown_state)."""
 
     def headroom(self, *, since: int, limit: int = ROWS_MAX) -> list[Headroom]:
         """Who uses how much of the window's cap, the most used first."""

@@ -38,6 +38,7 @@ class Chart:
     """One picture with its table. `says` is one sentence with what it shows; `across` names what the labels are.
 
     `columns` stand side by side, `stack` on each other, `lines` run through time, `bars` lie (long names).
+    Nothing but zeros is no figure unless `zero_counts`; then `when_empty` is said.
     """
 
     id: str
@@ -50,11 +51,14 @@ class Chart:
     unit: str = ""
     references: tuple[Reference, ...] = ()
     is_logarithmic: bool = False
+    zero_counts: bool = False
+    when_empty: str | Shown = ""
 
     @property
     def is_empty(self) -> bool:
         """True if there is no figure to draw."""
-        return not any(value for one in self.series for value in one.values)
+        values = [value for one in self.series for value in one.values if value is not None]
+        return not (values if self.zero_counts else any(values))
 
     @property
     def picture(self) -> dict[str, Any]:

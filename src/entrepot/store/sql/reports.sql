@@ -55,7 +55,14 @@ SELECT state, count(*) AS count FROM settlements
  WHERE created_at >= %(since)s AND created_at < %(until)s GROUP BY state ORDER BY state;
 
 -- name: open_states
-SELECT state, count(*) AS count FROM settlements WHERE due_at IS NOT NULL GROUP BY state ORDER BY state;
+-- A review, a freeze or a block is counted as the state that was left for it, the last one that is shown.
+SELECT shown AS state, count(*) AS count
+  FROM settlements,
+       LATERAL (SELECT CASE WHEN state <> ALL (%(hidden)s) THEN state ELSE coalesce(
+                   (SELECT left_for ->> 0
+                      FROM jsonb_array_elements(rest -> 'suspended') WITH ORDINALITY AS left_states (left_for, place)
+                     WHERE left_for ->> 0 <> ALL (%(hidden)s) ORDER BY place DESC LIMIT 1), state) END AS shown) AS seen
+ WHERE due_at IS NOT NULL GROUP BY shown ORDER BY shown;
 
 -- name: headroom
 SELECT participant, count(*) AS count, sum(amount_minor) AS used_minor, min(at) AS oldest_at,

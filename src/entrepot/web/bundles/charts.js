@@ -69,7 +69,7 @@ function against(spec, isLying, text, ink) {
     symbol: "none", silent: true, lineStyle: { color: ink, type: "dashed", width: 1 },
     data: spec.references.map((one) => ({
       ...(one.label ? { [across]: inDirection(one.label) } : { [along]: one.value }),
-      label: { ...text, color: ink, formatter: one.name, position: one.label || isLying ? "end" : isRightToLeft() ? "insideStartTop" : "insideEndTop", distance: 4 },
+      label: { ...text, color: ink, formatter: one.name, position: isLying ? "start" : one.label ? "end" : isRightToLeft() ? "insideStartTop" : "insideEndTop", distance: 4 },
     })),
   };
 }

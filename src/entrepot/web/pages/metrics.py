@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -47,7 +48,8 @@ def sentence(told: Mapping[str, Any], language: Language) -> Shown:
 def open_settlements(told: Mapping[str, Any], language: Language) -> Chart:
     """By state, the most first."""
     says = language.say("By state, as the parties read it.")
-    return by_state("open", language.say("Open settlements"), says, told["settlements"], language)
+    chart = by_state("open", language.say("Open settlements"), says, told["settlements"], language)
+    return replace(chart, when_empty=language.say("No settlement is open."))
 
 
 def waiting(told: Mapping[str, Any], language: Language) -> Chart:
@@ -66,6 +68,7 @@ def waiting(told: Mapping[str, Any], language: Language) -> Chart:
         str(language.say("Time")),
         _times(told, language),
         series,
+        zero_counts=True,
     )
 
 
@@ -83,6 +86,7 @@ def ages(told: Mapping[str, Any], language: Language) -> Chart:
         _times(told, language),
         series,
         str(language.say("seconds")),
+        zero_counts=True,
     )
 
 
@@ -106,6 +110,8 @@ def growth(told: Mapping[str, Any], language: Language) -> Chart:
         str(language.say("Time")),
         _times(told, language)[1:],
         (Series(str(language.say("entries per second")), tuple(rates), says),),
+        zero_counts=True,
+        when_empty=language.say("The curve begins with the second reading, within half a minute."),
     )
 
 
@@ -121,7 +127,9 @@ def lists(told: Mapping[str, Any], language: Language) -> Chart:
     return Chart(
         "lists",
         str(language.say("Lists")),
-        language.say("Too old or not loaded: {count}.", count=language.number(stale)),
+        language.say(
+            "Hours since each list was verified; too old or not loaded: {count}.", count=language.number(stale)
+        ),
         "bars",
         str(language.say("List")),
         tuple(row["source"] for row in rows),
@@ -133,6 +141,7 @@ def lists(told: Mapping[str, Any], language: Language) -> Chart:
             )
             for one in limits
         ),
+        zero_counts=True,
     )
 
 
