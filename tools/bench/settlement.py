@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing as mp
 import os
-import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,16 +24,16 @@ from typing import Any
 import psycopg
 
 from entrepot.core.terms import Terms
-from entrepot.messages.schemas import message_types
 from entrepot.signers.keystore import Keystore
 from entrepot.store import embedded
 from entrepot.store.migrate import migrate
 from entrepot.store.postgres import PostgresStore
 from entrepot.workflows import observe
 from entrepot.workflows.context import Context
-from entrepot.workflows.work import send_out, step
+from entrepot.workflows.work import send_out
 
 from .frame import Figure, Run
+from .settlement_worker import MASTER_KEY, rss_mib
 from .trading_floor import Floor, Trade, open_context, open_rail
 
 Wrong = dict[str, tuple[int, int]]  # what there is, and what there should be
@@ -42,8 +41,10 @@ SECONDS, WORKERS, COHORT, COMPANIES = 60.0, 2, 1_000, 1_000
 STAGES = ("propose", "sign", "fund", "present", "examine")
 PUT_MANY = 200
 QUIET_S = 0.02
+ENDING_S = 60
+ROOT = Path(__file__).parents[2]
+WORKER = "tools.bench.settlement_worker"
 EVENTS, TRANSFERS, MESSAGES, DECISIONS = 11, 6, 3, 3  # of one settlement that goes well
-MASTER_KEY = bytes(range(32))
 
 
 @dataclass
@@ -68,40 +69,6 @@ class Measured:
         return sorted(self.steps_s)[int(len(self.steps_s) * 0.99)] if self.steps_s else 0.0
 
 
-def work(dsn: str, home: str, rail: Any, examiner: str, stop: Any, told: Any, profile: str) -> None:
-    """A worker process's main loop, as `Worker.run` has it: decides what arrived and what is due."""
-    store = PostgresStore(master_key=MASTER_KEY, work_dsn=dsn)
-    ctx = open_context(Path(home), store, rail, examiner)
-    message_types()
-    ctx.screener.warm()
-    told.put("ready")
-    began_cpu = time.process_time()
-    durations: list[float] = []
-    profiler = None
-    if profile:
-        import cProfile
-
-        profiler = cProfile.Profile()
-        profiler.enable()
-    while not stop.is_set():
-        began = time.perf_counter()
-        taken = step(ctx)
-        if taken:
-            durations.append(time.perf_counter() - began)
-        else:
-            store.wait(timeout_s=0.05)
-    if profiler:
-        profiler.disable()
-        profiler.dump_stats(f"{profile}.{os.getpid()}")
-    told.put((durations, rss_mib(), time.process_time() - began_cpu))
-    store.close()
-
-
-def rss_mib() -> float:
-    """The most memory this process ever had, MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 class Bench:
     """One database, one rail, some workers, and trades that come in cohorts."""
 
@@ -117,20 +84,15 @@ class Bench:
         self.floor = Floor(self.store, self.rail, keys, companies=companies, seed=seed)
         self.ctx: Context = open_context(home, self.store, self.rail, self.floor.examiner)
         self.ctx.screener.warm()
-        start = mp.get_context("spawn")
-        self._stop, self._told = start.Event(), start.Queue()
-        addresses = open_rail(keys, seed)  # a worker that only decides asks the rail for addresses, and nothing else
+        asked = {"dsn": self.server.work_dsn, "home": home, "examiner": self.floor.examiner, "seed": seed}
+        asked |= {"profile": profile}
+        command = [sys.executable, "-m", WORKER, *(f"--{name}={value}" for name, value in asked.items())]
         self.workers = [
-            start.Process(
-                target=work,
-                args=(self.server.work_dsn, str(home), addresses, self.floor.examiner, self._stop, self._told, profile),
-            )
+            subprocess.Popen(command, text=True, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             for _ in range(workers)
         ]
         for worker in self.workers:
-            worker.start()
-        for _ in self.workers:
-            self._told.get(timeout=120)  # it is ready
+            assert _said(worker) == {}, "a worker did not begin"
 
     def run(self, seconds: float, say: Callable[[str], None]) -> Measured:
         """Rounds until the clock has run for so long; cohorts that are under way are finished."""
@@ -163,14 +125,14 @@ class Bench:
 
     def stop(self, measured: Measured) -> None:
         """Ends the workers and hears what they measured."""
-        self._stop.set()
-        for number, _ in enumerate(self.workers):
-            durations, rss, cpu_s = self._told.get(timeout=60)
-            measured.cpu_s["workers"] = measured.cpu_s.get("workers", 0.0) + cpu_s
-            measured.steps_s += durations
-            measured.rss_mib[f"worker {number + 1}"] = rss
-        for worker in self.workers:
-            worker.join()
+        for number, worker in enumerate(self.workers, 1):
+            assert worker.stdin is not None
+            worker.stdin.close()
+            told = _said(worker)
+            measured.cpu_s["workers"] = measured.cpu_s.get("workers", 0.0) + told["cpu_s"]
+            measured.steps_s += told["steps_s"]
+            measured.rss_mib[f"worker {number}"] = told["rss_mib"]
+            worker.wait(timeout=ENDING_S)
         measured.rss_mib["outside"] = rss_mib()
 
     def close(self) -> None:
@@ -254,6 +216,11 @@ class Bench:
         return found
 
 
+def _said(worker: Any) -> dict[str, Any]:
+    """The next line that a worker says."""
+    return dict(json.loads(worker.stdout.readline()))
+
+
 def settlement(run: Run) -> Iterator[Figure]:
     """Complete settlements a second for a minute; the database is counted afterwards."""
     measured, wrong = measure(run.folder / "settlement", say=run.say)
@@ -291,7 +258,7 @@ def measure(
         return measured, bench.mismatches(measured.settled)
     finally:
         for worker in bench.workers:
-            worker.terminate()
+            worker.kill()
         bench.close()
 
 

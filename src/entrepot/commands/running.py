@@ -139,6 +139,9 @@ def serve() -> None:
 @app.command
 def work() -> None:
     """The worker: decides what arrived and what is due, sends out, watches the rail. Stops on SIGTERM."""
+    from entrepot.screening.tables import load_tables
+
+    load_tables()  # before the rest is in memory
     from entrepot.wire import context_of, open_rail, open_store
     from entrepot.workflows.collector import traces_of
     from entrepot.workflows.instruments import serve_metrics
