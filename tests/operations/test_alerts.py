@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,14 +12,16 @@ from typing import Any
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry, generate_latest
-from watched import as_role, opened
 
 from entrepot.api.metrics import gauges
 from entrepot.store.memory import MemoryStore
 from entrepot.workflows.instruments import Instruments, Told, pool_gauges, process_gauges
+from watched import as_role, opened
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "docs" / "operations" / "alerts.yml"
+CASES = RULES.with_name("alerts_test.yml")
+MAKERS = [ROOT / "src" / "entrepot" / name for name in ("api/metrics.py", "workflows/instruments.py")]
 RUNBOOKS = ROOT / "docs" / "runbooks"
 OTHERS = {"up"}  # Prometheus's own
 HEADINGS = ("**Shows as**", "**Safe meanwhile**", "**Do**", "**Over when**", "**Rehearsed by**")
@@ -59,6 +63,43 @@ def test_a_metric_that_is_not_told_would_be_found() -> None:
     assert "entrepot_inbox_open" in names() and "entrepot_inbox_opened" not in names()
 
 
+def cases() -> dict[str, list[dict[str, Any]]]:
+    """What promtool tries, by alert."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for case in yaml.safe_load(CASES.read_text())["tests"]:
+        (asked,) = case["alert_rule_test"]
+        found.setdefault(asked["alertname"], []).append({"series": case["input_series"], "fires": asked["exp_alerts"]})
+    return found
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
+def test_each_rule_has_what_makes_it_fire_and_the_nearest_that_does_not(rule: dict[str, Any]) -> None:
+    fires, is_quiet = cases()[rule["alert"]]
+    assert fires["fires"] and not is_quiet["fires"]
+    for case in (fires, is_quiet):
+        for series in case["series"]:
+            name, labels = re.fullmatch(r"(\w+)\{(.*)\}", series["series"]).groups()  # type: ignore[union-attr]
+            assert name in rule["expr"], name
+            told = set(re.findall(r"(\w+)=", labels)) - {"instance", "job", "le"}
+            assert name in OTHERS or told == labels_of(name), name
+
+
+def labels_of(name: str) -> set[str]:
+    """The labels under which a metric is told, as its maker says."""
+    source = "\n".join(path.read_text() for path in MAKERS)
+    family = re.sub("_(total|bucket)$", "", name)
+    said = re.search(rf'"{family}",\s*"[^"]*",?\s*(?:(?:labels=)?\[([^]]*)\]|"(\w+)")?', source)
+    assert said is not None, name
+    return set(re.findall(r"\w+", said[1] or said[2] or ""))
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool (Debian: prometheus) is not installed")
+@pytest.mark.parametrize("command", [["check", "rules", "alerts.yml"], ["test", "rules", "alerts_test.yml"]])
+def test_prometheus_takes_the_rules_and_they_fire_as_they_should(command: list[str]) -> None:
+    done = subprocess.run(["promtool", *command], cwd=RULES.parent, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def books() -> list[Path]:
     return sorted(path for path in RUNBOOKS.glob("*.md") if path.name != "README.md")
 
@@ -74,6 +115,18 @@ def test_each_runbook_is_whole_and_names_what_exists(book: Path) -> None:
     alerts = {rule["alert"] for rule in rules()}
     assert set(re.findall(r"`(Entrepot\w+)`", text)) <= alerts
     assert set(re.findall(r"`(entrepot_\w+)`", text)) <= names()
+
+
+@pytest.mark.parametrize("book", books(), ids=lambda book: book.stem)
+def test_the_table_says_which_files_rehearse_a_runbook(book: Path) -> None:
+    named = set(re.findall(r"`(test_\w+)`", book.read_text()))
+    files = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if named & set(re.findall(r"def (test_\w+)\(", path.read_text()))
+    } | set(re.findall(r"`(tests/\S+\.py)`", book.read_text()))
+    (row,) = [line for line in RULES.with_name("README.md").read_text().splitlines() if f"/{book.name})" in line]
+    assert files and set(re.findall(r"`(tests/\S+)`", row)) == files
 
 
 @pytest.mark.parametrize("book", books(), ids=lambda book: book.stem)

@@ -12,6 +12,7 @@ from test_day_end import OPERATORS, propose, reconciled, shown, steal
 from trading_house import House
 from trading_sale import sale
 
+from entrepot.commands.running import set_up
 from entrepot.core import closing
 from entrepot.core.asset import CURRENCIES
 from entrepot.core.canonical import canonical
@@ -193,6 +194,19 @@ def test_a_closed_day_is_a_packet_that_verifies_offline_and_one_changed_byte_doe
     body = json.loads(raw)
     body["packet"]["counts"]["settlements"] += 1
     assert failed(house, canonical(body)) == ["is signed by the closing key"]
+
+
+def test_a_key_file_of_before_closing_says_what_it_lacks_and_init_adds_it(house: House) -> None:
+    raw, path = close(house, day_of(house.now())).packet, house.settings.verification_key_path
+    older = {name: value for name, value in json.loads(path.read_text()).items() if name != "closing_key"}
+    path.write_text(json.dumps(older))
+    with pytest.raises(Invalid, match="entrepot init") as refused:
+        closing.verify([raw], json.loads(path.read_text()))
+    assert (refused.value.code, refused.value.path) == ("closing_key_missing", "closing_key")
+    credentials = house.settings.credentials_path.read_bytes()
+    set_up(house.settings, house.store)
+    assert all(one.is_ok for one in closing.verify([raw], json.loads(path.read_text())))
+    assert house.settings.credentials_path.read_bytes() == credentials, "and nothing else was made anew"
 
 
 def test_what_happens_after_a_close_belongs_to_the_next_period_and_packets_are_a_chain(house: House) -> None:

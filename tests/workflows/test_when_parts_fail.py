@@ -117,6 +117,21 @@ def test_a_defect_outside_does_not_hold_up_what_stands_behind_it(house: House) -
         assert tx.outbox.open_count() == 1  # it stays, and is tried again later
 
 
+def test_messages_wait_while_their_folder_cannot_be_written_and_go_out_once_it_can(house: House) -> None:
+    folder = house.settings.messages_dir
+    folder.write_text("a file where the folder should be")
+    trade = sale(house).propose().agree().fund().present().examine(complies=True)
+    assert trade.one.state is State.RELEASED, "the seller is paid all the same"
+    with house.store.work() as tx:
+        waiting = tx.outbox.waiting(limit=9)
+    assert len(waiting) == 3 and all(item.kind == "message" and "FileExistsError" in item.error for item in waiting)
+    folder.unlink()
+    house.pass_time(60)
+    with house.store.work() as tx:
+        kept = {message.paper.sha256 for message in tx.papers.messages([trade.id])}
+    assert {sha256(path.read_bytes()).hex() for path in folder.iterdir()} == kept and len(kept) == 3
+
+
 def test_a_list_published_again_under_the_same_version_is_a_version_of_its_own(house: House) -> None:
     house.follow_list()
     house.follow_list(house.entry_of("buyer"))

@@ -21,7 +21,11 @@ _DAY, _MONTH = re.compile(r"\d{4}-\d{2}-\d{2}\Z"), re.compile(r"\d{4}-\d{2}\Z")
 MONTHS, _DAYS = 12, (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _SUMS = ("opening_minor", "closing_minor")
 
-declare("Invalid", packet_unreadable="The file is not a signed packet of a closed period.")
+declare(
+    "Invalid",
+    packet_unreadable="The file is not a signed packet of a closed period.",
+    closing_key_missing="The verification key names no closing key: it was written before periods were closed.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +94,14 @@ def packet_sha256(raw: bytes) -> str:
 
 
 def verify(files: Sequence[bytes], key: Json) -> list[Verdict]:
-    """Checks packets of one kind (days, or months) against the key file alone. Raises: Invalid(packet_unreadable)."""
+    """Checks packets of one kind (days, or months) against the key file alone.
+
+    Raises: Invalid(packet_unreadable, closing_key_missing).
+    """
     assert 0 < len(files) <= PACKETS_MAX, f"from 1 to {PACKETS_MAX} packets"
+    if "closing_key" not in key:
+        says = "The key file names no closing key. Its operator runs `entrepot init`, which adds it, and publishes it."
+        raise Invalid("closing_key_missing", says, path="closing_key")
     verdicts: list[Verdict] = []
     before: bytes | None = None
     try:

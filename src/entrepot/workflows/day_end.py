@@ -75,6 +75,7 @@ def run(ctx: Context, item: OutboxItem) -> None:
     with ctx.store.work() as tx:
         if tx.reconciliations.get(item.body["run"]) is not None:
             return
+        tx.outbox.retry(item.once, due_at=ctx.now() + LEASE_S, error="")  # nor is it late while it is under way
     found = compare(ctx.store, ctx.rail)
     with ctx.store.work() as tx:
         if tx.reconciliations.get(item.body["run"]) is not None:

@@ -12,15 +12,15 @@ from entrepot.api.health import Facts
 from entrepot.core.asset import AssetRegistry
 from entrepot.core.crypto import sha256
 from entrepot.core.ids import new_id
-from entrepot.store.memory import MemoryStore
 from entrepot.store.records import Credential, Membership, Participant, Person
+from entrepot.store.store import Store
 
 SECRETS = {"operator": "operators-secret", "treasurer": "treasurers-secret", "officer": "officers-secret"}
 LIST = "OFAC SDN"
 LIST_AGE_S_MAX = 86_400
 
 
-def opened(store: MemoryStore) -> TestClient:
+def opened(store: Store) -> TestClient:
     """Doors over it, with somebody of each role."""
     facts = Facts(
         chain_id=31337, factory="", assets=AssetRegistry([]), lists_required=(LIST,), lists_age_s_max=LIST_AGE_S_MAX,

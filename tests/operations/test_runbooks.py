@@ -1,0 +1,57 @@
+"""A step of a runbook that no other test takes: a killed server that `entrepot migrate` recovers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from entrepot.store import embedded
+
+pytestmark = pytest.mark.slow
+GONE_S = 10.0
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A home that the database's OS user may enter."""
+    found = Path(tempfile.mkdtemp(prefix="entrepot-runbook-"))
+    found.chmod(0o755)
+    yield found
+    shutil.rmtree(found, ignore_errors=True)
+
+
+def migrate(home: Path) -> str:
+    """What `entrepot migrate` prints; it must succeed."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("ENTREPOT_")}
+    command = [sys.executable, "-m", "entrepot", "migrate"]
+    done = subprocess.run(
+        command, env=clean | {"ENTREPOT_HOME": str(home)}, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_killed_embedded_server_is_recovered_by_migrate_which_leaves_it_stopped(home: Path) -> None:
+    assert "Nothing to do" not in migrate(home)
+    server = embedded.start(home / "postgres")
+    assert not server.was_running
+    pid_file = home / "postgres" / "postmaster.pid"
+    postmaster = int(pid_file.read_text().split()[0])
+    os.kill(postmaster, signal.SIGKILL)
+    until = time.monotonic() + GONE_S
+    while Path(f"/proc/{postmaster}").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert pid_file.exists(), "as a killed server leaves it"
+    assert migrate(home).strip() == "Nothing to do."
+    assert not pid_file.exists(), "it was stopped again"
+    log = (home / "postgres" / "log").read_text()
+    assert "database system was not properly shut down; automatic recovery in progress" in log
