@@ -9,7 +9,6 @@ from pathlib import Path
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from watched import LIST, as_role, opened
 
 from entrepot.api import metrics as api_metrics
 from entrepot.core.errors import Unavailable
@@ -19,6 +18,7 @@ from entrepot.core.settlement import Settlement
 from entrepot.store.memory import MemoryStore
 from entrepot.store.records import Cursor, InboxItem, OutboxItem
 from entrepot.workflows.instruments import Instruments, serve_metrics
+from watched import LIST, as_role, opened
 
 
 def figures(text: str) -> dict[tuple[str, ...], float]:
