@@ -83,7 +83,6 @@ class Bench:
         self.rail = open_rail(keys, seed)
         self.floor = Floor(self.store, self.rail, keys, companies=companies, seed=seed)
         self.ctx: Context = open_context(home, self.store, self.rail, self.floor.examiner)
-        self.ctx.screener.warm()
         asked = {"dsn": self.server.work_dsn, "home": home, "examiner": self.floor.examiner, "seed": seed}
         asked |= {"profile": profile}
         command = [sys.executable, "-m", WORKER, *(f"--{name}={value}" for name, value in asked.items())]

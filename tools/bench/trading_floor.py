@@ -10,9 +10,10 @@ import itertools
 import os
 import random
 import time
-from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +177,9 @@ class Floor:
         self.store, self.rail, self.random = store, rail, random.Random(seed)
         self.examiner_key = keys.account(Purpose.EXAMINER)
         self.examiner, self._examiner_person = fresh_id(), fresh_id()
-        self.companies = [self._company(party) for party in _parties(self.random, companies)]
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as apart:  # what screening needs is not ours here
+            parties = apart.submit(_parties, seed, companies).result()
+        self.companies = [self._company(party) for party in parties]
         self._numbers = itertools.count(1)
         self._admit()
 
@@ -286,21 +289,22 @@ def fresh_id() -> str:
     return new_id(int(time.time() * 1000), os.urandom(ENTROPY_BYTES))
 
 
-def _parties(chance: random.Random, count: int) -> Iterable[StatedParty]:
+def _parties(seed: int, count: int) -> list[StatedParty]:
     """Invented companies, none of which is like anybody on the invented list."""
-    index, found = Index([invented(now=int(time.time()))]), 0
+    chance, found = random.Random(seed), list[StatedParty]()
+    index = Index([invented(now=int(time.time()))])
     for number in itertools.count(1):
+        if len(found) == count:
+            break
         words = ("".join(chance.choices(_SYLLABLES, k=chance.randrange(2, 5))).capitalize() for _ in range(2))
         name = f"{' '.join(words)} {chance.choice(_TRADES)} {chance.choice(_FORMS)}"
         country = chance.choice(_COUNTRIES)
         if screen(Subject("organization", name, country, role="seller"), index):
             continue
         stem = f"00BENCH{number:011d}"
-        yield StatedParty(name=name, country=country, registration=f"R {number:07d}", lei=samples.lei_of(stem),
-                          address=(f"{number} Example Street", "Sampleton"))  # fmt: skip
-        found += 1
-        if found == count:
-            return
+        found.append(StatedParty(name=name, country=country, registration=f"R {number:07d}", lei=samples.lei_of(stem),
+                                 address=(f"{number} Example Street", "Sampleton")))  # fmt: skip
+    return found
 
 
 def _item(by: Company, kind: str, body: dict[str, Any], settlement: str = "", role: str = "treasurer") -> InboxItem:

@@ -11,7 +11,6 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from decimal import localcontext
-from functools import lru_cache
 from typing import ClassVar, Literal
 
 from ..core.asset import Asset
@@ -23,6 +22,7 @@ from .arithmetic import arithmetic_remarks
 from .json_invoice import SCHEMA as JSON_SCHEMA
 from .json_invoice import read_json_invoice, write_json_invoice
 from .json_reading import parse_json
+from .kept import kept
 from .pdf_invoice import OPENING, attached_xml
 from .stated import (
     EXACT,
@@ -39,7 +39,6 @@ from .stated import (
 )
 from .xml_reading import parse_xml
 
-DOCUMENTS_KEPT = 1_024  # a settlement's invoice is read by every check of it
 _DASHES = re.compile(r"[\u2010-\u2015\u2212]")
 _XML_OPENINGS = (b"<", b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
 _BOM = b"\xef\xbb\xbf"
@@ -96,7 +95,7 @@ class Invoice:
         )
 
 
-@lru_cache(maxsize=DOCUMENTS_KEPT)
+@kept
 def read_invoice(raw: bytes) -> Invoice:
     """The invoice in `raw`, if it is one that asks for money.
 

@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 from ..core.canonical import Json, sha256_of
 from ..core.errors import Invalid
 from .check_digits import is_container_number, is_imo_number
-from .invoice import DOCUMENTS_KEPT, Invoice, read_invoice
+from .invoice import Invoice, read_invoice
 from .json_reading import Fields, delivery_in, delivery_json, parse_json, party_in, party_json, without_empty
+from .kept import DOCUMENTS_KEPT, kept
 from .stated import DeliveryTerms, DocumentKind, Port, StatedParty, is_locode
 
 PACKING_LIST = "entrepot/packing-list/1"
@@ -133,7 +134,7 @@ def _sha256(document: PackingList | TransportDocument) -> str:
 Document = Invoice | PackingList | TransportDocument
 
 
-@lru_cache(maxsize=DOCUMENTS_KEPT)
+@kept
 def read_document(raw: bytes) -> Document:
     """The document in `raw`: an invoice in any of its syntaxes, or our JSON of the two schemas below.
 
