@@ -11,6 +11,15 @@ from hypothesis import HealthCheck, settings
 SEED = int(os.environ.get("ENTREPOT_SEED", "20261123"))
 SLOW_FOLDERS = ("api", "contracts", "demo", "doors", "kill", "rails", "workflows")
 SLOW_FILES = ("test_postgres", "test_chainproof")
+# Files that take longest, in that order: with whole files to two processes, one that came last would be waited for.
+LONGEST_FIRST = (
+    "test_kill", "test_commands", "test_own_invoice", "test_portal_operator", "test_portal_treasury", "test_day_end",
+    "test_conformance_checks", "test_portal_supervision", "test_own_database", "test_conformance_savepoints",
+    "test_planted_bugs", "test_conformance_settlements", "test_demo", "test_escrow_story", "test_portal_officer",
+    "test_portal_walk", "test_conformance_ledger", "test_contract_settings", "test_postgres_security",
+    "test_two_tenants", "test_no_door_pays", "test_wild_requests", "test_single_sign_on", "test_portal_hostile",
+    "test_stories", "test_limits", "test_portal", "test_when_parts_fail", "test_two_workers", "test_faults_database",
+)  # fmt: skip
 
 # Properties take the same examples every time; ENTREPOT_SEED=N looks elsewhere.
 settings.register_profile(
@@ -32,8 +41,10 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that start a node, a database or a deployment are slow by where they stand."""
+    """Long files first; tests that start a node, a database or a deployment are slow by where they stand."""
     here = Path(__file__).parent
+    place = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
     for item in items:
         path = item.path.relative_to(here) if item.path.is_relative_to(here) else item.path
         if path.parts[0] in SLOW_FOLDERS or path.name.startswith(SLOW_FILES):
