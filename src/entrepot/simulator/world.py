@@ -38,6 +38,7 @@ from .faults import Crash, FaultyRail, FaultyStore, Fuse, Heard
 
 ORIGIN = "entrepot.local/simulated"
 BLOCK_S = 12
+FOR_EVER_S = 1e9
 LISTS_READ_S = 6 * 3600
 POLICY = Policy(
     origin=ORIGIN, propose_s=3600, sign_s=3600, fund_s=6 * 3600, present_s=2 * 86_400, examination_s=4 * 86_400,
@@ -225,7 +226,7 @@ class World:
 
     def _worked(self, act: Callable[[Context], int]) -> int:
         """A worker's act as its loop does it: what is unavailable is tried later, and a crash is a new process."""
-        self.ctx.pace = Pace()  # it follows the machine's clock, and a run must not
+        self.ctx.pace = Pace(step_s=FOR_EVER_S)  # it follows the machine's clock, and a run must not
         was_at_work, self.fuse.is_at_work = self.fuse.is_at_work, True
         try:
             taken = act(self.ctx)
