@@ -31,13 +31,8 @@ from .tell import paid_messages
 from .traces import SEEN
 
 WAIT_S_MAX, WAIT_DOUBLINGS_MAX = 6 * 3600, 20
-AWAITED = (
-    "quoted",
-    "agreed",
-    "in_review",
-    "cleared",
-    "funding",
-)  # their addresses are known, and may be paid, before the escrow is opened
+# Their addresses are known, and may be paid, before the escrow is opened.
+AWAITED = ("quoted", "agreed", "in_review", "cleared", "funding")
 
 log = structlog.get_logger(__name__)
 

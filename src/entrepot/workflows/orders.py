@@ -67,13 +67,11 @@ def signed_order(ctx: Context, order: Order, terms: Terms, hold: Json) -> Json |
 
 def _is_moot(hold: Json, state: EscrowState, *, now: int) -> bool:
     """True where the escrow stands already as ordered, by its own final time."""
-    match hold["hold"]:
-        case kind if kind == FREEZE:
-            return int(hold["until"]) <= max(now, state.frozen_until)
-        case kind if kind == BLOCK:
-            return state.blocked
-        case _:
-            return not state.blocked and state.frozen_until < now
+    if hold["hold"] == FREEZE:
+        return int(hold["until"]) <= max(now, state.frozen_until)
+    if hold["hold"] == BLOCK:
+        return state.blocked
+    return not state.blocked and state.frozen_until < now
 
 
 def _state(ctx: Context, settlement: Settlement) -> EscrowState:
