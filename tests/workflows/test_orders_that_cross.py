@@ -56,3 +56,15 @@ def test_a_waiver_that_failed_behind_an_order_in_its_block_is_sent_again_and_the
     assert stage.world.rail.state_of(waived).name == "failed"
     assert end(stage) == State.RELEASED
     assert stage.world.rail.state_of(f"{waived}:2").name == "final"
+
+
+def test_a_lift_that_reaches_the_escrow_late_does_not_lift_the_block_that_came_after_it(stage: Stage) -> None:
+    assert play(stage, *FUNDED, ("block", 1), *TURN) == State.BLOCKED
+    assert play(stage, ("order", 1, "unblock", 0), DECIDE, ("confirm", 1), DECIDE) == State.FUNDED
+    assert play(stage, *LATE[:3], ("block", 1), DECIDE, SEND) == State.BLOCKED
+    for _ in range(8):  # what the rail is not ready for is tried again, and later each time
+        assert play(stage, ("wait", 600), *TURN) == State.BLOCKED
+    one = stage.one(1)
+    assert one is not None and stage.world.rail.escrow_state(one.escrow).blocked
+    orders = [stage.world.rail.state_of(f"{one.id}:{one.seq - back}:hold").name for back in (2, 1, 0)]
+    assert orders == ["final"] * 3
