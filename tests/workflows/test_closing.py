@@ -100,6 +100,23 @@ def test_what_the_bank_says_beside_the_trades_opens_cases_and_corrects_nothing(h
     assert len(shown(house, "difference")) == 2, "a case is closed by two persons, not by itself"
 
 
+def test_a_period_with_differences_that_a_run_had_no_room_to_show_stays_open(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(day_end, "DIFFERENCES_MAX", 1)
+    today = day_of(house.now())
+    lines = [SampleLine(amount, f"NOT-OURS-{amount}", today, reference=f"B{amount}") for amount in (1, 2)]
+    house.ask("take_statement", "operator-1", statement(house, lines, id_="S1"))
+    house.run()
+    with house.store.work() as tx:
+        run = tx.reconciliations.newest(limit=1)[0]
+    assert (len(run.differences), run.open_count) == (1, 2)
+    (case,) = shown(house, "difference")
+    house.four_eyes("close_case", {"case": case["case"]}, by=OPERATORS, reason="a transfer to ourselves")
+    assert shown(house, "difference") == []
+    assert propose(house, "close_period", {"period": today, "run": run.id}) == "period_has_open_points"
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [

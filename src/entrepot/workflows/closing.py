@@ -50,6 +50,7 @@ def _run_of(batch: Batch, period: str, run: str) -> Reconciliation:
             raise Refused("period_closed", f"{one.period} is closed already: {period} is not opened again.")
     open_ones, known = open_points(batch.tx), explanations(batch.tx)
     left = sum(not explained_by(row, known) for row in newest[0].differences)
+    left += max(0, newest[0].open_count - len(newest[0].differences))  # a run shows the first ones; these come next
     if any(open_ones.values()) or left:
         said = f"{open_ones['differences']} cases and {open_ones['set_aside']} set-aside items are open"
         raise Refused("period_has_open_points", f"{said}, and {left} differences of the newest run are unexplained.")
