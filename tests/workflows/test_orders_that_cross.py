@@ -48,6 +48,19 @@ def events(stage: Stage) -> list[str]:
         return [entry.event.kind for entry in tx.settlements.events(stage.people.settlement_of(1))]
 
 
+def test_documents_that_the_escrow_recorded_before_a_refund_reached_it_are_examined_and_paid(stage: Stage) -> None:
+    """A lift that reached the escrow late gives the seller more time there than our books say."""
+    lifted = (("order", 1, "unblock", 0), DECIDE, ("confirm", 1), DECIDE, ("node", True), SEND, ("wait", 1801))
+    play(stage, *FUNDED, ("block", 1), *TURN, *lifted, ("node", False), *TURN)
+    assert (one := stage.one(1)) is not None
+    play(stage, ("wait", one.dates["present_by"] - stage.world.clock.now - 60), DECIDE)  # lists are read again
+    play(stage, ("wait", 61), ("blocks", 3), WATCH)
+    assert play(stage, ("present", 1, "right"), DECIDE, SEND, DECIDE, SEND) == State.REFUNDING
+    assert play(stage, ("blocks", 3), WATCH, DECIDE) == State.PRESENTED
+    play(stage, ("examine", 1, "comply"), *TURN)
+    assert end(stage) == State.RELEASED
+
+
 def test_a_waiver_that_failed_behind_an_order_in_its_block_is_sent_again_and_the_seller_is_paid(stage: Stage) -> None:
     assert play(stage, *DISCREPANT) == State.DISCREPANT
     assert play(stage, ("waive", 1), DECIDE, ("node", True), SEND, ("block", 1), DECIDE) == State.BLOCKED

@@ -8,6 +8,7 @@
 | released, released_in_part | post them |
 | refund_cleared | hold escrow → outside(buyer) |
 | refunded, rejected | post it; where nothing was held for it (a reject, the trustees), move it |
+| presented | void a refund that is held: the escrow gives none while it waits for a finding |
 | …_dropped | void the holds |
 | mispaid, returned | outside(origin) → mispaid, and back |
 | fee_claimed | fee_due → outside(operator) |
@@ -142,6 +143,11 @@ def _void(settlement: Settlement, event: Event) -> list[Transfer]:
     return _write(settlement, event, moves(settlement, facts), Phase.VOID, hold_step=step)
 
 
+def _void_refund(settlement: Settlement, event: Event) -> list[Transfer]:
+    held = _held(settlement)
+    return _void(settlement, event) if held is not None and held[1].kind == "refund_cleared" else []
+
+
 def _hold(moves: Moves, before: Settlement, event: Event) -> list[Transfer]:
     """Voids what is held already (a renewed attempt) and holds anew."""
     return _void(before, event) + _write(before, event, moves(before, event), Phase.PENDING)
@@ -176,6 +182,7 @@ _POSTS: dict[str, Posts] = {
     "funding_dropped": _void,
     "release_dropped": _void,
     "refund_dropped": _void,
+    "presented": _void_refund,
     "mispaid": partial(_at_once, _mispaid),
     "returned": partial(_at_once, _returned),
     "fee_claimed": partial(_at_once, _fee_claimed),

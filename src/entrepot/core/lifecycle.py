@@ -167,8 +167,9 @@ LIFECYCLE: tuple[Line, ...] = (
     # Present and examine
     *_each((S.FUNDED, S.DISCREPANT), "presentation_received", R.SELLER, B.SAME),
     *_each((S.FUNDED, S.DISCREPANT, S.PRESENTED), "presented", R.RAIL, S.PRESENTED),
-    # Documents that the escrow recorded before it heard of what happened meanwhile
-    *_each((*_PAYING, *_SUSPENDED), "presented", R.RAIL, B.SAME),
+    # Documents that the escrow recorded before it heard of what happened meanwhile: it refunds nobody then
+    *_each((S.REFUNDING,), "presented", R.RAIL, S.PRESENTED),
+    *_each((S.RELEASING, S.REJECTING, *_SUSPENDED), "presented", R.RAIL, B.SAME),
     *_each((S.PRESENTED,), "examined", R.EXAMINER, B.SAME),
     *_each((S.PRESENTED,), "found_discrepant", R.EXAMINER, S.DISCREPANT),
     *_each((S.DISCREPANT,), "waived", R.BUYER, S.PRESENTED),

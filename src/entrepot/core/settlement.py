@@ -213,7 +213,7 @@ def _paid_meanwhile(suspended: tuple[tuple[State, int], ...]) -> tuple[tuple[Sta
 
 def _presented_meanwhile(suspended: tuple[tuple[State, int], ...]) -> tuple[tuple[State, int], ...]:
     """Documents were recorded while it was suspended: what is resumed is their examination."""
-    waits = (State.FUNDED, State.DISCREPANT)
+    waits = (State.FUNDED, State.DISCREPANT, State.REFUNDING)
     return tuple((State.PRESENTED if left in waits else left, since) for left, since in suspended)
 
 
@@ -322,12 +322,18 @@ def _funded(settlement: Settlement, event: Event) -> Change:
 
 
 def _presented(settlement: Settlement, event: Event) -> Change:
-    is_awaited = settlement.in_flight.get("kind") == "presentation_received"
+    """Ends the wait for the documents, and for a refund: the escrow gives none while it waits for a finding."""
+    ended = ("presentation_received", "refund_cleared")
+    in_flight = dict(settlement.in_flight)
+    if in_flight.get("kind") in ended:
+        in_flight = {}
+    elif in_flight.get("held", {}).get("kind") in ended:
+        del in_flight["held"]
     return {
         "documents_sha256": event.facts["documents_sha256"],
         "round": int(event.facts["round"]),
         "complies": False,
-        "in_flight": {} if is_awaited else settlement.in_flight,
+        "in_flight": in_flight,
     }
 
 

@@ -135,6 +135,8 @@ def _funded(batch: Batch, settlement: Settlement, facts: dict[str, Any]) -> None
 
 def _presented(batch: Batch, settlement: Settlement, facts: dict[str, Any]) -> None:
     dates = on_presented(batch, settlement, facts["block_time"])
+    if settlement.awarded_minor is not None:
+        dates["release_at"] = batch.now  # what the arbiters said is done, whatever was presented
     documents = {"documents_sha256": facts["documents_sha256"], "round": facts["round"]}
     batch.happen(settlement, "presented", Role.RAIL, _place(facts) | documents, dates=dates)
 
