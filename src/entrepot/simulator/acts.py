@@ -22,7 +22,7 @@ from .people import COMPANIES, STRANGER, People, populated
 from .world import World
 
 Action = tuple[Any, ...]
-LONG_S, TURNS_BEFORE = 1801, 4
+LONG_S, TURNS_BEFORE, TRIES_MAX, LEAVING_MAX = 1801, 4, 20, 200
 REORGANISED_MAX = 2  # blocks: what is final stays
 
 
@@ -280,11 +280,21 @@ def _blocks(stage: Stage, count: int) -> None:
 
 
 def _wait(stage: Stage, seconds: int) -> None:
-    """Time passes; before a long while the workers do what they can: no outage lasts as long as the law's periods."""
+    """Time passes; in a long while the workers try again what waits: no outage lasts as long as the law's periods."""
+    world, until = stage.world, stage.world.clock.now + seconds
     for _ in range(TURNS_BEFORE if seconds > LONG_S else 0):
-        stage.world.turn()
-        stage.world.block()
-    stage.world.pass_time(seconds)
+        world.turn()
+        world.block()
+    for _ in range(TRIES_MAX if seconds > LONG_S else 0):
+        with world.store.real.work() as tx:
+            due = [item.due_at for item in tx.outbox.waiting(limit=LEAVING_MAX) if item.kind == "rail"]
+        ahead = [at for at in due if world.clock.now < at < until]
+        if not ahead:
+            break
+        world.pass_time(min(ahead) - world.clock.now)
+        world.turn()
+        world.block()
+    world.pass_time(max(until - world.clock.now, 1))
 
 
 ACTS: dict[str, Act] = {
