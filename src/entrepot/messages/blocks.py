@@ -138,9 +138,14 @@ def token_code(payment: SettledPayment) -> str:
 
 def add_exchange_rate(parent: Element, payment: SettledPayment) -> None:
     """`XchgRate`, rounded by `iso_rate_half_even`; only where `payment.instructed` is."""
+    add(parent, "XchgRate", rate_text(payment))
+
+
+def rate_text(payment: SettledPayment) -> str:
+    """The rate as it is told."""
     rate = iso_rate_half_even(payment.rate)
     assert rate is not None, "an instructed amount has a rate that fits"
-    add(parent, "XchgRate", f"{rate.normalize():f}")
+    return f"{rate.normalize():f}"
 
 
 def add_remittance(parent: Element, payment: SettledPayment) -> None:
