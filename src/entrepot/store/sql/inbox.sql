@@ -7,13 +7,15 @@ ON CONFLICT (source, key) DO NOTHING;
 -- name: get
 SELECT * FROM inbox WHERE source = %(source)s AND key = %(key)s;
 
--- An item of a settlement waits for every older open item of it, held or not.
+-- An item of a settlement waits for every older open item of it, held or not. The condition inside is that of the index
+-- inbox_waiting, so that each item costs one look-up at whatever size.
 -- name: claim
 SELECT * FROM inbox i
  WHERE i.answered_at IS NULL AND i.set_aside_at IS NULL
-   AND NOT EXISTS (SELECT 1 FROM inbox o
-                    WHERE o.settlement = i.settlement AND o.arrival < i.arrival
-                      AND o.answered_at IS NULL AND o.set_aside_at IS NULL)
+   AND (i.settlement IS NULL OR i.arrival = (
+        SELECT o.arrival FROM inbox o
+         WHERE o.settlement = i.settlement AND coalesce(o.answered_at, o.set_aside_at) IS NULL AND o.settlement IS NOT NULL
+         ORDER BY o.arrival LIMIT 1))
  ORDER BY i.arrival LIMIT %(limit)s
    FOR NO KEY UPDATE SKIP LOCKED;
 

@@ -5,9 +5,11 @@ SELECT coalesce(max(index) + 1, 0) AS size FROM log_nodes WHERE level = 0;
 -- name: lock
 SELECT pg_advisory_xact_lock(%(key)s);
 
+-- LIMIT has each looked up by its key, whatever the planner knows of the table's size.
 -- name: nodes
 SELECT n.hash FROM unnest(%(levels)s::int[], %(indexes)s::bigint[]) WITH ORDINALITY AS w (level, index, place)
-  JOIN log_nodes n ON n.level = w.level AND n.index = w.index ORDER BY w.place;
+ CROSS JOIN LATERAL (SELECT hash FROM log_nodes WHERE level = w.level AND index = w.index LIMIT 1) AS n
+ ORDER BY w.place;
 
 -- name: add_nodes
 INSERT INTO log_nodes (level, index, hash)
