@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 
 from lxml import etree
 
@@ -14,7 +14,7 @@ from entrepot.core.party import Party, wallet_address
 
 from .payment import Agent, SettledPayment, iso_rate_half_even, iso_text
 from .schemas import ISO, require_valid
-from .writing import Element, escaped
+from .writing import Element, Fragment, escaped
 
 OURS = "urn:entrepot:iso20022:settled-payment:1"
 ROOT = "SettledPayment"
@@ -23,6 +23,8 @@ TEXT_CHARS_MAX = 140  # ISO 20022 Max140Text
 ADDITIONAL_MAX = 3  # occurrences of AddtlRmtInf
 WALLET, ESCROW = "DLTW", "DLTE"  # our account types: a wallet, an escrow contract
 WALLET_SCHEME, ESCROW_SCHEME = "EVM-ADDRESS-BASE32", "ENTREPOT-SETTLEMENT"
+PARTS_KEPT = 1_024  # parties, agents, wallets: they trade again, and stand in several places of a message
+TIMES_KEPT = 64
 NOT_PROVIDED = "NOTPROVIDED"  # what banks write where a mandatory party is not known. Source: EPC rulebooks
 
 
@@ -52,7 +54,12 @@ def add_amount(parent: Element, path: str, money: Money) -> Element:
 
 def add_party(parent: Element, path: str, party: Party) -> None:
     """Name, LEI, registration and country of residence; a registration that ISO 20022 has no room for is left out."""
-    place = add(parent, path)
+    add(parent, path).children.append(_party(party))
+
+
+@lru_cache(maxsize=PARTS_KEPT)
+def _party(party: Party) -> Fragment:
+    place = Element("")
     add(place, "Nm", party.name)
     registration = party.registration if len(party.registration) <= ID_CHARS_MAX else ""
     if party.lei or registration:
@@ -64,27 +71,43 @@ def add_party(parent: Element, path: str, party: Party) -> None:
             add(other, "Id", registration)
             add(other, "SchmeNm/Cd", "COID")
     add(place, "CtryOfRes", party.country)
+    return Fragment(place.children)
 
 
 def add_agent(parent: Element, path: str, agent: Agent) -> None:
     """A bank or VASP by LEI and name; NOTPROVIDED if neither is known."""
-    place = add(parent, f"{path}/FinInstnId")
+    add(parent, f"{path}/FinInstnId").children.append(_agent(agent))
+
+
+@lru_cache(maxsize=PARTS_KEPT)
+def _agent(agent: Agent) -> Fragment:
+    place = Element("")
     if agent.lei:
         add(place, "LEI", agent.lei)
     if agent.name:
         add(place, "Nm", agent.name)
     if not (agent.lei or agent.name):
         add(place, "Othr/Id", NOT_PROVIDED)
+    return Fragment(place.children)
 
 
 def add_wallet(parent: Element, path: str, account: str) -> Element:
     """A wallet: `account` is CAIP-10; its address in base32 is the 32 characters that fit into `Othr/Id`."""
-    return _account(parent, path, wallet_short_id(account), WALLET_SCHEME, WALLET, account)
+    place = add(parent, path)
+    place.children.append(_wallet(account))
+    return place
 
 
 def add_escrow(parent: Element, path: str, payment: SettledPayment) -> Element:
     """The escrow's account: known by its settlement, and by CAIP-10 where its address is known."""
-    return _account(parent, path, payment.terms.settlement, ESCROW_SCHEME, ESCROW, payment.escrow_account)
+    place = add(parent, path)
+    place.children.append(_account(payment.terms.settlement, ESCROW_SCHEME, ESCROW, payment.escrow_account))
+    return place
+
+
+@lru_cache(maxsize=PARTS_KEPT)
+def _wallet(account: str) -> Fragment:
+    return _account(wallet_short_id(account), WALLET_SCHEME, WALLET, account)
 
 
 def wallet_short_id(account: str) -> str:
@@ -104,9 +127,15 @@ def add_debtor(parent: Element, path: str, payment: SettledPayment) -> None:
 
 def add_references(parent: Element, payment: SettledPayment) -> None:
     """The three ids by which every bank of the chain knows the payment."""
+    parent.children.append(payment.kept("references", _references))
+
+
+def _references(payment: SettledPayment) -> Fragment:
+    parent = Element("")
     add(parent, "InstrId", payment.uetr.replace("-", ""))
     add(parent, "EndToEndId", payment.end_to_end_id)
     add(parent, "UETR", payment.uetr)
+    return Fragment(parent.children)
 
 
 def add_purpose(parent: Element, payment: SettledPayment) -> None:
@@ -117,8 +146,8 @@ def add_purpose(parent: Element, payment: SettledPayment) -> None:
         add(parent, "Purp/Prtry", "ESCROW REFUND")
 
 
-def _account(parent: Element, path: str, short: str, scheme: str, kind: str, proxy: str) -> Element:
-    place = add(parent, path)
+def _account(short: str, scheme: str, kind: str, proxy: str) -> Fragment:
+    place = Element("")
     other = add(place, "Id/Othr")
     add(other, "Id", short)
     add(other, "SchmeNm/Prtry", scheme)
@@ -127,7 +156,7 @@ def _account(parent: Element, path: str, short: str, scheme: str, kind: str, pro
         known = add(place, "Prxy")
         add(known, "Tp/Cd", "EWAL")
         add(known, "Id", proxy)
-    return place
+    return Fragment(place.children)
 
 
 def token_code(payment: SettledPayment) -> str:
@@ -150,8 +179,11 @@ def rate_text(payment: SettledPayment) -> str:
 
 def add_remittance(parent: Element, payment: SettledPayment) -> None:
     """The invoice: structured number and date; a number of over 35 characters is given whole as further text."""
-    terms = payment.terms
-    place = add(parent, "RmtInf/Strd")
+    add(parent, "RmtInf/Strd").children.append(payment.kept("remittance", _remittance))
+
+
+def _remittance(payment: SettledPayment) -> Fragment:
+    terms, place = payment.terms, Element("")
     invoice = add(place, "RfrdDocInf")
     add(invoice, "Tp/CdOrPrtry/Cd", "CINV")
     if len(terms.invoice_number) <= ID_CHARS_MAX:
@@ -160,6 +192,7 @@ def add_remittance(parent: Element, payment: SettledPayment) -> None:
     if len(terms.invoice_number) > ID_CHARS_MAX:
         for start in range(0, min(len(terms.invoice_number), ADDITIONAL_MAX * TEXT_CHARS_MAX), TEXT_CHARS_MAX):
             add(place, "AddtlRmtInf", terms.invoice_number[start : start + TEXT_CHARS_MAX])
+    return Fragment(place.children)
 
 
 def add_supplement(parent: Element, payment: SettledPayment, *, place: str) -> None:
@@ -169,9 +202,15 @@ def add_supplement(parent: Element, payment: SettledPayment, *, place: str) -> N
     envelope = add(supplement, "Envlp")
     ours = add(envelope, f"e:{ROOT}")
     ours.attribute = f'xmlns:e="{OURS}"'
+    ours.children.append(payment.kept("supplement", _facts))
+
+
+def _facts(payment: SettledPayment) -> Fragment:
+    ours = Element("")
     for name, value in payment.facts().items():
         if value != "":
             add(ours, f"e:{fact_tag(name)}", str(value))
+    return Fragment(ours.children)
 
 
 @cache
@@ -180,6 +219,7 @@ def fact_tag(name: str) -> str:
     return "".join(word.capitalize() for word in name.split("_"))
 
 
+@lru_cache(maxsize=TIMES_KEPT)
 def iso_time(at: int) -> str:
     """Unix seconds as ISODateTime in UTC."""
     return datetime.fromtimestamp(at, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00")

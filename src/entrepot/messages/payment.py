@@ -5,12 +5,12 @@ All else is derived: the same facts give the same ids, amounts and times, and so
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 from entrepot.core.asset import CURRENCIES, Asset, AssetRegistry
 from entrepot.core.canonical import unhex
@@ -20,6 +20,7 @@ from entrepot.core.money import Money
 from entrepot.core.party import Party, caip10, is_lei, wallet_address
 from entrepot.core.terms import Terms
 
+T = TypeVar("T")
 Direction = Literal["release", "refund"]
 DIRECTIONS: tuple[Direction, ...] = ("release", "refund")
 CURRENCY_DECIMALS_MAX = 5  # ISO 20022 ActiveCurrencyAndAmount, fractionDigits
@@ -73,6 +74,7 @@ class SettledPayment:
     operator: Agent = UNKNOWN_AGENT
     holder: str = ""
     escrow: str = ""
+    _kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)  # what follows from it
 
     def __post_init__(self) -> None:
         assert self.direction in DIRECTIONS, self.direction
@@ -94,6 +96,12 @@ class SettledPayment:
         owed = self.terms.fee if self.direction == "release" else Money(0, self.amount.asset)
         if not self.fee <= owed:
             raise Invalid("amount_out_of_range", f"A fee of {self.fee} is more than {owed}.", path="fee")
+
+    def kept(self, name: str, make: Callable[[SettledPayment], T]) -> T:
+        """What `make` gave for this payment, made once: its messages share it."""
+        if name not in self._kept:
+            self._kept[name] = make(self)
+        return cast(T, self._kept[name])
 
     @classmethod
     def of(
@@ -145,13 +153,7 @@ class SettledPayment:
     @property
     def uetr(self) -> str:
         """The payment's unique end-to-end transaction reference, shaped as ISO 20022 UUIDv4Identifier."""
-        return uetr(
-            settlement=self.terms.settlement,
-            direction=self.direction,
-            transaction=self.transaction,
-            token=self.asset.id,
-            amount_minor=self.amount.amount_minor,
-        )
+        return self.kept("uetr", _uetr_of)
 
     def message_id(self, kind: str) -> str:
         """The id of the message of this kind about this payment: 32 characters."""
@@ -232,6 +234,16 @@ class SettledPayment:
             "rate_source": str(self.terms.quote["rate_source"]),
         }
         return MappingProxyType(facts)
+
+
+def _uetr_of(payment: SettledPayment) -> str:
+    return uetr(
+        settlement=payment.terms.settlement,
+        direction=payment.direction,
+        transaction=payment.transaction,
+        token=payment.asset.id,
+        amount_minor=payment.amount.amount_minor,
+    )
 
 
 def uetr(*, settlement: str, direction: str, transaction: str, token: str, amount_minor: int) -> str:

@@ -33,6 +33,26 @@ class Element:
         return "".join(lines)[1:] + "\n"
 
 
+class Fragment(Element):
+    """Elements that stand side by side in several places; written once for each margin. Nothing is added to them."""
+
+    __slots__ = ("_written",)
+
+    def __init__(self, children: list[Element]) -> None:
+        super().__init__("")
+        self.children = children
+        self._written: dict[str, str] = {}
+
+    def at(self, margin: str) -> str:
+        """All of them, as they stand at this margin."""
+        if margin not in self._written:
+            lines: list[str] = []
+            for child in self.children:
+                _write(child, margin, lines)
+            self._written[margin] = "".join(lines)
+        return self._written[margin]
+
+
 def escaped(text: str, *, path: str) -> str:
     """`text` as it stands between tags. Raises: Invalid(message_text_unsayable)."""
     if _UNSAYABLE.search(text):
@@ -49,7 +69,10 @@ def _write(element: Element, margin: str, lines: list[str]) -> None:
         lines.append(start + ">")
         within = margin + _INDENT
         for child in children:
-            _write(child, within, lines)
+            if type(child) is Fragment:
+                lines.append(child.at(within))
+            else:
+                _write(child, within, lines)
         lines.append(f"{margin}</{name}>")
     elif element.text is None:
         lines.append(start + "/>")
