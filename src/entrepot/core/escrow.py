@@ -5,6 +5,7 @@ The signatures are those of our own contracts (rails/contracts/events.vy); a tes
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from .canonical import hex0x
@@ -14,6 +15,8 @@ from .eip712 import address_bytes
 # Vyper's create_minimal_proxy_to: an init prefix of its own around EIP-1167.
 _PROXY_PREFIX = bytes.fromhex("602d3d8160093d39f3363d3d373d3d3d363d73")
 _PROXY_SUFFIX = bytes.fromhex("5af43d82803e903d91602b57fd5bf3")
+
+_ADDRESSES_KEPT = 8_192  # a rail asks for the same one at every step of a settlement
 
 _SIGNATURES = (
     "Funded(bytes32 indexed terms_hash,address indexed payer,address indexed token,uint256 price,uint256 fee,"
@@ -46,6 +49,7 @@ EVENTS = {
 }
 
 
+@lru_cache(maxsize=_ADDRESSES_KEPT)
 def escrow_address(*, factory: str, implementation: str, terms_hash: bytes) -> str:
     """CREATE2 address (0x, lower case) of the factory's minimal proxy, salted with the terms hash. Source: EIP-1014."""
     init_code = _PROXY_PREFIX + address_bytes(implementation) + _PROXY_SUFFIX

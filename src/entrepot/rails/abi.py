@@ -12,6 +12,8 @@ from eth_abi.abi import decode, encode
 from entrepot.core.canonical import hex0x
 from entrepot.core.crypto import keccak256
 
+from .words import read_word, word_of
+
 _ERROR = bytes.fromhex("08c379a0")  # Error(string). Source: Solidity and Vyper ABI
 _PANIC = bytes.fromhex("4e487b71")  # Panic(uint256)
 
@@ -72,23 +74,37 @@ class Event:
             else values[name]
             for kind, name, _ in self.fields
         }
-        topics = [self.topic, *[encode([kind], [raw[name]]) for kind, name, is_indexed in self.fields if is_indexed]]
-        plain = [(kind, name) for kind, name, is_indexed in self.fields if not is_indexed]
-        return topics, encode([kind for kind, _ in plain], [raw[name] for _, name in plain])
+        words = {name: word_of(kind, raw[name]) or encode([kind], [raw[name]]) for kind, name, _ in self.fields}
+        topics = [self.topic, *[words[name] for _, name, is_indexed in self.fields if is_indexed]]
+        return topics, b"".join(words[name] for _, name, is_indexed in self.fields if not is_indexed)
 
     def decode(self, topics: Sequence[bytes], data: bytes) -> dict[str, Any]:
         """The fields by name; addresses and bytes as 0x-hex. Raises: Undecodable for any other shape."""
-        indexed = [(kind, name) for kind, name, is_indexed in self.fields if is_indexed]
-        plain = [(kind, name) for kind, name, is_indexed in self.fields if not is_indexed]
+        indexed, plain = self._places
         if len(topics) != len(indexed) + 1 or len(data) != 32 * len(plain):  # all our events have static fields
             raise Undecodable(f"{self.name} with {len(topics)} topics and {len(data)} bytes of data")
+        words = [data[place : place + 32] for place in range(0, len(data), 32)]
         try:
-            values = dict(zip([name for _, name in plain], decode([kind for kind, _ in plain], data), strict=True))
-            for (kind, name), topic in zip(indexed, topics[1:], strict=True):
-                (values[name],) = decode([kind], topic)
+            values = {name: _read(kind, word) for (kind, name), word in zip(plain, words, strict=True)}
+            values |= {name: _read(kind, topic) for (kind, name), topic in zip(indexed, topics[1:], strict=True)}
         except Exception as error:
             raise Undecodable(f"{self.name}: {error!s:.200}") from None
-        return {name: hex0x(value) if isinstance(value, bytes) else value for name, value in values.items()}
+        return values
+
+    @cached_property
+    def _places(self) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """The fields that are topics, and those in the data."""
+        places: tuple[list[tuple[str, str]], list[tuple[str, str]]] = [], []
+        for kind, name, is_indexed in self.fields:
+            places[not is_indexed].append((kind, name))
+        return places
+
+
+def _read(kind: str, word: bytes) -> Any:
+    value = read_word(kind, word)
+    if value is None:
+        (value,) = decode([kind], word)
+    return hex0x(value) if isinstance(value, bytes) else value
 
 
 class Contract:
