@@ -41,7 +41,7 @@ def main() -> None:
     from entrepot.messages.schemas import message_types
     from entrepot.signers.keystore import Keystore
     from entrepot.store.postgres import PostgresStore
-    from entrepot.workflows.work import step
+    from entrepot.workflows.work import collect_seldom, step
 
     from .trading_floor import open_context, open_rail
 
@@ -50,6 +50,7 @@ def main() -> None:
     ctx = open_context(home, store, rail, asked.examiner)
     message_types()
     ctx.screener.warm()
+    collect_seldom()
     print("{}", flush=True)
     ended = threading.Event()
     threading.Thread(target=_hear_the_end, args=(ended,), daemon=True).start()
