@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import coincurve
@@ -13,6 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from trie.hexary import HexaryTrie
 
+RECOVERED_KEPT = 4_096
 SECP256K1_HALF_N = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
 
@@ -40,10 +42,20 @@ def ed25519_verify(public: bytes, signature: bytes, message: bytes) -> bool:
     return True
 
 
+def secp256k1_signer(private: bytes) -> Callable[[bytes], bytes]:
+    """What signs 32-byte digests with a key: 65-byte r || s || v (v is 27 or 28), deterministic, low s (EIP-2)."""
+    key = coincurve.PrivateKey(private)
+
+    def sign(digest: bytes) -> bytes:
+        raw = key.sign_recoverable(digest, hasher=None)
+        return raw[:64] + bytes([raw[64] + 27])
+
+    return sign
+
+
 def secp256k1_sign(private: bytes, digest: bytes) -> bytes:
-    """65-byte r || s || v (v is 27 or 28) over a 32-byte digest, deterministic and with low s (EIP-2)."""
-    raw = coincurve.PrivateKey(private).sign_recoverable(digest, hasher=None)
-    return raw[:64] + bytes([raw[64] + 27])
+    """One signature, as `secp256k1_signer` makes them; making the key ready takes longer than signing."""
+    return secp256k1_signer(private)(digest)
 
 
 def secp256k1_address(private: bytes) -> str:
@@ -51,8 +63,12 @@ def secp256k1_address(private: bytes) -> str:
     return _address(coincurve.PrivateKey(private).public_key)
 
 
+@lru_cache(maxsize=RECOVERED_KEPT)
 def secp256k1_recover(signature: bytes, digest: bytes) -> str | None:
-    """The 0x address (lower case) that signed `digest`, or None for anything malformed or with high s."""
+    """The 0x address (lower case) that signed `digest`, or None for anything malformed or with high s.
+
+    It follows from these two alone, so the last answers are kept: a rail tries an operation before it carries it out.
+    """
     if len(signature) != 65 or signature[64] not in (27, 28):
         return None
     if int.from_bytes(signature[32:64], "big") > SECP256K1_HALF_N:

@@ -143,10 +143,14 @@ def _word(kind: str, value: Any) -> bytes:
         if not isinstance(value, bytes) or len(value) != 32:
             raise Invalid("malformed", f"bytes32 takes 32 bytes, not {value!r:.80}.")
         return value
-    bits = int(kind.removeprefix("uint"))
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**bits:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _uint_max(kind):
         raise Invalid("malformed", f"{kind} does not hold {value!r:.80}.")
     return value.to_bytes(32, "big")
+
+
+@lru_cache(maxsize=32)  # uint8, uint16, … uint256
+def _uint_max(kind: str) -> int:
+    return int(2 ** int(kind.removeprefix("uint")) - 1)
 
 
 def _sequence(value: Any) -> Sequence[Any]:

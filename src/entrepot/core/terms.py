@@ -6,7 +6,7 @@ last field is the SHA-256 of the JSON. `Terms.onchain` derives the one from the 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from .asset import AssetRegistry
@@ -172,12 +172,12 @@ class Terms:
             "schema": SCHEMA,
             "seller": self.seller.to_json(),
             "buyer": self.buyer.to_json(),
-            "lines": [asdict(line) for line in self.lines],
+            "lines": [_flat(line) for line in self.lines],
             "documents_required": list(self.documents_required),
             "price": self.price.to_json(),
             "fee": self.fee.to_json(),
-            "schedule": asdict(self.schedule),
-            "venue": asdict(self.venue)
+            "schedule": _flat(self.schedule),
+            "venue": _flat(self.venue)
             | {"attesters": list(self.venue.attesters), "arbiters": list(self.venue.arbiters)},
             "supplied": list(self.supplied),
         }
@@ -253,6 +253,11 @@ class Terms:
     def digest(self) -> bytes:
         """The 32 bytes that seller and buyer sign."""
         return self.domain.digest(unhex(self.hash()))
+
+
+def _flat(part: Line | Schedule | Venue) -> Json:
+    """A part whose fields hold no other."""
+    return {name: getattr(part, name) for name in part.__slots__}
 
 
 def require_signed(terms: Terms, *, by: Party, signature: str) -> None:

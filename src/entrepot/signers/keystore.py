@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from entrepot.core.canonical import hex0x, unhex
-from entrepot.core.crypto import ed25519_public, ed25519_sign, secp256k1_address, secp256k1_sign
+from entrepot.core.crypto import ed25519_public, ed25519_sign, secp256k1_address, secp256k1_signer
 from entrepot.core.errors import EntrepotError, Invalid, Refused, declare
 
 SCHEMA = "entrepot/key/1"
@@ -117,10 +117,11 @@ class Keystore:
     def account(self, purpose: Purpose, number: int = 1) -> AccountKey:
         """The account `number` (from 1) of a purpose, made if it is missing. Raises: Refused(key_exposed), Invalid."""
         private = self._key(purpose, number, "secp256k1")
+        sign = secp256k1_signer(private)
 
         def sign_digest(digest: bytes) -> bytes:
             assert len(digest) == 32, "a digest has 32 bytes"
-            return secp256k1_sign(private, digest)
+            return sign(digest)
 
         return AccountKey(purpose, secp256k1_address(private), sign_digest)
 

@@ -280,6 +280,7 @@ def _give_quote(
     )
     readers = (settlement.seller, settlement.buyer, batch.ctx.examiner)
     batch.keep_json(settlement, "terms", terms.to_json(), visible_to=readers)
+    batch.ctx.terms.put(terms.hash(), terms)
     return settlement
 
 
