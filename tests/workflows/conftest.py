@@ -10,6 +10,7 @@ from trading_house import House, Town, found_town, open_house
 
 from entrepot.core.errors import Unavailable
 from entrepot.rails.anvil import anvil_binary
+from entrepot.simulator.acts import Stage, staged
 from entrepot.store.memory import MemoryStore
 
 
@@ -35,3 +36,10 @@ def new_house(town: Town, tmp_path: Path) -> Callable[..., House]:
 def house(new_house: Callable[..., House]) -> House:
     """A house with a seller and a buyer."""
     return new_house()
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """A simulated world in which nothing has happened yet."""
+    with staged(1, MemoryStore(), tmp_path) as found:
+        yield found

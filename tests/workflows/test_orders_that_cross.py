@@ -1,51 +1,26 @@
-"""What crosses on its way to the escrow, played act by act in the simulated world, whose rules look at every turn."""
+"""What crosses on its way to the escrow, played act by act in the simulated world."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
+from acts_played import (
+    AGREED,
+    BLOCK,
+    DECIDE,
+    DISCREPANT,
+    FUNDED,
+    LATE,
+    SEND,
+    TURN,
+    WATCH,
+    end,
+    events,
+    ordered,
+    play,
+    the_trade,
+)
 
 from entrepot.core.lifecycle import State
-from entrepot.simulator.acts import Action, Stage, staged
-from entrepot.simulator.run import come_to_rest
-from entrepot.store.memory import MemoryStore
-
-SEED = 1
-DECIDE, SEND, BLOCK, WATCH = ("decide",), ("send",), ("blocks", 1), ("watch",)
-TURN = (DECIDE, SEND, ("blocks", 3), WATCH, DECIDE)
-AGREED = (("propose", 1, "Ban Mai", "Nordkontor", 1), DECIDE, ("sign", 1, "seller"), ("sign", 1, "buyer"), *TURN)
-FUNDED = (*AGREED, ("fund", 1, 0), *TURN, *TURN)
-PRESENTED = (*FUNDED, ("present", 1, "right"), *TURN)
-DISCREPANT = (*FUNDED, ("present", 1, "wrong"), *TURN, ("examine", 1, "do not comply"), *TURN)
-LATE = (("node", True), SEND, ("node", False), ("wait", 1))  # what was to go out first goes out after what comes now
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with staged(SEED, MemoryStore(), tmp_path) as found:
-        yield found
-
-
-def play(stage: Stage, *actions: Action) -> State:
-    """Does the acts in their order; the state of the trade then."""
-    for action in actions:
-        stage.perform(action)
-    one = stage.one(1)
-    assert one is not None
-    return one.state
-
-
-def end(stage: Stage) -> State:
-    """Faults end and time passes: everything must have ended. The state of the trade then."""
-    come_to_rest(stage)
-    return play(stage)
-
-
-def events(stage: Stage) -> list[str]:
-    with stage.world.store.real.work() as tx:
-        return [entry.event.kind for entry in tx.settlements.events(stage.people.settlement_of(1))]
+from entrepot.simulator.acts import Stage
 
 
 def test_documents_that_the_escrow_recorded_before_a_refund_reached_it_are_examined_and_paid(stage: Stage) -> None:
@@ -73,11 +48,95 @@ def test_a_waiver_that_failed_behind_an_order_in_its_block_is_sent_again_and_the
 
 def test_a_lift_that_reaches_the_escrow_late_does_not_lift_the_block_that_came_after_it(stage: Stage) -> None:
     assert play(stage, *FUNDED, ("block", 1), *TURN) == State.BLOCKED
-    assert play(stage, ("order", 1, "unblock", 0), DECIDE, ("confirm", 1), DECIDE) == State.FUNDED
+    assert play(stage, *ordered("unblock")) == State.FUNDED
     assert play(stage, *LATE[:3], ("block", 1), DECIDE, SEND) == State.BLOCKED
     for _ in range(8):  # what the rail is not ready for is tried again, and later each time
         assert play(stage, ("wait", 600), *TURN) == State.BLOCKED
-    one = stage.one(1)
-    assert one is not None and stage.world.rail.escrow_state(one.escrow).blocked
+    one = the_trade(stage)
+    assert stage.world.rail.escrow_state(one.escrow).blocked
     orders = [stage.world.rail.state_of(f"{one.id}:{one.seq - back}:hold").name for back in (2, 1, 0)]
     assert orders == ["final"] * 3
+
+
+def test_an_order_after_one_that_came_to_nothing_is_taken(stage: Stage) -> None:
+    """A freeze that was over before any block could take it has no number at the escrow."""
+    assert play(stage, *FUNDED, ("node", True), *ordered("freeze", 60), SEND) == State.FROZEN
+    assert play(stage, ("wait", 61), ("blocks", 3), DECIDE, ("node", False), *TURN) == State.FUNDED
+    assert play(stage, ("block", 1), *TURN) == State.BLOCKED
+    state = stage.world.rail.escrow_state(the_trade(stage).escrow)
+    assert (state.blocked, state.hold_number) == (True, 1)
+
+
+def test_an_order_that_was_lifted_before_it_reached_the_escrow_does_not_reach_it(stage: Stage) -> None:
+    assert play(stage, *FUNDED, ("node", True), ("block", 1), DECIDE, SEND) == State.BLOCKED
+    assert play(stage, *ordered("unblock"), ("node", False), ("wait", 1), *TURN, *TURN) == State.FUNDED
+    state = stage.world.rail.escrow_state(the_trade(stage).escrow)
+    assert (state.blocked, state.hold_number) == (False, 0)
+
+
+def test_a_release_that_was_blocked_on_its_way_is_checked_again_once_it_is_unblocked(stage: Stage) -> None:
+    play(stage, *FUNDED, ("present", 1, "right"), *TURN, ("issuer", "Ban Mai", True), ("examine", 1, "comply"), DECIDE)
+    assert play(stage, ("block", 1), *TURN, ("issuer", "Ban Mai", False)) == State.BLOCKED
+    assert play(stage, *ordered("unblock"), *TURN) == State.RELEASING
+    assert events(stage).count("release_cleared") == 2
+    assert end(stage) == State.RELEASED
+
+
+def test_a_release_given_up_under_a_freeze_is_not_awaited_for_ever_after(stage: Stage) -> None:
+    play(stage, *FUNDED, ("present", 1, "right"), *TURN, ("issuer", "Ban Mai", True), ("examine", 1, "comply"), DECIDE)
+    assert play(stage, SEND, *ordered("freeze", 3600)) == State.FROZEN
+    for _ in range(12):
+        play(stage, ("wait", 1), SEND, BLOCK)
+    assert play(stage, DECIDE, ("issuer", "Ban Mai", False), *ordered("unfreeze")) == State.RELEASING
+    assert end(stage) == State.RELEASED
+    assert "release_dropped" in events(stage)
+
+
+def test_of_two_sets_of_documents_on_their_way_the_one_that_was_recorded_is_examined(stage: Stage) -> None:
+    play(stage, *FUNDED, ("present", 1, "right"), DECIDE, ("present", 1, "wrong"), *TURN)
+    assert events(stage).count("presentation_received") == 2
+    assert play(stage, ("examine", 1, "do not comply"), DECIDE) == State.DISCREPANT
+    with stage.world.store.real.work() as tx:
+        found = tx.settlements.events(the_trade(stage).id)[-1].event.facts["discrepancies"]
+    assert found == ["examiner"]  # the rules find nothing in the right ones
+
+
+def test_an_award_waits_for_a_dispute_that_no_block_has_taken_yet(stage: Stage) -> None:
+    play(stage, *FUNDED, ("present", 1, "right"), *TURN, ("dispute", 1, "buyer"), DECIDE, SEND)
+    assert play(stage, ("award", 1, 50), DECIDE) in (State.PRESENTED, State.RELEASING)
+    for _ in range(20):
+        play(stage, ("wait", 2), SEND)
+    assert end(stage) == State.REFUNDED
+    state = stage.world.rail.escrow_state(the_trade(stage).escrow)
+    assert state.is_awarded and the_trade(stage).released_minor == the_trade(stage).price_minor // 2
+
+
+def test_an_award_just_before_a_dispute_ends_is_refused_as_the_escrow_might_not_take_it(stage: Stage) -> None:
+    play(stage, *FUNDED, ("dispute", 1, "buyer"), *TURN)
+    ahead_s = the_trade(stage).dates["dispute_by"] - stage.world.clock.now
+    assert play(stage, ("wait", ahead_s - 12 * 3600 + 60), *TURN, ("award", 1, 50), DECIDE) == State.DISPUTED
+    assert "awarded" not in events(stage)
+
+
+def test_an_award_half_a_day_before_a_dispute_ends_is_taken(stage: Stage) -> None:
+    play(stage, *FUNDED, ("dispute", 1, "buyer"), *TURN)
+    ahead_s = the_trade(stage).dates["dispute_by"] - stage.world.clock.now
+    play(stage, ("wait", ahead_s - 13 * 3600), *TURN, ("award", 1, 50), DECIDE)
+    assert "awarded" in events(stage)
+
+
+def test_a_refusal_after_an_outage_of_the_node_is_the_first_and_not_the_last(stage: Stage) -> None:
+    assert play(stage, *AGREED, ("fund", 1, 0), DECIDE, SEND, BLOCK, ("node", True)) == State.FUNDING
+    for _ in range(12):
+        play(stage, ("wait", 1), SEND)
+    play(stage, ("node", False), ("issuer", "Nordkontor", True), SEND, ("wait", 1), SEND)
+    assert play(stage, ("issuer", "Nordkontor", False), ("wait", 1), *TURN, DECIDE) == State.FUNDED
+    assert "funding_dropped" not in events(stage)
+
+
+def test_a_payout_that_the_rail_refuses_for_days_is_renewed_less_and_less_often(stage: Stage) -> None:
+    play(stage, *FUNDED, ("present", 1, "right"), *TURN, ("issuer", "Ban Mai", True), ("examine", 1, "comply"), *TURN)
+    for _ in range(150):
+        play(stage, ("wait", 61), DECIDE, SEND, BLOCK, WATCH)
+    assert 2 <= events(stage).count("release_cleared") <= 9
+    assert end(stage) == State.RELEASED
