@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from .errors import Invalid
 
 NAME_CHARS_MAX = 140  # ISO 20022 Max140Text, so that every name fits every message
+LEIS_KEPT = 4_096
 _COUNTRY = re.compile(r"[A-Z]{2}\Z")
 _LEI = re.compile(r"[A-Z0-9]{18}[0-9]{2}\Z")
 _CAIP10 = re.compile(r"(eip155:[1-9][0-9]{0,17}):(0x[0-9a-f]{40})\Z")
@@ -51,6 +53,7 @@ class Party:
         return cls(**value)
 
 
+@lru_cache(maxsize=LEIS_KEPT)
 def is_lei(text: str) -> bool:
     """True if the 20 characters carry the right check digits. Source: ISO 17442, ISO 7064 MOD 97-10."""
     return bool(_LEI.match(text)) and int("".join(str(int(char, 36)) for char in text)) % 97 == 1

@@ -26,7 +26,7 @@ _FORMAT_102 = re.compile(r"[0-9]{8}\Z")  # UNTDID 2379: CCYYMMDD
 
 def read_cii(root: etree._Element) -> Draft:
     """A Draft of the invoice. Raises: Invalid(invoice_field_*, asset_unknown, invoice_currency_conflict)."""
-    top = Node(root, "/rsm:CrossIndustryInvoice", NAMESPACES)
+    top = Node(root, "/rsm:CrossIndustryInvoice", tuple(NAMESPACES.items()))
     document, trade = top.only("rsm:ExchangedDocument"), top.only("rsm:SupplyChainTradeTransaction")
     agreement = trade.only("ram:ApplicableHeaderTradeAgreement")
     settlement = trade.only("ram:ApplicableHeaderTradeSettlement")

@@ -146,9 +146,11 @@ class Draft:
 
 def clean_text(raw: str, noun: Noun, path: str, *, chars_max: int = TEXT_CHARS_MAX) -> str:
     """`raw` in NFC with runs of white space as one space. Raises: Invalid(*_field_malformed)."""
-    text = unicodedata.normalize("NFC", " ".join(raw.split()))
-    if any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
-        raise Invalid(f"{noun}_field_malformed", "Control characters are not text.", path=path)
+    text = " ".join(raw.split())
+    if not (text.isascii() and text.isprintable()):  # printable ASCII is in NFC, and controls nothing
+        text = unicodedata.normalize("NFC", text)
+        if any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
+            raise Invalid(f"{noun}_field_malformed", "Control characters are not text.", path=path)
     if len(text) > chars_max:
         raise Invalid(f"{noun}_field_malformed", f"{len(text)} characters; at most {chars_max} fit.", path=path)
     return text

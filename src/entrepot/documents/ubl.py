@@ -21,7 +21,7 @@ def read_ubl(root: etree._Element) -> Draft:
     """A Draft of the invoice or credit note. Raises: Invalid(invoice_field_*, asset_unknown)."""
     is_credit_root = root.tag == CREDIT_NOTE
     kind = "CreditNote" if is_credit_root else "Invoice"
-    top = Node(root, f"/{kind}", NAMESPACES)
+    top = Node(root, f"/{kind}", tuple(NAMESPACES.items()))
     remarks: list[Remark] = []
     currency = currency_of(top.needed("cbc:DocumentCurrencyCode").text, "/cbc:DocumentCurrencyCode")
     payable = top.needed("cac:LegalMonetaryTotal/cbc:PayableAmount")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from decimal import Decimal
+from functools import lru_cache
 
 from lxml import etree
 
@@ -13,6 +14,9 @@ from .stated import DOCUMENT_BYTES_MAX, LINES_MAX, NUMBER_CHARS_MAX, TEXT_CHARS_
 
 DEPTH_MAX = 64
 ELEMENTS_MAX = 400_000
+STEPS_KEPT = 512  # our readers' own paths
+
+Namespaces = tuple[tuple[str, str], ...]  # (prefix, namespace)
 
 
 def parse_xml(raw: bytes) -> etree._Element:
@@ -32,17 +36,33 @@ def _bound(root: etree._Element) -> None:
             raise Invalid("invoice_malformed", f"Deeper than {DEPTH_MAX} or more than {ELEMENTS_MAX} elements.")
 
 
+@lru_cache(maxsize=STEPS_KEPT)
+def _tags(steps: str, namespaces: Namespaces) -> tuple[str, ...]:
+    """The tags that `prefix:name/prefix:name` leads along."""
+    named = dict(namespaces)
+    parts = (step.split(":") for step in steps.split("/"))
+    return tuple(f"{{{named[prefix]}}}{name}" for prefix, name in parts)
+
+
+def _found(element: etree._Element, tags: tuple[str, ...]) -> list[etree._Element]:
+    """All descendants along the tags, in the order of the document."""
+    places = [element]
+    for tag in tags:
+        places = [child for place in places for child in place.iterchildren(tag)]
+    return places
+
+
 class Node:
     """An element and the path that led to it; `steps` are written as in the standards, `cac:Party/cbc:ID`."""
 
-    def __init__(self, element: etree._Element, path: str, namespaces: Mapping[str, str]) -> None:
+    def __init__(self, element: etree._Element, path: str, namespaces: Namespaces) -> None:
         self.element = element
         self.path = path
-        self.namespaces = dict(namespaces)
+        self.namespaces = namespaces
 
     def every(self, steps: str) -> Iterator[Node]:
         """Each match in order, its path counted from 1."""
-        found = self.element.findall(steps, self.namespaces)
+        found = _found(self.element, _tags(steps, self.namespaces))
         if len(found) > LINES_MAX:
             raise Invalid("invoice_malformed", f"{len(found)} times; at most {LINES_MAX} are read.", path=steps)
         for nth, element in enumerate(found, start=1):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from .batch import Batch
 from .check import read_terms
 from .context import Context
 
+MODE = 0o600
 WRITERS = 8  # files on their way to the disk at once: what waits for the disk waits together
 
 
@@ -77,15 +78,29 @@ def deliver(ctx: Context, papers: Sequence[Paper]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(max_workers=min(WRITERS, len(papers) or 1)) as pool:
         list(pool.map(lambda paper: _write(folder, paper), papers))
+    _sync_names(folder)
 
 
 def _write(folder: Path, paper: Paper) -> None:
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".")
-    with os.fdopen(handle, "wb") as file:
-        file.write(paper.body)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, folder / message_name(paper))
+    temporary = f"{folder}/.{secrets.token_hex(8)}"
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
+    try:
+        left = memoryview(paper.body)
+        while left:
+            left = left[os.write(handle, left) :]
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    os.replace(temporary, f"{folder}/{message_name(paper)}")
+
+
+def _sync_names(folder: Path) -> None:
+    """The files are on the disk; now so are their names, all of them at once."""
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def message_name(paper: Paper) -> str:
