@@ -46,7 +46,7 @@ def trade(store: Store) -> Replayed:
         tx.ledger.open_accounts([outside, escrow])
         tx.ledger.post([Transfer(new_id(), outside.id, escrow.id, 7, Phase.POSTED, "funded", NOW)])
         size = tx.log.size()
-        text = note.checkpoint_text("test", size, tree_root(tx.log.frontier()))
+        text = note.checkpoint_text("test", size, tree_root(tx.log.end()[1]))
         signed = note.sign_note(text, "test", ed25519_public(KEY), lambda message: ed25519_sign(KEY, message))
         tx.log.put_checkpoint(size, signed, at=NOW)
     return replayed(store)

@@ -95,12 +95,11 @@ def test_who_and_what_companies_are_is_read_at_once(store: Store) -> None:
         tx.mandates.put_payee_change(change)
     with store.work() as tx:
         companies = [first, second, unknown]
-        assert tx.many.participants(companies) == {
-            company: tx.people.participant(company) for company in (first, second)
-        }
-        assert tx.many.wallets(companies) == [*tx.people.wallets(first), *tx.people.wallets(second)]
-        assert tx.many.mandate_sets(companies) == [mandates]
-        assert tx.many.payee_changes(companies) == [change]
+        found = tx.many.companies(companies)
+        assert found.participants == {company: tx.people.participant(company) for company in (first, second)}
+        assert found.wallets == [*tx.people.wallets(first), *tx.people.wallets(second)]
+        assert found.mandate_sets == [mandates]
+        assert found.payee_changes == [change]
 
 
 def test_headroom_is_taken_by_many_within_the_cap_and_by_none_beyond_it(store: Store) -> None:

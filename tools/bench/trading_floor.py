@@ -108,8 +108,7 @@ class FixedRegistry:
 
     def read(self, kept: ContractSettings | None = None) -> ContractSettings:
         """See workflows.context.Registry."""
-        at = (kept.block + 1, kept.block_time + 1) if kept else (0, 0)
-        return ContractSettings(self._address, self._roles, *at)
+        return ContractSettings(self._address, self._roles, kept.block + 1 if kept else 0, int(time.time()))
 
     def perform(self, once: str, change: SettingChange, settings: ContractSettings) -> Executed | None:
         """See workflows.context.Registry."""

@@ -38,8 +38,13 @@ def transfer_id(settlement: SettlementId, *, step: int, leg: int, attempt: int =
     return TransferId(f"{int(settlement, 16) | tail:032x}")
 
 
+def is_id(text: str) -> bool:
+    """Whether it is 32 hex digits."""
+    return _HEX.match(text) is not None
+
+
 def parse_id(text: str, *, path: str = "") -> str:
     """Returns `text` if it is an id. Raises: Invalid(malformed)."""
-    if not _HEX.match(text):
+    if not is_id(text):
         raise Invalid("malformed", f"{text!r:.60} is not an id of 32 hex digits.", path=path)
     return text

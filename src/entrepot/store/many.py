@@ -56,6 +56,16 @@ class Answered:
     answer: Json
 
 
+@dataclass(frozen=True, slots=True)
+class Companies:
+    """Who companies are: wallets in order of admission, all sets (the last in force) and changes in order."""
+
+    participants: dict[str, Participant]
+    wallets: list[Wallet]
+    mandate_sets: list[MandateSet]
+    payee_changes: list[PayeeChange]
+
+
 class Many(Protocol):
     """Acts on many rows at once. A reader's rows are limited as one by one."""
 
@@ -77,17 +87,8 @@ class Many(Protocol):
     def escrows(self, states: Sequence[str], *, limit: int) -> list[str]:
         """Escrow addresses of the newest settlements in each of these states, at most `limit` a state."""
 
-    def participants(self, ids: Sequence[str]) -> dict[str, Participant]:
-        """Those that are there."""
-
-    def wallets(self, participants: Sequence[str]) -> list[Wallet]:
-        """Each participant's in order of admission."""
-
-    def mandate_sets(self, participants: Sequence[str]) -> list[MandateSet]:
-        """All versions, each participant's last one in force."""
-
-    def payee_changes(self, participants: Sequence[str]) -> list[PayeeChange]:
-        """Each participant's in order."""
+    def companies(self, ids: Sequence[str]) -> Companies:
+        """What is kept of each of these."""
 
     def dispositions(self, settlements: Sequence[str]) -> list[Disposition]:
         """In the order in which they were given."""

@@ -9,17 +9,13 @@ from typing import TYPE_CHECKING
 
 from entrepot.core.settlement import Settlement
 
-from .many import Answered, Conflict, Registration, Reservation
+from .many import Answered, Companies, Conflict, Registration, Reservation
 from .records import (
     Disposition,
     InboxItem,
     KeptReceipt,
     LoggedEvent,
-    MandateSet,
     Paper,
-    Participant,
-    PayeeChange,
-    Wallet,
 )
 
 if TYPE_CHECKING:
@@ -62,22 +58,16 @@ class MemoryMany:
         found = (one.escrow for state in states for one in self._tx.settlements.page(state=state, limit=limit))
         return [escrow for escrow in found if escrow]
 
-    def participants(self, ids: Sequence[str]) -> dict[str, Participant]:
-        """See Many.participants."""
-        found = ((id_, self._tx.people.participant(id_)) for id_ in ids)
-        return {id_: row for id_, row in found if row is not None}
-
-    def wallets(self, participants: Sequence[str]) -> list[Wallet]:
-        """See Many.wallets."""
-        return [row for one in dict.fromkeys(participants) for row in self._tx.people.wallets(one)]
-
-    def mandate_sets(self, participants: Sequence[str]) -> list[MandateSet]:
-        """See Many.mandate_sets."""
-        return [row for one in dict.fromkeys(participants) for row in self._tx.mandates.sets(one)]
-
-    def payee_changes(self, participants: Sequence[str]) -> list[PayeeChange]:
-        """See Many.payee_changes."""
-        return [row for one in dict.fromkeys(participants) for row in self._tx.mandates.payee_changes(one)]
+    def companies(self, ids: Sequence[str]) -> Companies:
+        """See Many.companies."""
+        tx, each = self._tx, list(dict.fromkeys(ids))
+        found = {one: tx.people.participant(one) for one in each}
+        return Companies(
+            participants={one: row for one, row in found.items() if row is not None},
+            wallets=[row for one in each for row in tx.people.wallets(one)],
+            mandate_sets=[row for one in each for row in tx.mandates.sets(one)],
+            payee_changes=[row for one in each for row in tx.mandates.payee_changes(one)],
+        )
 
     def dispositions(self, settlements: Sequence[str]) -> list[Disposition]:
         """See Many.dispositions."""

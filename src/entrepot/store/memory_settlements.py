@@ -186,8 +186,8 @@ class MemoryLog:
         if not events:
             return []
         self._access.require_worker()
-        size = self.size()
-        nodes, _ = log.append(size, self.frontier(), [log.leaf_hash(logged.leaf) for logged in events])
+        size, frontier = self.end()
+        nodes, _ = log.append(size, frontier, [log.leaf_hash(logged.leaf) for logged in events])
         placed = [replace(logged, index=index) for index, logged in enumerate(events, size)]
         for level, index, node in nodes:
             self._tables.nodes.put((level, index), node)
@@ -207,11 +207,11 @@ class MemoryLog:
             raise KeyError((level, index))
         return node
 
-    def frontier(self) -> list[bytes]:
-        """Roots of the complete subtrees, largest first."""
+    def end(self) -> tuple[int, list[bytes]]:
+        """Its size, and the roots of the complete subtrees, largest first."""
         size = self.size()
         levels = [level for level in reversed(range(size.bit_length())) if size >> level & 1]
-        return [self.node(level, (size >> level) - 1) for level in levels]
+        return size, [self.node(level, (size >> level) - 1) for level in levels]
 
     def leaves(self, *, after: int, limit: int) -> list[LoggedEvent]:
         """Leaves with index > after, in order; to a party those of its settlements that it may know of."""

@@ -6,6 +6,7 @@ are unique.
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -49,6 +50,8 @@ _SESSION = {
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
 }
+# Nothing in it need outlive a crash, so its commit waits for no disk; what it tells of was durable before.
+_WAKE = f"BEGIN; SET LOCAL synchronous_commit = off; NOTIFY {CHANNEL}; COMMIT".encode()
 DOOR = Reader(participant="", role="door")
 
 
@@ -150,7 +153,7 @@ class PostgresStore:
     def wake(self) -> None:
         """Tells waiting workers and doors of every process that something is there."""
         with translated(), next(iter(self._pools.values())).connection() as connection:
-            connection.execute(f"NOTIFY {CHANNEL}")
+            connection.execute(_WAKE, prepare=False)
 
     def wait(self, *, timeout_s: float, until: Callable[[], bool] | None = None) -> bool:
         """Waits for a wake-up (and for `until` to hold, if given); True if one came since this thread last waited."""
@@ -183,6 +186,14 @@ def _read_as(connection: Connection, reader: Reader) -> None:
     )
 
 
+def _check(connection: Connection) -> None:
+    """Raises where the server has ended the connection; asks the server only if it has said something meanwhile."""
+    looks = select.poll()
+    looks.register(connection.fileno(), select.POLLIN)
+    if looks.poll(0):
+        ConnectionPool.check_connection(connection)
+
+
 def _open_pool(dsn: str, size: int) -> ConnectionPool[Connection]:
     """Checks the role before anything else is done with it, then opens a pool."""
     asked = str(conninfo_to_dict(dsn).get("options") or "")
@@ -191,7 +202,7 @@ def _open_pool(dsn: str, size: int) -> ConnectionPool[Connection]:
     with translated(), psycopg.connect(conninfo, autocommit=True) as connection:
         check_role(connection)
     pool: ConnectionPool[Connection] = ConnectionPool(
-        conninfo, min_size=1, max_size=size, timeout=CHECKOUT_S, open=False, check=ConnectionPool.check_connection,
+        conninfo, min_size=1, max_size=size, timeout=CHECKOUT_S, open=False, check=_check,
         kwargs={"autocommit": True, "row_factory": dict_row}, name="entrepot",
     )  # fmt: skip
     pool.open()

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from .named_sql import load_sql
+from .postgres_arrays import uuids
 from .postgres_rows import Connection, Rows, to_uuid
 from .vault import DEPLOYMENT, DataKey, Vault, key_id_of, seal, unseal
 
@@ -30,15 +31,16 @@ class Keyring:
         """Fetches the keys of many sealed texts in one query."""
         missing = {key_id_of(text) for text in sealed} - set(self._by_id)
         if missing:
-            rows = self._rows.all("keys", ids=[UUID(key_id) for key_id in sorted(missing)])
+            rows = self._rows.all("keys", ids=uuids(sorted(missing)))
             found = {row["id"].hex: self._unwrapped(row["id"], row["owner"], row["wrapped"]) for row in rows}
             self._by_id |= {key_id: found.get(key_id) for key_id in missing}
+            self._by_owner |= {key.owner: key for key in found.values() if key is not None}  # one lives for each
 
     def fetch_owners(self, owners: Iterable[str]) -> None:
         """Fetches the keys of many owners in one query; one that has none yet gets it when something is sealed."""
         missing = {owner or DEPLOYMENT for owner in owners} - set(self._by_owner)
         if missing:
-            for row in self._rows.all("keys_of_owners", owners=sorted(missing)):
+            for row in self._rows.all("keys_of_owners", owners=uuids(sorted(missing))):
                 key = self._unwrapped(row["id"], row["owner"], row["wrapped"])
                 assert key is not None
                 self._by_owner[row["owner"].hex] = self._by_id[key.id] = key

@@ -10,7 +10,7 @@ from typing import Any
 from entrepot.core.lifecycle import CONFIDENTIAL
 from entrepot.core.settlement import Settlement
 
-from .many import Answered, Conflict, Registration, Reservation
+from .many import Answered, Companies, Conflict, Registration, Reservation
 from .named_sql import load_sql
 from .postgres_arrays import bigints, byteas, uuids
 from .postgres_keys import Keyring
@@ -31,11 +31,7 @@ from .records import (
     InboxItem,
     KeptReceipt,
     LoggedEvent,
-    MandateSet,
     Paper,
-    Participant,
-    PayeeChange,
-    Wallet,
 )
 
 _SQL = load_sql("many")
@@ -80,25 +76,18 @@ class PostgresMany:
         """See Many.escrows."""
         return [row["escrow"] for row in self._rows.all("escrows", states=list(states), limit=limit)]
 
-    def participants(self, ids: Sequence[str]) -> dict[str, Participant]:
-        """See Many.participants."""
-        rows = self._rows.all("participants", ids=find_uuids(ids))
+    def companies(self, ids: Sequence[str]) -> Companies:
+        """See Many.companies."""
+        asked = find_uuids(ids)
+        names = ("participants", "wallets", "mandate_sets", "payee_changes")
+        rows, wallets, sets, changes = self._rows.each([(name, {"ids": asked}) for name in names])
         self._keyring.fetch(row["profile"] for row in rows)
-        return {row["id"].hex: participant_from_row(row, self._keyring) for row in rows}
-
-    def wallets(self, participants: Sequence[str]) -> list[Wallet]:
-        """See Many.wallets."""
-        return [wallet_from_row(row) for row in self._rows.all("wallets", participants=find_uuids(participants))]
-
-    def mandate_sets(self, participants: Sequence[str]) -> list[MandateSet]:
-        """See Many.mandate_sets."""
-        rows = self._rows.all("mandate_sets", participants=find_uuids(participants))
-        return [mandate_set_from_row(row) for row in rows]
-
-    def payee_changes(self, participants: Sequence[str]) -> list[PayeeChange]:
-        """See Many.payee_changes."""
-        rows = self._rows.all("payee_changes", participants=find_uuids(participants))
-        return [payee_change_from_row(row) for row in rows]
+        return Companies(
+            participants={row["id"].hex: participant_from_row(row, self._keyring) for row in rows},
+            wallets=[wallet_from_row(row) for row in wallets],
+            mandate_sets=[mandate_set_from_row(row) for row in sets],
+            payee_changes=[payee_change_from_row(row) for row in changes],
+        )
 
     def dispositions(self, settlements: Sequence[str]) -> list[Disposition]:
         """See Many.dispositions."""

@@ -14,11 +14,11 @@ from psycopg.types.json import Jsonb
 
 from entrepot.core.canonical import Json
 from entrepot.core.errors import Invalid, Unavailable, declare
-from entrepot.core.ids import parse_id
+from entrepot.core.ids import is_id, parse_id
 from entrepot.core.lifecycle import State
 from entrepot.core.settlement import Settlement
 
-from .postgres_arrays import bigints, byteas, texts, uuids
+from .postgres_arrays import Packed, bigints, byteas, texts, uuids
 from .records import Disposition
 
 declare("Unavailable", store_unavailable="The database gave no final answer; the same request may be sent again.")
@@ -60,7 +60,14 @@ class Rows:
     def all(self, name: str, /, **parameters: Any) -> list[Row]:
         """Every row."""
         with translated():
-            return self.connection.execute(self._queries[name], parameters).fetchall()
+            return self.connection.execute(self._queries[name], parameters, binary=True).fetchall()
+
+    def each(self, asked: Sequence[tuple[str, Mapping[str, Any]]]) -> list[list[Row]]:
+        """The rows of several queries, in one round trip."""
+        with translated():
+            with self.connection.pipeline():
+                found = [self.connection.execute(self._queries[name], what, binary=True) for name, what in asked]
+            return [cursor.fetchall() for cursor in found]
 
     def one(self, name: str, /, **parameters: Any) -> Row | None:
         """The only row, or None."""
@@ -87,9 +94,9 @@ def find_uuid(hex_id: str) -> UUID | None:
         return None
 
 
-def find_uuids(hex_ids: Sequence[str]) -> list[UUID]:
-    """As `find_uuid`, for many."""
-    return [found for hex_id in hex_ids if (found := find_uuid(hex_id)) is not None]
+def find_uuids(hex_ids: Iterable[str]) -> Packed:
+    """As `find_uuid`, for many: an array of those that are ids."""
+    return uuids([hex_id for hex_id in hex_ids if is_id(hex_id)])
 
 
 def from_uuid(value: UUID | None) -> str:

@@ -12,6 +12,7 @@ from entrepot.core.lifecycle import CONFIDENTIAL, UNPAID, Role
 from entrepot.core.settlement import Event, Settlement
 
 from .named_sql import load_sql
+from .postgres_arrays import bigints, byteas, smallints, uuids
 from .postgres_rows import Connection, Row, Rows, find_uuid, find_uuids, settlement_from_row, settlement_to_row, to_uuid
 from .records import LoggedEvent
 from .store import PAGE_MAX
@@ -109,29 +110,33 @@ class PostgresLog:
         if not events:
             return []
         self._rows.all("lock", key=_LOG_LOCK)
-        size = self.size()
-        nodes, _ = log.append(size, self._frontier(size), [log.leaf_hash(logged.leaf) for logged in events])
-        levels, indexes, hashes = (list(column) for column in zip(*nodes, strict=True))
-        self._rows.run("add_nodes", levels=levels, indexes=indexes, hashes=hashes)
+        size, frontier = self.end()
+        nodes, _ = log.append(size, frontier, [log.leaf_hash(logged.leaf) for logged in events])
+        levels, indexes, hashes = zip(*nodes, strict=True)
+        self._rows.run("add_nodes", levels=smallints(levels), indexes=bigints(indexes), hashes=byteas(hashes))
         placed = [replace(logged, index=index) for index, logged in enumerate(events, size)]
         self._rows.run(
             "add_leaves",
-            indexes=[logged.index for logged in placed],
-            settlements=[to_uuid(logged.settlement) for logged in placed],
-            seqs=[logged.seq for logged in placed],
+            indexes=bigints([logged.index for logged in placed]),
+            settlements=uuids([logged.settlement for logged in placed]),
+            seqs=bigints([logged.seq for logged in placed]),
         )
         return placed
 
     def node(self, level: int, index: int) -> bytes:
         """The hash of one full subtree. Raises: KeyError if it is not full yet."""
-        rows = self._rows.all("nodes", levels=[level], indexes=[index])
-        if not rows:
+        row = self._rows.one("node", level=level, index=index)
+        if row is None:
             raise KeyError((level, index))
-        return bytes(rows[0]["hash"])
+        return bytes(row["hash"])
 
-    def frontier(self) -> list[bytes]:
-        """Roots of the complete subtrees, largest first."""
-        return self._frontier(self.size())
+    def end(self) -> tuple[int, list[bytes]]:
+        """Its size, and the roots of the complete subtrees, largest first."""
+        rows = self._rows.all("end")
+        size = int(rows[0]["size"])
+        hashes = [bytes(row["hash"]) for row in rows if row["hash"] is not None]
+        assert len(hashes) == size.bit_count(), f"the log of {size} leaves lacks a node"
+        return size, hashes
 
     def leaves(self, *, after: int, limit: int) -> list[LoggedEvent]:
         """Leaves with index > after, in order; to a party those of its settlements that it may know of."""
@@ -151,13 +156,6 @@ class PostgresLog:
         """(size, signed note): the newest, or the one at `size`."""
         row = self._rows.one("newest_checkpoint") if size is None else self._rows.one("checkpoint_at", size=size)
         return (int(row["size"]), str(row["note"])) if row else None
-
-    def _frontier(self, size: int) -> list[bytes]:
-        levels = [level for level in reversed(range(size.bit_length())) if size >> level & 1]
-        indexes = [(size >> level) - 1 for level in levels]  # the last full subtree of each level
-        rows = self._rows.all("nodes", levels=levels, indexes=indexes)
-        assert len(rows) == len(levels), f"the log of {size} leaves lacks a node"
-        return [bytes(row["hash"]) for row in rows]
 
 
 def _event_to_row(logged: LoggedEvent) -> Row:

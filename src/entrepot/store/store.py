@@ -138,8 +138,8 @@ class Log(Protocol):
 
     def node(self, level: int, index: int) -> bytes: ...
 
-    def frontier(self) -> list[bytes]:
-        """Roots of the complete subtrees, largest first."""
+    def end(self) -> tuple[int, list[bytes]]:
+        """Its size, and the roots of the complete subtrees, largest first."""
 
     def leaves(self, *, after: int, limit: int) -> list[LoggedEvent]:
         """Leaves with index > after, in order: the one cursor of webhooks, live pages and reports."""

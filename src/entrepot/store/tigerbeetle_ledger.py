@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import tigerbeetle as tb
 
 from entrepot.core.errors import Invalid, Unavailable
-from entrepot.core.ids import parse_id
+from entrepot.core.ids import is_id, parse_id
 from entrepot.core.ledger import LIMITED, Account, AccountClass, Answer, Balance, Entry, Phase, Transfer
 from entrepot.core.lifecycle import LIFECYCLE
 
@@ -97,20 +97,20 @@ class TigerBeetleLedger:
 
     def balances(self, accounts: Sequence[str], *, at: int | None = None) -> dict[str, Balance]:
         """Balances of the accounts that are open; at a time they are summed from the account's transfers."""
-        known = self._accounts_of([id_ for id_ in accounts if _is_id(id_)])
+        known = self._accounts_of([id_ for id_ in accounts if is_id(id_)])
         if at is None:
             return {id_: _balance(found) for id_, found in known.items()}
         return {id_: self._scratch_of(id_).balances([id_], at=at)[id_] for id_ in known}
 
     def history(self, account: str, *, after: Entry | None = None, limit: int = HISTORY_PAGE_MAX) -> list[Entry]:
         """The account's running balances by time, an entry a transfer; `after` is the last of the page before."""
-        if not _is_id(account) or not self._accounts_of([account]):
+        if not is_id(account) or not self._accounts_of([account]):
             return []
         return self._scratch_of(account).history(account, after=after, limit=limit)
 
     def transfers_of(self, settlement: str) -> list[Transfer]:
         """All transfers of one settlement, by id."""
-        if not _is_id(settlement):
+        if not is_id(settlement):
             return []
         number = int(settlement, 16)
 
@@ -258,13 +258,6 @@ def _balance(found: tb.Account) -> Balance:
 def _number(text: str) -> int:
     """32 bits that stand for a text; never 0, which means nothing there."""
     return zlib.crc32(text.encode()) or 1
-
-
-def _is_id(text: str) -> bool:
-    try:
-        return bool(parse_id(text))
-    except Invalid:
-        return False
 
 
 def _chunks(entries: Sequence[Any]) -> Iterator[Sequence[Any]]:

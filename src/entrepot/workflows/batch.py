@@ -159,5 +159,5 @@ class Batch:
             self.tx.outbox.put(self.outgoing)
         if self.logged:
             self.tx.log.append(self.logged)
-            size, root = self.tx.log.size(), tree_root(self.tx.log.frontier())
-            self.tx.log.put_checkpoint(size, self.ctx.checkpoint_signer(size, root), at=self.now)
+            size, frontier = self.tx.log.end()
+            self.tx.log.put_checkpoint(size, self.ctx.checkpoint_signer(size, tree_root(frontier)), at=self.now)

@@ -48,7 +48,7 @@ def watch(ctx: Context) -> int:
     final = [event for event in observed.events if event.is_final]
     receipts = {hash_: rail.receipt(hash_) for hash_ in {event.transaction for event in final}}
     with ctx.store.work() as tx:
-        known = tx.many.by_escrow(sorted({event.escrow for event in final}))
+        known = tx.many.by_escrow(sorted({event.escrow for event in final})) if final else {}
         tx.many.put_items(
             [
                 _item(ctx, event, known[event.escrow], receipts[event.transaction], began_ns)

@@ -38,9 +38,10 @@ def prepare(tx: Buffered, items: Sequence[InboxItem], *, now: int, window_days: 
     if len(items) < 2:
         return
     settlements = [locked[item.settlement] for item in items if item.settlement in locked]
+    _companies(tx, _named(items, settlements))  # first: their keys open the papers too
     _papers(tx, items)
-    _companies(tx, _named(items, settlements))
-    _reserved(tx, settlements, since=window_since(now, window_days))
+    if settlements:
+        _reserved(tx, settlements, since=window_since(now, window_days))
     _invoices(tx, [item for item in items if item.kind == "propose"])
 
 
@@ -68,21 +69,21 @@ def _named(items: Iterable[InboxItem], settlements: Iterable[Settlement]) -> lis
 
 
 def _companies(tx: Buffered, named: Sequence[str]) -> None:
-    rows = tx.many.participants(named)
+    found = tx.many.companies(named)
     by_company: dict[str, defaultdict[str, list[Any]]] = {
         "wallets": defaultdict(list), "sets": defaultdict(list), "payee_changes": defaultdict(list)
     }  # fmt: skip
-    for wallet in tx.many.wallets(named):
+    for wallet in found.wallets:
         by_company["wallets"][wallet.participant].append(wallet)
         tx.remember(wallet, "wallet", wallet.account)
-    for made in tx.many.mandate_sets(named):
+    for made in found.mandate_sets:
         by_company["sets"][made.participant].append(made)
-    for change in tx.many.payee_changes(named):
+    for change in found.payee_changes:
         by_company["payee_changes"][change.participant].append(change)
     for company in named:
-        tx.remember(rows.get(company), "participant", company)
-        for name, found in by_company.items():
-            tx.remember(found[company], name, company)
+        tx.remember(found.participants.get(company), "participant", company)
+        for name, rows in by_company.items():
+            tx.remember(rows[company], name, company)
 
 
 def _reserved(tx: Buffered, settlements: Sequence[Settlement], *, since: int) -> None:

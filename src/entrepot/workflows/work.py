@@ -210,6 +210,8 @@ def _take_batch(ctx: Context, taken: Taken, *, limit: int) -> None:
         prepare(tx, taken.arrived, now=batch.now, window_days=ctx.regime(batch.now).window_days)
         if limit > 1 or not taken.arrived:
             taken.due = tx.settlements.claim_due(now=batch.now, limit=limit)
+        if not taken.count:
+            return
         decisions = Decisions(ctx.traces)
         for place, item in enumerate(taken.arrived):
             if place >= BATCH_MIN and time.monotonic() > stop_at:  # the rest is free again when this commits

@@ -5,11 +5,15 @@ SELECT coalesce(max(index) + 1, 0) AS size FROM log_nodes WHERE level = 0;
 -- name: lock
 SELECT pg_advisory_xact_lock(%(key)s);
 
--- LIMIT has each looked up by its key, whatever the planner knows of the table's size.
--- name: nodes
-SELECT n.hash FROM unnest(%(levels)s::int[], %(indexes)s::bigint[]) WITH ORDINALITY AS w (level, index, place)
- CROSS JOIN LATERAL (SELECT hash FROM log_nodes WHERE level = w.level AND index = w.index LIMIT 1) AS n
- ORDER BY w.place;
+-- The size, and the last full subtree of each level that has one, the largest first: each looked up by its key.
+-- name: end
+SELECT s.size, (SELECT hash FROM log_nodes n WHERE n.level = l.level AND n.index = (s.size >> l.level) - 1) AS hash
+  FROM (SELECT coalesce(max(index) + 1, 0) AS size FROM log_nodes WHERE level = 0) AS s
+  LEFT JOIN generate_series(62, 0, -1) AS l (level) ON s.size >> l.level & 1 = 1
+ ORDER BY l.level DESC;
+
+-- name: node
+SELECT hash FROM log_nodes WHERE level = %(level)s AND index = %(index)s;
 
 -- name: add_nodes
 INSERT INTO log_nodes (level, index, hash)

@@ -14,8 +14,10 @@ SELECT * FROM papers WHERE id = ANY (%(ids)s::uuid[]);
 -- name: settlements
 SELECT * FROM settlements WHERE id = ANY (%(ids)s::uuid[]);
 
+-- LIMIT has each looked up by its key, whatever the planner knows of the table's size.
 -- name: by_escrow
-SELECT id, escrow FROM settlements WHERE escrow = ANY (%(escrows)s::text[]) AND escrow <> '';
+SELECT s.id, s.escrow FROM unnest(%(escrows)s::text[]) AS w (escrow)
+ CROSS JOIN LATERAL (SELECT id, escrow FROM settlements WHERE escrow = w.escrow AND escrow <> '' LIMIT 1) AS s;
 
 -- name: escrows
 SELECT s.escrow FROM unnest(%(states)s::text[]) AS w (state)
@@ -26,13 +28,13 @@ SELECT s.escrow FROM unnest(%(states)s::text[]) AS w (state)
 SELECT * FROM participants WHERE id = ANY (%(ids)s::uuid[]);
 
 -- name: wallets
-SELECT * FROM wallets WHERE participant = ANY (%(participants)s::uuid[]) ORDER BY arrival;
+SELECT * FROM wallets WHERE participant = ANY (%(ids)s::uuid[]) ORDER BY arrival;
 
 -- name: mandate_sets
-SELECT * FROM mandate_sets WHERE participant = ANY (%(participants)s::uuid[]) ORDER BY version;
+SELECT * FROM mandate_sets WHERE participant = ANY (%(ids)s::uuid[]) ORDER BY version;
 
 -- name: payee_changes
-SELECT * FROM payee_changes WHERE participant = ANY (%(participants)s::uuid[]) ORDER BY arrival;
+SELECT * FROM payee_changes WHERE participant = ANY (%(ids)s::uuid[]) ORDER BY arrival;
 
 -- name: dispositions
 SELECT * FROM dispositions WHERE settlement = ANY (%(settlements)s::uuid[]) ORDER BY id;
