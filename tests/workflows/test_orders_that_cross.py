@@ -74,6 +74,16 @@ def test_an_order_that_was_lifted_before_it_reached_the_escrow_does_not_reach_it
     assert (state.blocked, state.hold_number) == (False, 0)
 
 
+def test_an_order_whose_reply_was_lost_is_lifted_there_too(stage: Stage) -> None:
+    """It is on its way to the escrow, which shows nothing of it yet: neither has come to nothing."""
+    play(stage, *FUNDED, ("present", 1, "right"), *TURN, ("block", 1), DECIDE, ("lose_reply",), SEND)
+    assert play(stage, *ordered("unblock"), ("wait", 1), SEND) == State.PRESENTED
+    play(stage, ("blocks", 3), WATCH, *TURN, ("wait", 61), *TURN)
+    assert not stage.world.rail.escrow_state(the_trade(stage).escrow).blocked
+    play(stage, ("examine", 1, "comply"), *TURN)
+    assert end(stage) == State.RELEASED
+
+
 def test_a_release_that_was_blocked_on_its_way_is_checked_again_once_it_is_unblocked(stage: Stage) -> None:
     play(stage, *FUNDED, ("present", 1, "right"), *TURN, ("issuer", "Ban Mai", True), ("examine", 1, "comply"), DECIDE)
     assert play(stage, ("block", 1), *TURN, ("issuer", "Ban Mai", False)) == State.BLOCKED

@@ -137,7 +137,8 @@ def _operations(
 
 
 def _submit(ctx: Context, item: OutboxItem, operation: Operation, held: dict[str, orders.Order], sent: Sent) -> None:
-    if operation.kind == "hold":
+    # An order whose reply was lost is there already: it is followed like any other, whatever was ordered since
+    if operation.kind == "hold" and ctx.rail.state_of(item.once).name == "unknown":
         arguments = orders.signed_order(ctx, held[operation.once], operation.terms, dict(operation.arguments))
         if arguments is None:
             log.info("order came to nothing", once=item.once)
