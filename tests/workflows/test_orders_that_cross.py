@@ -77,7 +77,7 @@ def test_an_order_that_was_lifted_before_it_reached_the_escrow_does_not_reach_it
 def test_an_order_whose_reply_was_lost_is_lifted_there_too(stage: Stage) -> None:
     """It is on its way to the escrow, which shows nothing of it yet: neither has come to nothing."""
     play(stage, *FUNDED, ("present", 1, "right"), *TURN, ("block", 1), DECIDE, ("lose_reply",), SEND)
-    assert play(stage, *ordered("unblock"), ("wait", 1), SEND) == State.PRESENTED
+    assert play(stage, *ordered("unblock"), ("wait", 1), SEND, ("wait", 5), SEND) == State.PRESENTED
     play(stage, ("blocks", 3), WATCH, *TURN, ("wait", 61), *TURN)
     assert not stage.world.rail.escrow_state(the_trade(stage).escrow).blocked
     play(stage, ("examine", 1, "comply"), *TURN)

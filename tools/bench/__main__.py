@@ -12,7 +12,7 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from .frame import Figure, Run, as_json, table
@@ -20,6 +20,14 @@ from .ledger import ledger
 from .limits import limits
 from .parts import core, documents, messages, screening
 from .settlement import settlement
+from .settlement_large import large
+
+
+def _settlement(run: Run) -> Iterator[Figure]:
+    yield from settlement(run)
+    if run.is_large:
+        yield from large(run)
+
 
 PARTS: dict[str, Callable[[Run], Iterable[Figure]]] = {
     "limits": limits,
@@ -28,7 +36,7 @@ PARTS: dict[str, Callable[[Run], Iterable[Figure]]] = {
     "messages": messages,
     "screening": screening,
     "ledger": ledger,
-    "settlement": settlement,
+    "settlement": _settlement,
 }
 ALWAYS = ("limits",)
 

@@ -85,10 +85,15 @@ class Bench:
         self.ctx: Context = open_context(home, self.store, self.rail, self.floor.examiner)
         asked = {"dsn": self.server.work_dsn, "home": home, "examiner": self.floor.examiner, "seed": seed}
         asked |= {"profile": profile}
-        command = [sys.executable, "-m", WORKER, *(f"--{name}={value}" for name, value in asked.items())]
+        self._command = [sys.executable, "-m", WORKER, *(f"--{name}={value}" for name, value in asked.items())]
+        self._count, self.workers = workers, list[subprocess.Popen[str]]()
+        self.hire()
+
+    def hire(self) -> None:
+        """Starts the workers; again after `stop`."""
         self.workers = [
-            subprocess.Popen(command, text=True, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            for _ in range(workers)
+            subprocess.Popen(self._command, text=True, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            for _ in range(self._count)
         ]
         for worker in self.workers:
             assert _said(worker) == {}, "a worker did not begin"
@@ -135,7 +140,9 @@ class Bench:
         measured.rss_mib["outside"] = rss_mib()
 
     def close(self) -> None:
-        """Stops the server."""
+        """Stops the workers that are left, and the server."""
+        for worker in self.workers:
+            worker.kill()
         self.store.close()
         self.server.stop()
 
@@ -187,8 +194,9 @@ class Bench:
                 paper = tx.papers.of(trade.id, kind="terms")[-1]
                 trade.terms = Terms.from_json(json.loads(paper.body), self.ctx.assets)
 
-    def mismatches(self, settled: int) -> Wrong:
-        """What the database holds and what it should; empty if all of it is there."""
+    def mismatches(self, sent: int, *, past: int = 0) -> Wrong:
+        """What the database holds and what it should; empty if all of it is there. `past` were copied, not sent."""
+        settled = sent + past
         wanted = {
             "settlements released": ("SELECT count(*) FROM settlements WHERE state = 'released'", settled),
             "events": ("SELECT count(*) FROM events", settled * EVENTS),
@@ -210,8 +218,8 @@ class Bench:
                 if int(row[0] or 0) != right:
                     found[name] = (int(row[0] or 0), right)
         files = len(list((self.home / "messages").glob("*.xml")))
-        if files != settled * MESSAGES:
-            found["message files"] = (files, settled * MESSAGES)
+        if files != sent * MESSAGES:
+            found["message files"] = (files, sent * MESSAGES)
         return found
 
 
@@ -256,8 +264,6 @@ def measure(
         bench.stop(measured)
         return measured, bench.mismatches(measured.settled)
     finally:
-        for worker in bench.workers:
-            worker.kill()
         bench.close()
 
 
