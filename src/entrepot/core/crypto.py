@@ -9,7 +9,14 @@ from typing import Any
 
 import coincurve
 import rlp
-from Crypto.Hash import keccak as _keccak
+from Crypto.Hash.keccak import _raw_keccak_lib as _KECCAK  # type: ignore[attr-defined]
+from Crypto.Util._raw_api import (  # type: ignore[attr-defined]
+    SmartPointer,
+    VoidPointer,
+    c_size_t,
+    c_ubyte,
+    create_string_buffer,
+)
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from trie.hexary import HexaryTrie
@@ -20,7 +27,40 @@ SECP256K1_HALF_N = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681
 
 def keccak256(raw: bytes) -> bytes:
     """Ethereum's keccak-256 (not NIST SHA-3): 32 bytes."""
-    return _keccak.new(digest_bits=256, data=raw).digest()
+    try:
+        sponge = _SPONGES.pop()
+    except IndexError:  # all of them are at work
+        sponge = _Sponge()
+    digest = sponge.digest(raw)
+    _SPONGES.append(sponge)
+    return digest
+
+
+class _Sponge:
+    """The library's own keccak in C, without its Python around it, which takes longer than the hash.
+
+    One call has it at a time: it is out of `_SPONGES` meanwhile, so that neither threads nor signals meet in it.
+    """
+
+    def __init__(self) -> None:
+        state = VoidPointer()
+        failed = _KECCAK.keccak_init(state.address_of(), c_size_t(64), c_ubyte(24))
+        assert not failed, f"keccak: error {failed}"
+        self._owner = SmartPointer(state.get(), _KECCAK.keccak_destroy)
+        self._state, self._out = state.get(), create_string_buffer(32)  # type: ignore[call-arg]
+
+    def digest(self, raw: bytes) -> bytes:
+        """keccak-256 of `raw`; what was there before is forgotten first."""
+        failed = (
+            _KECCAK.keccak_reset(self._state)
+            or _KECCAK.keccak_absorb(self._state, raw, len(raw))
+            or _KECCAK.keccak_digest(self._state, self._out, 32, 0x01)  # Keccak's own padding
+        )
+        assert not failed, f"keccak: error {failed}"
+        return bytes(self._out)
+
+
+_SPONGES: list[_Sponge] = []
 
 
 def ed25519_sign(private: bytes, message: bytes) -> bytes:
