@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from acts_played import (
     AGREED,
     BLOCK,
@@ -150,3 +151,17 @@ def test_a_payout_that_the_rail_refuses_for_days_is_renewed_less_and_less_often(
         play(stage, ("wait", 61), DECIDE, SEND, BLOCK, WATCH)
     assert 2 <= events(stage).count("release_cleared") <= 9
     assert end(stage) == State.RELEASED
+
+
+@pytest.mark.parametrize("when", ["before the next quote", "after the next quote"])
+def test_what_was_paid_to_the_address_of_former_terms_is_not_returned_from_another(stage: Stage, when: str) -> None:
+    """The escrow of the terms that hold now has none of it, and would pay with what others sent there."""
+    paid, quoted = (("by_hand", 1, "the buyer", 50), ("blocks", 3)), (("plain", 1, "requote", "buyer"), DECIDE)
+    told = (WATCH, DECIDE)
+    play(stage, ("propose", 1, "Ban Mai", "Nordkontor", 1), DECIDE, *paid)
+    first = the_trade(stage).escrow
+    play(stage, *((*told, *quoted) if when == "before the next quote" else (WATCH, *quoted, DECIDE)))
+    assert the_trade(stage).escrow != first and events(stage).count("mispaid") == 1
+    play(stage, ("sign", 1, "seller"), ("sign", 1, "buyer"), *TURN, ("by_hand", 1, "the buyer", 100), ("blocks", 3))
+    play(stage, *told, ("return", 1), DECIDE, ("confirm", 1), DECIDE)
+    assert events(stage).count("mispaid") == 2 and "return_cleared" not in events(stage)

@@ -196,6 +196,7 @@ class Invariants:
             self._check_told(tx, event, after)
         if event.kind == "mispaid":
             self.beside.setdefault(after.id, []).append(str(facts["transaction"]))
+            self.moved.update([after.id] if "escrow" in facts else [])
         if event.kind == "quote_given" and before.escrow and after.id in self.beside:
             self.moved.add(after.id)
         if event.kind == "return_cleared":

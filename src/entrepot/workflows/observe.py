@@ -70,7 +70,8 @@ def on_rail(batch: Batch, item: InboxItem) -> Json:
     """One final rail event becomes an event of its settlement; its receipt is kept with its proof."""
     settlement = batch.settlement(item.settlement)
     facts = item.body["facts"]
-    place = {"transaction": item.body["transaction"], "block": item.body["block_number"]}
+    body = item.body
+    place = {"transaction": body["transaction"], "block": body["block_number"], "escrow": body["escrow"]}
     batch.tx.rails.put_receipt(_receipt(batch, settlement, item))
     handle = _HANDLERS.get(item.body["kind"])
     if handle is not None:
@@ -168,6 +169,8 @@ def _paid_back(batch: Batch, settlement: Settlement, kind: str, facts: dict[str,
 def _mispaid(batch: Batch, settlement: Settlement, facts: dict[str, Any]) -> None:
     chain = batch.ctx.rail.chain
     said = {"asset": f"{chain}/erc20:{facts['token']}", "origin": f"{chain}:{facts['origin']}"}
+    if facts["escrow"] != settlement.escrow:
+        said["escrow"] = facts["escrow"]  # of terms that a later quote replaced: the money lies there
     batch.happen(settlement, "mispaid", Role.RAIL, _moved(facts, "amount_minor") | said)
 
 

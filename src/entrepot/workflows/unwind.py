@@ -36,6 +36,7 @@ declare(
     not_cleared="The checks do not clear this payment now; it stays where it is.",
     award_late="The dispute is about to end, and the escrow might not take an award in time.",
     no_fee_due="No fee is due, or it was claimed.",
+    paid_to_former_terms="The payment lies at the address of terms that a later quote replaced.",
 )
 
 
@@ -202,7 +203,8 @@ def block_held(
 def return_mispaid(batch: Batch, item: InboxItem) -> Json:
     """Sends money that lies beside the trade back to where it came from. Called once two officers agreed (supervise).
 
-    Screened with its origin, signed by two passport keys. Raises: Refused(nothing_mispaid, not_cleared).
+    Screened with its origin, signed by two passport keys.
+    Raises: Refused(nothing_mispaid, paid_to_former_terms, not_cleared).
     """
     settlement = own_settlement(batch, item)
     _require_no_order(settlement)
@@ -230,12 +232,17 @@ def _require_no_order(settlement: Settlement) -> None:
 
 
 def _mispaid(batch: Batch, settlement: Settlement, transaction: str) -> Json:
-    """The facts of a payment beside the trade that nobody returned yet. Raises: Refused(nothing_mispaid)."""
+    """The facts of a payment beside the trade that nobody returned yet and that the escrow of its terms can return."""
     logged = batch.tx.settlements.events(settlement.id)
     returns = [entry for entry in logged if entry.event.kind == "return_cleared"]
     answered = {entry.event.facts["answers"] for entry in returns if not _came_to_nothing(batch, entry)}
+    escrow = ""
     for event in (entry.event for entry in logged):
+        escrow = event.facts["escrow"] if event.kind == "quote_given" else escrow
         if event.kind == "mispaid" and event.facts["transaction"] == transaction and transaction not in answered:
+            at = event.facts.get("escrow", escrow)
+            if at != settlement.escrow:
+                raise Refused("paid_to_former_terms", f"It lies at {at}, whose terms a later quote replaced.")
             return dict(event.facts)
     raise Refused("nothing_mispaid", f"No payment beside the trade in {transaction} waits for its return.")
 
