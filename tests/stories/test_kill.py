@@ -12,24 +12,21 @@ import random
 import signal
 import threading
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import httpx
 import psycopg
 import pytest
 from house_run import Standing, environment, fresh_home, require_books_agree, require_consistent_log, standing
 from node_proxy import Held, NodeProxy
+from patience import GIVE_UP, PATIENCE_S, patient_cast
 
 from entrepot.core.crypto import keccak256
-from entrepot.demo.cast import Casting, Credentials
-from entrepot.demo.client import Client, Problem
 from entrepot.demo.house import House
-from entrepot.demo.stories import GONE_FUND_S, GONE_PRESENT_S, Cast, Teller, Told, documents_of
+from entrepot.demo.stories import GONE_FUND_S, GONE_PRESENT_S, Teller, Told, documents_of
 from entrepot.messages.reading import read_payment
 from entrepot.rails.evm import read_deployment
 from entrepot.rails.node import Node
@@ -38,53 +35,12 @@ from entrepot.settings import Settings, read_settings
 pytestmark = pytest.mark.slow
 
 PAID, GONE = 3, 1  # settlements of each kind, all at once
-PATIENCE_S = 240.0
 HIT_S = 90.0
-RETRY_S = 0.2
 BETWEEN = ("fund_with_authorization", "present", "release", "refund")
 AT_RANDOM = (("serve",), ("work",), ("serve", "work"))
 ORPHAN_S = 10.0
 PAUSE_S = (0.1, 1.5)  # before a kill at a random time
 TRANSFER = "0x" + keccak256(b"Transfer(address,address,uint256)").hex()
-GIVE_UP = threading.Event()  # the conductor failed: nobody waits on
-Answer = TypeVar("Answer")
-
-
-class PatientClient(Client):
-    """A client as an integrator should write one: whatever gets no answer is asked again with the same key."""
-
-    def get(self, path: str, **query: Any) -> Any:
-        """Reads, however often it takes."""
-        return again(lambda: Client.get(self, path, **query))
-
-    def post(self, path: str, body: dict[str, Any] | None = None, *, key: str = "") -> Any:
-        """Asks with one key, however often it takes."""
-        key = key or uuid.uuid4().hex
-        return again(lambda: Client.post(self, path, body, key=key))
-
-    def signature(self, settlement: str, about: dict[str, Any]) -> str:
-        """Asks what is to be signed, however often it takes."""
-        return again(lambda: Client.signature(self, settlement, about))
-
-    def wait(self, settlement: str, *states: str, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
-        """Waits longer than others."""
-        return Client.wait(self, settlement, *states, timeout_s=timeout_s)
-
-
-def again(act: Callable[[], Answer]) -> Answer:
-    """Repeats what got no final answer: no connection, a broken one, or 503."""
-    until = time.monotonic() + PATIENCE_S
-    while not GIVE_UP.is_set():
-        try:
-            return act()
-        except (httpx.TransportError, TimeoutError, ValueError):
-            if time.monotonic() > until:
-                raise
-        except Problem as problem:
-            if problem.body.get("status") != 503 or time.monotonic() > until:
-                raise
-        time.sleep(RETRY_S)
-    raise RuntimeError("the play was broken off")
 
 
 class KillHouse(House):
@@ -172,7 +128,7 @@ class Play:
     def __init__(self, house: KillHouse, chance: random.Random) -> None:
         self.house, self.chance = house, chance
         self.owner_dsn = house.database.owner_dsn
-        self.teller = Teller(self._cast(), f"{chance.randrange(16**6):06x}", lambda _: None)
+        self.teller = Teller(patient_cast(house), f"{chance.randrange(16**6):06x}", lambda _: None)
         self.may_expire = threading.Event()
         self.between: list[str] = []
         self.at_random: list[str] = []
@@ -196,25 +152,6 @@ class Play:
                 self.may_expire.set()
                 raise
         return self._found(told)
-
-    def _cast(self) -> Cast:
-        house = self.house
-        casting = Casting(
-            Credentials(house.settings.credentials_path), house.base_url, house.chain_id, house.person_key,
-            house.fill_wallet,
-        )  # fmt: skip
-        casting.examiner(house.examiner_participant())
-        cast = casting.cast()
-        patient = {name: self._patient(client) for name, client in cast.parties.items()}
-        return dataclasses.replace(
-            cast, parties=patient, examiner=self._patient(cast.examiner),
-            operators=[self._patient(client) for client in cast.operators],
-        )  # fmt: skip
-
-    def _patient(self, client: Client) -> PatientClient:
-        return PatientClient(
-            client.base_url, client.secret, client.wallet_key, client.name, client.participant, client.sign_digest
-        )
 
     def _paid(self, number: int) -> Told:
         facts = self.teller.trade_facts(f"paid{number}", "seller", "buyer")
