@@ -127,7 +127,7 @@ def grow(dsn: str, settled: int, wanted: int, *, say: Callable[[str], None]) -> 
     copies = max(1, round(wanted / settled))
     with psycopg.connect(dsn, autocommit=True) as owner:
         owner.execute("SET session_replication_role = replica")  # what only looks at one new row after another
-        owner.execute(sql.SQL(_FUNCTIONS).format(apart=sql.Literal(APART_S)))  # type: ignore[arg-type]
+        owner.execute(sql.SQL(_FUNCTIONS).format(apart=sql.Literal(APART_S)))
         leaves = owner.execute("SELECT count(*) FROM log_leaves").fetchone()
         assert leaves is not None
         for copied in COPIES:
@@ -150,7 +150,8 @@ def _copy(owner: psycopg.Connection[Any], copied: Copied, copies: int, say: Call
     names = [
         row[0]
         for row in owner.execute(
-            "SELECT column_name FROM information_schema.columns WHERE table_name = %s AND table_schema = current_schema()"
+            "SELECT column_name FROM information_schema.columns WHERE table_name = %s"
+            " AND table_schema = current_schema()"
             " AND is_generated = 'NEVER' ORDER BY ordinal_position",
             [copied.table],
         )
@@ -168,7 +169,8 @@ def _copy(owner: psycopg.Connection[Any], copied: Copied, copies: int, say: Call
     )
     values = [copied.other.get(name, None) for name in names]
     put = sql.SQL(
-        "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM bench_past AS b, generate_series(%s::bigint, %s::bigint) AS n"
+        "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM bench_past AS b,"
+        " generate_series(%s::bigint, %s::bigint) AS n"
     ).format(
         sql.Identifier(copied.table),
         sql.SQL(", ").join(map(sql.Identifier, names)),
@@ -190,8 +192,8 @@ def _add_nodes(owner: psycopg.Connection[Any], leaves: int) -> None:
     for level in range(leaves.bit_length()):
         owner.execute(
             "INSERT INTO log_nodes (level, index, hash) SELECT %(level)s, i, sha256((%(level)s || ':' || i)::bytea)"
-            " FROM generate_series((SELECT coalesce(max(index) + 1, 0) FROM log_nodes WHERE level = %(level)s), %(last)s)"
-            " AS i",
+            " FROM generate_series((SELECT coalesce(max(index) + 1, 0) FROM log_nodes WHERE level = %(level)s),"
+            " %(last)s) AS i",
             {"level": level, "last": (leaves >> level) - 1},
         )
 
