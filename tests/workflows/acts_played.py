@@ -8,12 +8,6 @@ from entrepot.simulator.acts import Action, Stage
 from entrepot.simulator.run import come_to_rest
 
 DECIDE, SEND, BLOCK, WATCH = ("decide",), ("send",), ("blocks", 1), ("watch",)
-TURN = (DECIDE, SEND, ("blocks", 3), WATCH, DECIDE)
-QUOTED = (("propose", 1, "Ban Mai", "Nordkontor", 1), DECIDE)
-AGREED = (*QUOTED, ("sign", 1, "seller"), ("sign", 1, "buyer"), *TURN)
-FUNDED = (*AGREED, ("fund", 1, 0), *TURN, *TURN)
-PRESENTED = (*FUNDED, ("present", 1, "right"), *TURN)
-DISCREPANT = (*FUNDED, ("present", 1, "wrong"), *TURN, ("examine", 1, "do not comply"), *TURN)
 LATE = (("node", True), SEND, ("node", False), ("wait", 1))  # what was to go out first goes out after what comes now
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from acts_played import AGREED, DECIDE, FUNDED, QUOTED, SEND, TURN, WATCH, end, events, ordered, play, the_trade
+from acts_played import DECIDE, SEND, WATCH, end, events, ordered, play, the_trade
 
 from entrepot.core.lifecycle import State
 from entrepot.simulator.acts import Action, Stage
+from entrepot.simulator.plan import AGREED, FUNDED, QUOTED, TURN
 
 BY_HAND = ("by_hand", 1, "the buyer", 100)
 RETURNED = (("return", 1), DECIDE, ("confirm", 1), DECIDE)
@@ -56,9 +57,14 @@ IN_REVIEW: tuple[Action, ...] = (
 FUNDING = (*AGREED, ("fund", 1, 0), DECIDE)
 
 
-@pytest.mark.parametrize(
-    ("before", "state"), [(IN_REVIEW, State.IN_REVIEW), (QUOTED, State.QUOTED), (FUNDING, State.FUNDING)]
-)
+FROZEN = (*IN_REVIEW, *ordered("freeze", 3600))
+NOT_OPEN = [
+    (QUOTED, State.QUOTED), (IN_REVIEW, State.IN_REVIEW), (FROZEN, State.FROZEN),
+    ((*IN_REVIEW, ("block", 1), DECIDE), State.BLOCKED), (FUNDING, State.FUNDING),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "state"), NOT_OPEN)
 def test_a_payment_by_hand_to_an_address_that_is_not_open_yet_is_seen(
     stage: Stage, before: tuple[Action, ...], state: State
 ) -> None:

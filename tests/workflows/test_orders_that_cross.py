@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from acts_played import (
-    AGREED,
-    BLOCK,
-    DECIDE,
-    DISCREPANT,
-    FUNDED,
-    LATE,
-    SEND,
-    TURN,
-    WATCH,
-    end,
-    events,
-    ordered,
-    play,
-    the_trade,
-)
+from acts_played import BLOCK, DECIDE, LATE, SEND, WATCH, end, events, ordered, play, the_trade
 
 from entrepot.core.lifecycle import State
 from entrepot.simulator.acts import Stage
+from entrepot.simulator.plan import AGREED, DISCREPANT, FUNDED, TURN
 
 
 def test_documents_that_the_escrow_recorded_before_a_refund_reached_it_are_examined_and_paid(stage: Stage) -> None:

@@ -23,6 +23,7 @@ from .world import World
 
 Action = tuple[Any, ...]
 LONG_S, TURNS_BEFORE, TRIES_MAX, LEAVING_MAX = 1801, 4, 20, 200
+NAMESAKE = "a namesake of {0}"
 REORGANISED_MAX = 2  # blocks: what is final stays
 
 
@@ -219,6 +220,15 @@ def _list(stage: Stage, name: str) -> None:
     _published(stage)
 
 
+def _list_namesake(stage: Stage, name: str) -> None:
+    """Somebody else of the same name: a hit that two officers may clear."""
+    party = COMPANIES[name]
+    stage.world.listed[NAMESAKE.format(name)] = {
+        "id": f"N-{name}", "schema": "organization", "names": [{"text": party.name}],
+    }  # fmt: skip
+    _published(stage)
+
+
 def _delist(stage: Stage, name: str) -> None:
     stage.world.listed.pop(name, None)
     _published(stage)
@@ -324,6 +334,7 @@ ACTS: dict[str, Act] = {
     "stop": Act(_stop, "A supervisor proposes a stop of grade {0} for {1} s.", "stop"),
     "lift_stops": Act(_lift_stops, "A supervisor proposes to lift the stops."),
     "list": Act(_list, "{0} is listed.", "list update"),
+    "namesake": Act(_list_namesake, "A namesake of {0} is listed.", "list update"),
     "delist": Act(_delist, "{0} is delisted.", "delisting"),
     "feed": Act(_feed, "The feed of lists is down: {0}.", "stale lists"),
     "standing": Act(_suspend, "{0} is {1} now.", "suspension"),

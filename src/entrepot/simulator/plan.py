@@ -8,10 +8,10 @@ from random import Random
 from entrepot.core.lifecycle import State
 from entrepot.core.settlement import Settlement
 
-from .acts import Action, Stage
+from .acts import NAMESAKE, Action, Stage
 from .people import BUYERS, SELLERS
 
-OPEN_MAX, TRADES_MAX = 5, 14
+OPEN_MAX, TRADES_MAX, ERRANDS = 5, 14, 0.12
 SIDES = ("seller", "buyer")
 Choice = tuple[int, tuple[object, ...]]  # (weight, an act without its trade)
 
@@ -28,7 +28,6 @@ _OFTEN: dict[State, tuple[Choice, ...]] = {
     State.QUOTED: ((60, ("sign", "side")), (3, ("plain", "requote", "side"))),
     State.AGREED: ((3, ("plain", "withdraw", "side")),),
     State.CLEARED: ((60, ("fund", "attempt")), (3, ("plain", "withdraw", "side"))),
-    State.IN_REVIEW: ((60, ("dispose", "officer", "verdict")),),
     State.FUNDED: ((60, ("present", "which")), (4, ("dispute", "side")), (3, ("order", "freeze")), (2, ("block",))),
     State.PRESENTED: ((60, ("examine", "finding")), (6, ("dispute", "side")), (3, ("order", "freeze")),
                       (2, ("block",))),
@@ -39,14 +38,17 @@ _OFTEN: dict[State, tuple[Choice, ...]] = {
     State.REJECTING: ((6, ("order", "freeze")), (4, ("block",))),
     State.FROZEN: ((12, ("order", "unfreeze")), (3, ("block",))),
     State.BLOCKED: ((12, ("order", "unblock")),),
+    State.IN_REVIEW: ((60, ("dispose", "officer", "verdict")), (3, ("order", "freeze")), (2, ("block",))),
     State.RELEASED: ((3, ("claim_fee",)), (2, ("return",)), (2, ("by_hand", "payer", "percent"))),
-    State.REFUNDED: ((1, ("return",)), (1, ("by_hand", "payer", "percent"))),
+    State.REFUNDED: ((1, ("return",)), (1, ("by_hand", "payer", "percent")), (2, ("claim_fee",))),
+    State.REJECTED: ((1, ("return",)), (1, ("by_hand", "payer", "percent")), (1, ("claim_fee",))),
 }  # fmt: skip
 _FAULTS: tuple[Choice, ...] = (
     (8, ("crash", "effects")), (6, ("cut", "commits")), (4, ("lose_reply",)), (4, ("pass_over",)), (4, ("tell_twice",)),
     (4, ("reorganise", "depth")), (3, ("node",)), (4, ("meanwhile",)), (3, ("again",)), (2, ("poison", "event")),
-    (3, ("list", "company")), (3, ("delist",)), (2, ("feed",)), (2, ("stop", "grade", "seconds")), (2, ("lift_stops",)),
-    (2, ("issuer", "company")), (1, ("standing", "company")),
+    (3, ("list", "company")), (3, ("delist",)), (3, ("namesake", "company")), (2, ("feed",)),
+    (2, ("stop", "grade", "seconds")), (2, ("lift_stops",)),
+    (2, ("issuer", "company")), (2, ("standing", "company")),
 )  # fmt: skip
 
 ORDERS = dict.fromkeys(("freeze", "unfreeze", "unblock"), "length")
@@ -68,6 +70,28 @@ _VALUES: dict[str, tuple[object, ...]] = {
     "depth": (1, 1, 2),
     "event": ("released", "funded", "presented", "refunded", "mispaid"),
 }
+
+
+# One trade and how it gets to a state when everybody keeps the terms.
+TURN: tuple[Action, ...] = (("decide",), ("send",), ("blocks", 3), ("watch",), ("decide",))
+QUOTED: tuple[Action, ...] = (("propose", 1, "Ban Mai", "Nordkontor", 1), ("decide",))
+AGREED = (*QUOTED, ("sign", 1, "seller"), ("sign", 1, "buyer"), *TURN)
+FUNDED = (*AGREED, ("fund", 1, 0), *TURN, *TURN)
+PRESENTED = (*FUNDED, ("present", 1, "right"), *TURN)
+DISCREPANT = (*FUNDED, ("present", 1, "wrong"), *TURN, ("examine", 1, "do not comply"), *TURN)
+DISPUTED = (*PRESENTED, ("dispute", 1, "buyer"), *TURN)
+RELEASING = (*PRESENTED, ("examine", 1, "comply"), ("decide",), ("send",))
+AHEAD = (AGREED, FUNDED, FUNDED, PRESENTED, PRESENTED, DISCREPANT, DISPUTED, RELEASING)
+
+
+def ahead(random: Random) -> Plan:
+    """A plan for a short run, which begins where a trade is on its way already."""
+    return Plan(random, trades=1, queue=list(random.choice(AHEAD)))
+
+
+def _by_two(act: Action) -> list[Action]:
+    """What one person proposes and a second confirms at once."""
+    return [act, ("decide",), ("confirm", 3), ("decide",)]
 
 
 @dataclass
@@ -113,10 +137,29 @@ class Plan:
             else self.random.randint(1, self.trades)
         )
         one = there[number]
+        if one is not None and one.terms_hash and self.random.random() < ERRANDS:
+            return self._errand(stage, number, one)
         first = self._act(number, one)
         if self.random.random() < 0.15:  # somebody else clicks at the same moment
             return [first, self._act(number, one), ("decide",)]
         return [first]
+
+    def _errand(self, stage: Stage, number: int, one: Settlement) -> list[Action]:
+        """What takes two persons or a few blocks, done in one go: so it is done while the trade stays where it is."""
+        told: list[Action] = [("blocks", 3), ("watch",), ("decide",)]
+        match self.random.choice(("order", "return", "return", "fee", "award")):
+            case "order":
+                subject = {State.FROZEN: "unfreeze", State.BLOCKED: "unblock"}.get(one.state, "freeze")
+                return _by_two(("order", number, *self._figures([subject])))
+            case "return":
+                pay = ("by_hand", number, *self._figures(["payer", "percent"]))
+                paid = [] if stage.invariants.unreturned(one.id) else [pay, *told]
+                sent = [("send",), *told] if self.random.random() < 0.5 else []
+                return [*paid, *_by_two(("return", number)), *sent]
+            case "award" if one.state is State.DISPUTED:
+                paid = [("decide",), ("send",), *told]
+                return [("award", number, self.random.choice((1, 33, 50))), *paid, *paid]
+        return [("claim_fee", number), ("decide",), ("send",), *told]
 
     def _act(self, number: int, one: Settlement | None) -> Action:
         often = _OFTEN.get(one.state, ()) if one is not None else ()
@@ -154,6 +197,10 @@ class Plan:
                 company = str(self._figures(figures)[0])
                 self.lasting[f"list {company}"] = company
                 return ("list", company)
+            case "namesake":  # one at a time: a list that loses too many entries at once is not taken
+                company = self.lasting.get("namesake") or str(self._figures(figures)[0])
+                is_listed = self._turned("namesake", company)
+                return ("namesake", company) if is_listed else ("delist", NAMESAKE.format(company))
             case "delist":
                 listed = sorted(name for name in self.lasting if name.startswith("list "))
                 return ("delist", self.lasting.pop(listed[0]) if listed else "Meridian")

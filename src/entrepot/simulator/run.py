@@ -20,7 +20,7 @@ from entrepot.core.settlement import Settlement
 from entrepot.store.memory import MemoryStore
 from entrepot.store.store import Store
 
-from .acts import Action, Stage, staged
+from .acts import ACTS, Action, Stage, staged
 from .invariants import Violation, is_refused
 from .people import People
 from .plan import Plan
@@ -29,7 +29,7 @@ STEPS = 1_500
 QUIET_ROUNDS_MAX = 1_000
 LEAVING_MAX = 200
 STILL_MAX = 5  # rounds without an event, after which time passes faster
-REST_S_MAX = 6 * 3600  # lists must be read again before they are stale
+REST_S_MAX = 12 * 3600  # lists must be read again before they are stale
 FOLDER = "/dev/shm"  # messages are files, and each is made durable: in memory that costs nothing
 Stores = Callable[[], Any]  # opens a fresh store as a context
 
@@ -56,13 +56,14 @@ def in_memory() -> Iterator[Store]:
     yield MemoryStore()
 
 
-def run_seed(seed: int, *, steps: int = STEPS, stores: Stores = in_memory) -> Outcome:
+def run_seed(
+    seed: int, *, steps: int = STEPS, stores: Stores = in_memory, plans: Callable[[Random], Plan] = Plan
+) -> Outcome:
     """Draws a run of at least `steps` steps, then lets the world become quiet."""
-    random = Random(seed)
-    plan = Plan(random)
+    plan = plans(Random(seed))
 
     def draw(stage: Stage, outcome: Outcome) -> None:
-        while stage.world.steps < steps:
+        while stage.world.steps < steps or plan.queue:
             action = plan.next(stage)
             outcome.actions.append(action)
             stage.perform(action)
@@ -169,7 +170,7 @@ def _end_faults(stage: Stage) -> None:
     for name, actor in stage.people.actors.items():
         world.rail.unbar(actor.address) if actor.role == "treasurer" else None
         if actor.role == "treasurer":
-            stage.perform(("standing", name, "admitted"))
+            ACTS["standing"].does(stage, name, "admitted")
     world.listed.clear()
     world.publish()
     world.is_feed_down = False

@@ -31,8 +31,8 @@ from .tell import paid_messages
 from .traces import SEEN
 
 WAIT_S_MAX, WAIT_DOUBLINGS_MAX = 6 * 3600, 20
-# Their addresses are known, and may be paid, before the escrow is opened.
-AWAITED = ("quoted", "agreed", "in_review", "cleared", "funding")
+# Their addresses are known, and may be paid, before the escrow is opened; a review may be frozen or blocked then.
+AWAITED = ("quoted", "agreed", "in_review", "frozen", "blocked", "cleared", "funding")
 
 log = structlog.get_logger(__name__)
 
