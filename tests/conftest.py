@@ -13,6 +13,7 @@ SLOW_FOLDERS = ("api", "contracts", "demo", "doors", "kill", "rails", "workflows
 SLOW_FILES = ("test_postgres", "test_chainproof")
 # Files that take longest, in that order: with whole files to two processes, one that came last would be waited for.
 LONGEST_FIRST = (
+    "test_schedules",
     "test_kill", "test_commands", "test_own_invoice", "test_portal_operator", "test_portal_treasury", "test_day_end",
     "test_conformance_checks", "test_portal_supervision", "test_own_database", "test_conformance_savepoints",
     "test_planted_bugs", "test_conformance_settlements", "test_demo", "test_escrow_story", "test_portal_officer",

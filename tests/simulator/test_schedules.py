@@ -9,7 +9,7 @@ from entrepot.simulator.run import run_seed
 from entrepot.simulator.shrink import shrunk, story
 
 SCHEDULES, PARTS, STEPS = 2_000, 4, 24
-EACH, LINES_MIN, FAULTS_MIN = SCHEDULES // PARTS, 60, 14
+EACH, LINES_MIN, FAULTS_MIN = SCHEDULES // PARTS, 35, 12
 
 
 @pytest.mark.parametrize("part", range(PARTS))

@@ -20,6 +20,6 @@ def test_the_recorded_actions_are_the_run() -> None:
 
 
 def test_nothing_is_lost_whatever_goes_wrong() -> None:
-    totals = run_many(1, 6, steps=250)
+    totals = run_many(1, 8, steps=250)
     assert not totals.failed, [outcome.says for outcome in totals.failed]
-    assert totals.steps >= 6 * 250 and len(totals.lines) > 40
+    assert totals.steps >= 8 * 250 and len(totals.lines) > 30
