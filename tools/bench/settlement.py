@@ -121,6 +121,7 @@ class Bench:
             finished = [trades for stage, trades in cohorts if stage == len(STAGES) - 1]
             cohorts = deque((stage + 1, trades) for stage, trades in cohorts if stage < len(STAGES) - 1)
             done = sum(map(len, finished))
+            self.rail.forget_operations()
             measured.settled += done
             if done and len(cohorts) == len(STAGES) - 1:
                 measured.rates.append(done / took)
