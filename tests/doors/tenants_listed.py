@@ -108,6 +108,7 @@ POSTS: dict[str, tuple[str, Any]] = {
     "/v1/settlements/{settlement}/disputes": (ABSENT, {"signature": SIGNATURE, "reason": "why"}),
     "/v1/settlements/{settlement}/awards": (STAFF, {"to_seller_minor": 1, "signatures": [SIGNATURE]}),
     "/v1/settlements/{settlement}/blocks": (STAFF, {"reason": "why"}),
+    "/v1/settlements/{settlement}/block-reviews": (STAFF, {"reason": "why"}),
     "/v1/settlements/{settlement}/fee-claims": (STAFF, None),
     "/v1/cases/{settlement}/dispositions": (STAFF, {"verdict": "clear", "reason": "why"}),
     "/v1/information-requests/wordings": (STAFF, {"text": "Please"}),

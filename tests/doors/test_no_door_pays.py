@@ -23,6 +23,7 @@ REST: dict[tuple[str, str], str] = {
     ("POST", "/v1/dry-runs"): "test_a_dry_run_says_no_more_than_the_trade_would",
     ("POST", "/v1/settlements/{settlement}/statements"): "makes a digest, changes nothing",
     ("POST", "/v1/settlements/{settlement}/blocks"): "only ever stops a payment",
+    ("POST", "/v1/settlements/{settlement}/block-reviews"): "keeps that a block was looked at; it stands",
     ("POST", "/v1/settlements/{settlement}/information-requests"): "asks a party for papers, moves nothing",
     ("POST", "/v1/information-requests/{request_id}/answers"): "keeps what a party provides, moves nothing",
     ("POST", "/v1/information-requests/wordings"): "tries a text, keeps nothing",

@@ -211,6 +211,12 @@ def test_a_freeze_notice_is_read_once_two_officers_released_it_and_nothing_of_it
     first, second = enter("officer-1"), enter("officer-2")
     first.goto(f"{ground.house.base_url}/cases/{held}")
     assert "31 CFR 501.603" in first.inner_text("main")
+    first.click("#act-block-review summary")
+    first.fill("#reason-block-review", "still listed today")
+    with first.expect_navigation():
+        first.click("#act-block-review button.first")
+    first.wait_for_selector("text=looked at the block again")
+    assert "still listed today" in first.inner_text("main")
     first.click("#act-notice summary")
     for name, text in NOTICE.items():
         first.fill(f"#notice-{name}", text)

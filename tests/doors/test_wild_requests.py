@@ -140,6 +140,7 @@ def test_a_treasurer_does_no_act_of_an_officer_operator_or_supervisor(ground: Gr
         "examination": (f"/settlements/{own}/examinations", {"signature": SIGNATURE, "complies": True}),
         "award": (f"/settlements/{own}/awards", {"to_seller_minor": 1, "signatures": [SIGNATURE]}),
         "block": (f"/settlements/{own}/blocks", {"reason": "why"}),
+        "block review": (f"/settlements/{own}/block-reviews", {"reason": "why"}),
         "fee": (f"/settlements/{own}/fee-claims", None),
         "case": (f"/cases/{own}/dispositions", {"verdict": "clear", "reason": "why"}),
         **{

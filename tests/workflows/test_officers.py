@@ -161,6 +161,22 @@ def test_a_freeze_notice_is_released_by_two_and_only_while_something_is_held(hou
     assert paper.visible_to == (house.people["buyer"].participant,)
 
 
+def test_an_officer_who_looks_at_a_block_again_moves_its_next_look_and_nothing_else(house: House) -> None:
+    trade = sale(house).propose().agree().fund()
+    reason = {"reason": "still listed today"}
+    assert house.refusal("review_block", "officer-1", reason, trade.id) == "not_in_this_state"
+    house.ask("block", "officer-1", {"reason": "a listed person's interest"}, trade.id)
+    before = trade.one
+    house.pass_time(60)
+    assert house.refusal("review_block", "buyer", reason, trade.id) == "not_allowed"
+    house.ask("review_block", "officer-2", reason, trade.id)
+    after = trade.one
+    assert after.dates["block_review_by"] >= before.dates["block_review_by"] + 60 and after.seq == before.seq + 1
+    assert (after.state, after.suspended, after.step) == (State.BLOCKED, before.suspended, before.step)
+    assert [entry.event.kind for entry in house.events(trade.id)][-1] == "block_reviewed"
+    trade.is_sound(State.BLOCKED)
+
+
 def test_a_suspended_company_starts_and_funds_nothing_and_what_is_in_escrow_goes_on(house: House) -> None:
     funded = sale(house).propose().agree().fund()
     waiting = sale(house).propose().agree()

@@ -142,7 +142,8 @@ def _case(tx: Transaction, settlement: Settlement, caller: Caller) -> dict[str, 
         "dispositions": [_person_said(tx, entry) for entry in tx.checks.dispositions(settlement.id)],
         "customer_sees": {"state": shown["state"], "says": STATES[settlement.shown_state].says},
         "duties": _duties(tx, settlement),
-        "blocked_by": _blocked_by(tx, settlement),
+        "blocked_by": _said_of_block(tx, settlement, "case_block"),
+        "block_reviewed_by": _said_of_block(tx, settlement, "case_block_review"),
         "may_act": caller.role == "officer",
     }
 
@@ -171,9 +172,9 @@ def _earlier(tx: Transaction, settlement: Settlement, hit: str) -> list[Json]:
     return [_person_said(tx, entry) | {"settlement": entry.settlement} for entry in found[-EARLIER_MAX:]]
 
 
-def _blocked_by(tx: Transaction, settlement: Settlement) -> Json | None:
-    """Who blocked it by hand, and why."""
-    kept = newest_json(tx, settlement, "case_block")
+def _said_of_block(tx: Transaction, settlement: Settlement, kind: str) -> Json | None:
+    """Who blocked it by hand or looked at the block last, and why."""
+    kept = newest_json(tx, settlement, kind)
     return None if kept is None else {"name": person_name(tx, kept["by"]), "reason": kept["reason"], "at": kept["at"]}
 
 

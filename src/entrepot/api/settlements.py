@@ -76,7 +76,7 @@ class Awarding(Strict):
 
 
 class Blocking(Strict):
-    """Why an officer blocks."""
+    """Why an officer blocks, or what a look at a block found."""
 
     reason: str = Field(min_length=1, max_length=500)
 
@@ -216,6 +216,12 @@ def award(request: Request, settlement: Id, body: Awarding, caller: Signed, key:
 def block(request: Request, settlement: Id, body: Blocking, caller: Signed, key: Key) -> JSONResponse:
     """An officer blocks what touches a listed person's interest."""
     return ask(request, caller, "block", given(body), settlement=settlement)
+
+
+@router.post("/settlements/{settlement}/block-reviews")
+def review_block(request: Request, settlement: Id, body: Blocking, caller: Signed, key: Key) -> JSONResponse:
+    """An officer has looked at a block again: it stands, and is looked at a period later."""
+    return ask(request, caller, "review_block", given(body), settlement=settlement)
 
 
 @router.post("/settlements/{settlement}/fee-claims")

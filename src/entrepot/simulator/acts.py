@@ -145,6 +145,11 @@ def _block_trade(stage: Stage, _: int, one: Settlement) -> None:
 
 
 @_of_trade
+def _review_block(stage: Stage, _: int, one: Settlement) -> None:
+    stage.people.click("review_block", "officer-2", {"reason": "looked again"}, one.id)
+
+
+@_of_trade
 def _claim_fee(stage: Stage, _: int, one: Settlement) -> None:
     stage.people.click("claim_fee", "operator-1", {}, one.id)
 
@@ -324,6 +329,7 @@ ACTS: dict[str, Act] = {
     "award": Act(_award, "Trade {0}: the arbiters award {1}% of what is open."),
     "dispose": Act(_dispose, "Trade {0}: officer {1} says {2}."),
     "block": Act(_block_trade, "Trade {0}: an officer blocks it by hand."),
+    "review_block": Act(_review_block, "Trade {0}: an officer looks at the block again."),
     "claim_fee": Act(_claim_fee, "Trade {0}: the operator claims the fee."),
     "order": Act(_order, "Trade {0}: one person orders: {1} ({2} s)."),
     "confirm": Act(_confirm, "A person confirms a change that waits (choice {0})."),

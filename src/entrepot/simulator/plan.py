@@ -37,7 +37,7 @@ _OFTEN: dict[State, tuple[Choice, ...]] = {
     State.REFUNDING: ((6, ("order", "freeze")), (4, ("block",))),
     State.REJECTING: ((6, ("order", "freeze")), (4, ("block",))),
     State.FROZEN: ((12, ("order", "unfreeze")), (3, ("block",))),
-    State.BLOCKED: ((12, ("order", "unblock")),),
+    State.BLOCKED: ((12, ("order", "unblock")), (3, ("review_block",))),
     State.IN_REVIEW: ((60, ("dispose", "officer", "verdict")), (3, ("order", "freeze")), (2, ("block",))),
     State.RELEASED: ((3, ("claim_fee",)), (2, ("return",)), (2, ("by_hand", "payer", "percent"))),
     State.REFUNDED: ((1, ("return",)), (1, ("by_hand", "payer", "percent")), (2, ("claim_fee",))),

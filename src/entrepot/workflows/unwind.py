@@ -190,6 +190,24 @@ def block(batch: Batch, item: InboxItem) -> Json:
     return _answered(settlement)
 
 
+def review_block(batch: Batch, item: InboxItem) -> Json:
+    """An officer has looked at a block again and it stands: the next look is due a period later."""
+    require_role(item, "officer")
+    settlement = own_settlement(batch, item)
+    reason = text_in(item.body, "reason", chars_max=REASON_CHARS_MAX)
+    settlement = batch.happen(
+        settlement,
+        "block_reviewed",
+        Role.OFFICER,
+        {"review_sha256": order_sha256(settlement, reason)},
+        actor=item.person,
+        dates={"block_review_by": batch.now + batch.ctx.policy.block_review_s},
+    )
+    why: Json = {"schema": "entrepot/block-review/1", "by": item.person, "reason": reason, "at": batch.now}
+    batch.keep_json(settlement, "case_block_review", why, visible_to=())
+    return _answered(settlement)
+
+
 def block_held(
     batch: Batch, settlement: Settlement, by: Role, order: str, facts: Json, *, actor: str = ""
 ) -> Settlement:

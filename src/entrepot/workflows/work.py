@@ -72,6 +72,7 @@ HANDLERS: dict[str, Handle] = {
     "examine": settle.examined,
     "award": unwind.award,
     "block": unwind.block,
+    "review_block": unwind.review_block,
     "claim_fee": unwind.claim_fee,
     "dispose": review.dispose,
     "quote": preview.quote,

@@ -193,10 +193,19 @@ async def block(request: Request, visitor: Visitor, form: FormData) -> str:
     return f"/cases/{id_}"
 
 
+async def review_block(request: Request, visitor: Visitor, form: FormData) -> str:
+    """Keeps that somebody looked at a block again, and what they found."""
+    id_ = request.path_params["settlement"]
+    reason = {"reason": str(form.get("reason", "")).strip()}
+    await visitor.door.post(f"/settlements/{id_}/block-reviews", reason, once=str(form.get("once", "")))
+    return f"/cases/{id_}"
+
+
 ID = "{settlement:str}"
 ROUTES = [
     Route("/queue", shown(queue)),
     Route(f"/cases/{ID}", shown(case)),
     Route(f"/cases/{ID}/block", acted(block), methods=["POST"]),
+    Route(f"/cases/{ID}/block-review", acted(review_block), methods=["POST"]),
     Route(f"/cases/{ID}/say/{{verdict:str}}", acted(dispose), methods=["POST"]),
 ]
