@@ -250,7 +250,10 @@ def _require_no_order(settlement: Settlement) -> None:
 
 
 def _mispaid(batch: Batch, settlement: Settlement, transaction: str) -> Json:
-    """The facts of a payment beside the trade that nobody returned yet and that the escrow of its terms can return."""
+    """The facts of a payment beside the trade that nobody returned yet.
+
+    Raises: Refused(nothing_mispaid, paid_to_former_terms).
+    """
     logged = batch.tx.settlements.events(settlement.id)
     returns = [entry for entry in logged if entry.event.kind == "return_cleared"]
     answered = {entry.event.facts["answers"] for entry in returns if not _came_to_nothing(batch, entry)}
