@@ -139,6 +139,20 @@ def test_a_payout_that_the_rail_refuses_for_days_is_renewed_less_and_less_often(
     assert end(stage) == State.RELEASED
 
 
+def test_documents_that_cross_an_award_do_not_hold_up_what_the_arbiters_said(stage: Stage) -> None:
+    """The buyer does not wait out an examination that nobody will make any more."""
+    play(
+        stage, *FUNDED, ("present", 1, "right"), DECIDE, SEND, ("dispute", 1, "buyer"), DECIDE, ("award", 1, 0), DECIDE
+    )
+    assert play(stage, DECIDE) == State.REFUNDING
+    began = stage.world.clock.now
+    play(stage, ("blocks", 3), WATCH, ("wait", 1801), ("wait", 61), ("decide",))  # the refund's passport is over
+    for _ in range(6):
+        play(stage, ("wait", 61), *TURN)
+    assert "presented" in events(stage) and the_trade(stage).state == State.REFUNDED
+    assert stage.world.clock.now - began < 7200
+
+
 @pytest.mark.parametrize("when", ["before the next quote", "after the next quote"])
 def test_what_was_paid_to_the_address_of_former_terms_is_not_returned_from_another(stage: Stage, when: str) -> None:
     """The escrow of the terms that hold now has none of it, and would pay with what others sent there."""
