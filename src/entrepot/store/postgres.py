@@ -205,5 +205,6 @@ def _open_pool(dsn: str, size: int) -> ConnectionPool[Connection]:
         conninfo, min_size=1, max_size=size, timeout=CHECKOUT_S, open=False, check=_check,
         kwargs={"autocommit": True, "row_factory": dict_row}, name="entrepot",
     )  # fmt: skip
-    pool.open()
+    with translated():
+        pool.open(wait=True, timeout=CHECKOUT_S)  # a connection on its way would count as busy
     return pool
