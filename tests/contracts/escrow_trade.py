@@ -199,8 +199,8 @@ class Trade:
     def freeze(self, seconds: int) -> None:
         self.hold(FREEZE, now() + seconds)
 
-    def lift(self) -> None:
-        self.hold(LIFT, 0, ("authority", "authority2"))
+    def lift(self, until: int = 0) -> None:
+        self.hold(LIFT, until, ("authority", "authority2"))
 
     def permit(self, amount: int, deadline: int, by: str = "buyer") -> tuple[int, bytes, bytes]:
         """v, r, s of an EIP-2612 permit of Circle's token to the escrow."""

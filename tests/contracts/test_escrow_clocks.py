@@ -124,6 +124,34 @@ def test_a_block_within_a_freeze_counts_the_same_time_once(presented: Trade) -> 
     assert presented.escrow("examine_until") == before + 20 * DAY_S
 
 
+def test_a_block_lifted_from_a_freeze_leaves_it(presented: Trade) -> None:
+    before = presented.state()
+    presented.freeze(10 * DAY_S)
+    ends = presented.escrow("frozen_until")
+    presented.hold(BLOCK)
+    wait(3 * DAY_S)
+    presented.lift(until=ends)
+    after = presented.state()
+    assert (after["blocked"], after["frozen_until"]) == (False, ends)
+    assert after["examine_until"] == before["examine_until"] + 10 * DAY_S
+    with refused("escrow is frozen"):
+        presented.release()
+    presented.lift(until=ends - 2 * DAY_S)
+    assert presented.escrow("frozen_until") == ends - 2 * DAY_S
+    assert presented.escrow("examine_until") == before["examine_until"] + 8 * DAY_S
+
+
+def test_a_block_that_outlasts_a_freeze_counts_once_whatever_its_lift_says_of_the_freeze(presented: Trade) -> None:
+    before = presented.escrow("examine_until")
+    presented.freeze(10 * DAY_S)
+    ends = presented.escrow("frozen_until")
+    presented.hold(BLOCK)
+    wait(20 * DAY_S)
+    presented.lift(until=ends)
+    assert presented.escrow("frozen_until") == ends
+    assert presented.escrow("examine_until") == before + 20 * DAY_S
+
+
 def test_a_block_lifted_within_a_freeze_ends_both(presented: Trade) -> None:
     before = presented.escrow("examine_until")
     presented.freeze(10 * DAY_S)
@@ -264,8 +292,8 @@ def test_orders_of_no_sense_are_refused(presented: Trade) -> None:
     with refused("no such kind of hold"):
         presented.hold(4)
     presented.freeze(30 * DAY_S)
-    with refused("a lift has no end date"):
-        presented.hold(LIFT, now() + 1, ("authority", "authority2"))
+    with refused("a lift lengthens no freeze"):
+        presented.lift(until=presented.escrow("frozen_until") + 1)
 
 
 def test_the_time_for_funding_is_kept(trade: Trade) -> None:

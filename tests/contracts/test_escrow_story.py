@@ -163,7 +163,9 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule()
     def lift(self) -> None:
-        self._try(self.trade.lift)
+        """What lies on top: of a block over a freeze the freeze stays."""
+        state = self.trade.state()
+        self._try(lambda: self.trade.lift(state["frozen_until"] if state["blocked"] else 0))
 
     @rule(span_s=SPANS_S)
     def wait(self, span_s: int) -> None:

@@ -9,6 +9,8 @@ from entrepot.core.lifecycle import State
 from entrepot.simulator.acts import Stage
 from entrepot.simulator.plan import AGREED, DISCREPANT, FUNDED, TURN
 
+DAY_S = 86_400
+
 
 def test_documents_that_the_escrow_recorded_before_a_refund_reached_it_are_examined_and_paid(stage: Stage) -> None:
     """A lift that reached the escrow late gives the seller more time there than our books say."""
@@ -165,3 +167,29 @@ def test_what_was_paid_to_the_address_of_former_terms_is_not_returned_from_anoth
     play(stage, ("sign", 1, "seller"), ("sign", 1, "buyer"), *TURN, ("by_hand", 1, "the buyer", 100), ("blocks", 3))
     play(stage, *told, ("return", 1), DECIDE, ("confirm", 1), DECIDE)
     assert events(stage).count("mispaid") == 2 and "return_cleared" not in events(stage)
+
+
+def test_a_freeze_outlasts_a_block_that_was_laid_over_it_here_and_at_the_escrow(stage: Stage) -> None:
+    """Seeds 601121 and 601770: lifted there, the dispute ran out at the escrow while our books stood still."""
+    play(stage, *FUNDED, ("present", 1, "right"), *TURN, ("dispute", 1, "buyer"), *TURN)
+    assert play(stage, *ordered("freeze", 10 * DAY_S), *TURN) == State.FROZEN
+    until = the_trade(stage).dates["frozen_until"]
+    assert play(stage, ("wait", DAY_S), ("block", 1), *TURN) == State.BLOCKED
+    assert play(stage, ("wait", DAY_S), *ordered("unblock"), *TURN) == State.FROZEN
+    assert the_trade(stage).dates["frozen_until"] == until
+    state = stage.world.rail.escrow_state(the_trade(stage).escrow)
+    assert (state.blocked, state.frozen_until, state.hold_number) == (False, until, 3)
+    assert play(stage, ("wait", until - stage.world.clock.now + 1), *TURN) == State.DISPUTED
+    play(stage, ("award", 1, 50), *TURN, *TURN)
+    assert end(stage) == State.REFUNDED
+    assert stage.world.rail.escrow_state(the_trade(stage).escrow).is_awarded
+
+
+def test_a_freeze_reaches_the_escrow_though_a_block_over_it_was_lifted_before_either_did(stage: Stage) -> None:
+    assert play(stage, *FUNDED, ("node", True), *ordered("freeze", DAY_S), SEND) == State.FROZEN
+    assert play(stage, ("block", 1), DECIDE, *ordered("unblock"), SEND) == State.FROZEN
+    play(stage, ("node", False))
+    for _ in range(4):
+        play(stage, ("wait", 60), *TURN)
+    state = stage.world.rail.escrow_state(the_trade(stage).escrow)
+    assert (state.blocked, state.frozen_until) == (False, the_trade(stage).dates["frozen_until"])

@@ -201,8 +201,11 @@ def replay(opened: Settlement, events: list[Event]) -> Settlement:
 
 
 def _extended(dates: dict[str, int], state: State, by_s: int) -> dict[str, int]:
-    """Time on hold or in dispute counts against nobody: the resumed state's deadline moves by it."""
-    name = STATES[state].deadline
+    """Time on hold or in dispute counts against nobody: the resumed state's deadline moves by it.
+
+    But a freeze ends at the date that was ordered, also where a block lay over it.
+    """
+    name = STATES[state].deadline if state is not State.FROZEN else ""
     return {**dates, name: dates[name] + by_s} if name in dates else dates
 
 

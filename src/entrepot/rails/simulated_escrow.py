@@ -433,11 +433,12 @@ def _hold(run: Run) -> None:
         book.blocked_at = run.now
     else:
         _unless(bool(book.blocked_at) or run.now <= book.frozen_until, "nothing to lift")
+        _unless(until <= book.frozen_until, "a lift lengthens no freeze")
         if book.frozen_until > run.now:
-            _give_back(book, unused=book.frozen_until - run.now)
+            _give_back(book, unused=book.frozen_until - max(until, run.now))
         elif book.blocked_at:
             _move_all(book, since=book.blocked_at, by=run.now - max(book.blocked_at, book.frozen_until))
-        book.blocked_at, book.frozen_until = 0, min(book.frozen_until, run.now - 1)
+        book.blocked_at, book.frozen_until = 0, max(until, min(book.frozen_until, run.now - 1))
     book.hold_number += 1
     run.say("Held", kind=kind, order_sha256=order, number=number, frozen_until=book.frozen_until,
             blocked_at=book.blocked_at, present_until=book.present_until, examine_until=book.examine_until,

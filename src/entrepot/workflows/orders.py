@@ -19,12 +19,12 @@ from entrepot.store.store import Transaction
 
 from .context import Context
 
-LIFTS = ("unfrozen", "unblocked")
+LIFTED_BY = {"frozen": "unfrozen", "blocked": "unblocked"}  # a freeze outlasts a block that was laid over it
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order whose turn may have come. `waits`: one before it has not ended. `is_lifted`: one after it lifts all."""
+    """An order whose turn may have come. `waits`: one before it has not ended. `is_lifted`: one after it lifts it."""
 
     settlement: Settlement
     waits: bool
@@ -37,7 +37,8 @@ def read_order(tx: Transaction, item: OutboxItem, settlement: Settlement) -> Ord
     given = [one for one in tx.settlements.events(settlement.id) if one.event.kind in HOLDS]
     before = {f"{settlement.id}:{one.seq}:hold" for one in given if one.seq < seq}
     open_now = {":".join(one.once.split(":")[:3]) for one in tx.outbox.waiting_of(settlement.id)}
-    is_lifted = any(one.seq > seq and one.event.kind in LIFTS for one in given)
+    lifts = {LIFTED_BY.get(one.event.kind) for one in given if one.seq == seq}
+    is_lifted = any(one.seq > seq and one.event.kind in lifts for one in given)
     return Order(settlement, bool(before & open_now), is_lifted)
 
 
@@ -46,13 +47,15 @@ def signed_order(ctx: Context, order: Order, terms: Terms, hold: Json) -> Json |
 
     Raises: Unavailable(rail_not_ready) before its turn.
     """
-    if order.is_lifted and hold["hold"] != LIFT:
+    if order.is_lifted:
         return None
     if order.waits:
         raise Unavailable("rail_not_ready", "An earlier order about this escrow has not ended yet.")
     settlement, state = order.settlement, _state(ctx, order.settlement)
     if _is_moot(hold, state, now=ctx.rail.final().time):
         return None
+    if hold["hold"] == LIFT:  # a freeze that ended before it reached the escrow is not there to be left
+        hold = {**hold, "until": min(int(hold["until"]), state.frozen_until)}
     values = {
         "escrow": settlement.escrow,
         "terms_hash": unhex(settlement.terms_hash, size=32),
@@ -71,7 +74,7 @@ def _is_moot(hold: Json, state: EscrowState, *, now: int) -> bool:
         return int(hold["until"]) <= max(now, state.frozen_until)
     if hold["hold"] == BLOCK:
         return state.blocked
-    return not state.blocked and state.frozen_until < now
+    return not state.blocked and state.frozen_until < max(now, int(hold["until"]) + 1)
 
 
 def _state(ctx: Context, settlement: Settlement) -> EscrowState:

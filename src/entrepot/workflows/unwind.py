@@ -162,12 +162,16 @@ def freeze(batch: Batch, item: InboxItem) -> Json:
 
 
 def lift(batch: Batch, item: InboxItem) -> Json:
-    """Ends a freeze, or a block under a recorded licence or delisting. Called once two persons agreed (supervise)."""
+    """Ends a freeze, or a block under a recorded licence or delisting: a freeze that lies under a block stays.
+
+    Called once two persons agreed (supervise).
+    """
     settlement = own_settlement(batch, item)
     order = order_sha256(settlement, text_in(item.body, "reason", chars_max=REASON_CHARS_MAX))
     kind, by = ("unfrozen", Role.AUTHORITY) if settlement.state is State.FROZEN else ("unblocked", Role.OFFICER)
     settlement = batch.happen(settlement, kind, by, {"order_sha256": order}, actor=item.person)
-    _hold(batch, settlement, LIFT, 0, order)
+    left_until = settlement.dates["frozen_until"] if settlement.state is State.FROZEN else 0
+    _hold(batch, settlement, LIFT, left_until, order)
     release_waits_no_longer(batch, settlement)
     return _answered(settlement)
 

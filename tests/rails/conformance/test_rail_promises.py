@@ -206,6 +206,19 @@ def test_holds_stop_and_lift(ground: Ground, funded: Trade) -> None:
     assert kinds(told(ground))[2:] == ["held", "held", "held", "held", "rejected", "closed"]
 
 
+def test_a_block_lifted_from_a_freeze_leaves_it(ground: Ground, funded: Trade) -> None:
+    until = funded.now + DAY_S
+    ground.do(funded.hold(FREEZE, until=until, number=0))
+    ground.do(funded.hold(BLOCK, until=0, number=1))
+    with pytest.raises(Refused, match="lengthens no freeze"):
+        ground.rail.submit(funded.hold(LIFT, until=until + 1, number=2, count=2))
+    ground.do(funded.hold(LIFT, until=until, number=2, count=2))
+    state = ground.rail.escrow_state(funded.escrow)
+    assert (state.blocked, state.frozen_until) == (False, until)
+    with pytest.raises(Refused, match="frozen"):
+        ground.rail.submit(funded.refund(funded.total, Act.REJECT))
+
+
 def test_discrepant_documents_are_cured_and_waived(ground: Ground, funded: Trade) -> None:
     for operation in (funded.present(), funded.reject_presentation(), funded.present(2), funded.waive(2)):
         ground.do(operation)

@@ -70,17 +70,18 @@ def _block():
 
 
 @internal
-def _lift():
+def _lift(until: uint64):
     """
-    @notice Ends freeze and block, and settles the deadlines to the time that was really stopped.
+    @notice Ends the block now and the freeze at `until` (0: now too), and settles the deadlines to the time that is
+            really stopped. `until` lies not after the freeze's own end.
     """
     now: uint64 = self._now()
     if self.frozen_until > now:
-        self._give_back(self.frozen_until, self.frozen_until - now)
+        self._give_back(self.frozen_until, self.frozen_until - max(until, now))
     elif self.blocked_at != 0:
         self._move_all(self.blocked_at, now - max(self.blocked_at, self.frozen_until))
     self.blocked_at = 0
-    self.frozen_until = min(self.frozen_until, now - 1)
+    self.frozen_until = max(until, min(self.frozen_until, now - 1))
 
 
 @internal

@@ -2,7 +2,7 @@
 # pragma evm-version cancun
 # SPDX-License-Identifier: Apache-2.0
 """
-@title Orders of authorities: freeze to a date, block without one, lift both.
+@title Orders of authorities: freeze to a date, block without one, lift both or only what lies over a freeze.
 @notice One authority stops, two lift. The registry says who is one. Moves no money.
 """
 
@@ -38,7 +38,8 @@ def hold(
     authority_signatures: DynArray[Bytes[65], signatures.MAX_SIGNATURES],
 ):
     """
-    @notice Carries out an authority's order: freeze to a date, block without one, or lift both.
+    @notice Carries out an authority's order: freeze to a date, block without one, or lift. A lift ends a block, and a
+            freeze too unless it says until when the freeze stays.
     """
     books._demand_terms(terms)
     number: uint256 = self.hold_number
@@ -59,9 +60,9 @@ def hold(
         clocks._block()
     else:
         refusals._unless(kind == LIFT, refusals.NO_SUCH_KIND_OF_HOLD)
-        refusals._unless(until == 0, refusals.A_LIFT_HAS_NO_END_DATE)
+        refusals._unless(until <= clocks.frozen_until, refusals.A_LIFT_LENGTHENS_NO_FREEZE)
         refusals._unless(clocks._is_stopped_by_order(), refusals.NOTHING_TO_LIFT)
-        clocks._lift()
+        clocks._lift(until)
     self.hold_number = number + 1
     log events.Held(
         terms_hash=books.terms_hash,
