@@ -149,7 +149,8 @@ def _engineers(tx: Transaction, put: Settlement) -> None:
 
 def tables(database: Database) -> set[str]:
     query = (
-        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+        " AND NOT relispartition"  # nobody reads a part by itself: test_ledger_parts.py
     )
     with psycopg.connect(database.owner_dsn) as connection:
         return {row[0] for row in connection.execute(query).fetchall()}
@@ -187,7 +188,10 @@ def test_no_row_of_another_trade_is_seen_through_any_table(database: Database) -
 
 
 def test_every_private_table_enables_and_forces_row_security(database: Database) -> None:
-    query = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relrowsecurity AND relforcerowsecurity"
+    query = (
+        "SELECT relname FROM pg_class"
+        " WHERE relkind IN ('r', 'p') AND NOT relispartition AND relrowsecurity AND relforcerowsecurity"
+    )
     with psycopg.connect(database.owner_dsn) as connection:
         private = {row[0] for row in connection.execute(query).fetchall()}
     assert private == tables(database) - NOBODYS

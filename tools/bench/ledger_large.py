@@ -83,5 +83,6 @@ def grow(
             assert answers == [Answer.POSTED] * BATCH
             done += BATCH
         rates.append(statistics.median(found))
+        store.tend()  # as a worker does every ten seconds
         say(f"  {done:,} transfers; the last {len(found) * BATCH:,} at {rates[-1]:,.0f}/s")
     return rates

@@ -95,6 +95,10 @@ class FaultyStore:
         """See Store.pools."""
         return self.real.pools()
 
+    def tend(self) -> bool:
+        """See Store.tend."""
+        return self.real.tend()
+
     def wake(self) -> None:
         """Nobody sleeps in the simulated world."""
 

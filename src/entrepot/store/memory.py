@@ -121,6 +121,10 @@ class MemoryStore:
         """There are none."""
         return []
 
+    def tend(self) -> bool:
+        """Nothing is ever due."""
+        return False
+
     def wake(self) -> None:
         """Tells waiting threads that something is there."""
         with self._arrived:

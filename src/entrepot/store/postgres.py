@@ -22,7 +22,7 @@ from .postgres_checks import PostgresChecks
 from .postgres_engineers import PostgresRequests, PostgresSandbox, PostgresWebhooks
 from .postgres_inbox import PostgresInbox, PostgresOutbox
 from .postgres_keys import Keyring
-from .postgres_ledger import PostgresIntents, PostgresLedger
+from .postgres_ledger import HISTORY_PART_BYTES, PostgresIntents, PostgresLedger
 from .postgres_mandates import PostgresMandates
 from .postgres_many import PostgresMany
 from .postgres_people import PostgresPapers, PostgresPeople
@@ -149,6 +149,11 @@ class PostgresStore:
             busy = max(0, stats.get("pool_size", 0) - free)
             found.append({"role": role, "busy": busy, "free": free, "waiting": stats.get("requests_waiting", 0)})
         return found
+
+    def tend(self, *, part_bytes: int = HISTORY_PART_BYTES) -> bool:
+        """What the store needs from time to time: a new part of the ledger's history. True if it was due."""
+        with self.work() as tx:
+            return tx.ledger.turn_page(bytes_max=part_bytes)
 
     def wake(self) -> None:
         """Tells waiting workers and doors of every process that something is there."""

@@ -15,6 +15,7 @@ from .postgres_rows import Connection, Row, Rows, find_uuid, find_uuids, from_uu
 ACCOUNTS_PAGE_MAX = 1000
 DIFFERENCES_MAX = 1000
 HISTORY_PAGE_MAX = 1000
+HISTORY_PART_BYTES = 512 * 2**20  # about 5 million entries, whose index is about 0.3 GB
 AT_MIN = -(2**63)
 _KINDS = {phase: number for number, phase in enumerate((Phase.POSTED, Phase.PENDING, Phase.POST, Phase.VOID))}
 _SQL = load_sql("ledger")
@@ -74,6 +75,11 @@ class PostgresLedger:
             posted = zip(transfers, answers, strict=True)
             self._rows.run("intend", ids=uuids([move.id for move, answer in posted if answer is Answer.POSTED]))
         return answers
+
+    def turn_page(self, *, bytes_max: int) -> bool:
+        """Begins a new part of the history if the newest is full; True if it did. In a transaction of its own."""
+        row = self._rows.one("turn_page", bytes_max=bytes_max)
+        return row is not None and bool(row["turned"])
 
     def balances(self, accounts: Sequence[str], *, at: int | None = None) -> dict[str, Balance]:
         """Balances of the accounts that are open, now or after all transfers whose `at` is not later than `at`."""

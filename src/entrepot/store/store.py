@@ -480,6 +480,9 @@ class Store(Protocol):
     def pools(self) -> list[dict[str, Any]]:
         """This process's connections: `role`, how many are `busy` and `free`, and how many callers are `waiting`."""
 
+    def tend(self) -> bool:
+        """Does what the store needs from time to time, in a transaction of its own; True if something was due."""
+
     def wake(self) -> None:
         """Tells waiting workers and doors that something is there (NOTIFY)."""
 

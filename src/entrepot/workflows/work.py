@@ -61,6 +61,7 @@ WATCH_S = 0.25
 POISON_LOG_CHARS = 300
 REQUESTS_KEPT_S = 14 * 86_400
 FORGET_EVERY_S = 60.0
+TEND_EVERY_S = 10.0
 NIGHT_EVERY_S = 30.0
 
 log = structlog.get_logger(__name__)
@@ -300,6 +301,12 @@ def forget_requests(ctx: Context) -> int:
     return 0
 
 
+def tend_store(ctx: Context) -> int:
+    """Gives the store its turn."""
+    ctx.store.tend()
+    return 0
+
+
 @dataclass
 class Worker:
     """Loops: decide, do outside, compare, watch, tell webhooks, …. `stop` ends them after what they are at."""
@@ -320,6 +327,7 @@ class Worker:
                 (self._tell_webhooks, IDLE_S),
                 (sandbox.refresh, WATCH_S),
                 (forget_requests, FORGET_EVERY_S),
+                (tend_store, TEND_EVERY_S),
                 (day_end.nightly, NIGHT_EVERY_S),
             )
         ]

@@ -5,6 +5,9 @@ SELECT ledger_open(%(ids)s, %(classes)s, %(owners)s, %(assets)s);
 SELECT ledger_post(%(ids)s, %(debits)s, %(credits)s, %(amounts)s, %(kinds)s, %(pendings)s, %(events)s, %(ats)s,
                    %(settlements)s) AS answers;
 
+-- name: turn_page
+SELECT ledger_turn_page(%(bytes_max)s) AS turned;
+
 -- name: intend
 INSERT INTO ledger_intents (transfer) SELECT * FROM unnest(%(ids)s) ON CONFLICT (transfer) DO NOTHING;
 
