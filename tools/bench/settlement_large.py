@@ -15,6 +15,8 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
+from entrepot.store.postgres_ledger import HISTORY_PART_BYTES
+
 from .frame import Figure, Run
 from .settlement import COHORT, COMPANIES, WORKERS, Bench
 
@@ -142,6 +144,7 @@ def grow(dsn: str, settled: int, wanted: int, *, say: Callable[[str], None]) -> 
                     sql.Identifier(side), sql.Literal(copies + 1)
                 )
             )
+        owner.execute("SELECT ledger_turn_page(%s)", (HISTORY_PART_BYTES,))  # what a worker had done on the way
         say("  VACUUM ANALYZE")
         owner.execute("VACUUM ANALYZE")
         owner.execute("CHECKPOINT")

@@ -30,7 +30,7 @@ BUFFERS_MIB_MAX = 1536
 # both (docs/performance.md).
 _TUNING = {
     "wal_buffers": "'16MB'",
-    "max_wal_size": "'2GB'",
+    "max_wal_size": "'4GB'",
     "checkpoint_timeout": "'15min'",
 }
 _TUNING_FILE = "entrepot.conf"

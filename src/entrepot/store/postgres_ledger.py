@@ -15,7 +15,7 @@ from .postgres_rows import Connection, Row, Rows, find_uuid, find_uuids, from_uu
 ACCOUNTS_PAGE_MAX = 1000
 DIFFERENCES_MAX = 1000
 HISTORY_PAGE_MAX = 1000
-HISTORY_PART_BYTES = 512 * 2**20  # about 5 million entries, whose index is about 0.3 GB
+HISTORY_PART_BYTES = 256 * 2**20  # about 2.8 million entries, whose index takes 0.16 GB
 AT_MIN = -(2**63)
 _KINDS = {phase: number for number, phase in enumerate((Phase.POSTED, Phase.PENDING, Phase.POST, Phase.VOID))}
 _SQL = load_sql("ledger")
