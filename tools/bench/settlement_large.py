@@ -74,10 +74,6 @@ COPIES = (
     Copied("receipts", other=_SETTLEMENT | _TIME | {"id": "b.id - n * {span}", "proof": "b.proof[1:1]"}),
     Copied("reservations", "true", _SETTLEMENT | _TIME),
     Copied("invoices", "true", _SETTLEMENT | {"id": "b.id - n * {span}", "key": "b.key || '|' || n"}),
-    Copied("ledger_accounts", "class IN ('escrow', 'fee_due')", {
-        "id": "bench_other(b.id, n)", "owner": "bench_older(b.owner, n)", "no": "b.no - n * {span}",
-        "last_at": "b.last_at - n * {apart}", "last_at_before": "b.last_at_before - n * {apart}",
-    }),
     Copied("ledger_transfers", "true", _SETTLEMENT | _TIME | {
         "id": "bench_older(b.id, n)", "pending_id": "bench_older(b.pending_id, n)",
         "debit": "CASE WHEN b.debit IN {own} THEN bench_other(b.debit, n) ELSE b.debit END",
@@ -86,6 +82,11 @@ COPIES = (
     Copied("ledger_entries", "NOT is_late", _TIME | {
         "account": "CASE WHEN b.account IN (SELECT no FROM ledger_accounts WHERE class IN ('escrow', 'fee_due')) "
                    "THEN b.account - n * {span} ELSE b.account END",
+    }),
+    # last, as the two before tell by it which accounts are of one settlement
+    Copied("ledger_accounts", "class IN ('escrow', 'fee_due')", {
+        "id": "bench_other(b.id, n)", "owner": "bench_older(b.owner, n)", "no": "b.no - n * {span}",
+        "last_at": "b.last_at - n * {apart}", "last_at_before": "b.last_at_before - n * {apart}",
     }),
 )  # fmt: skip
 _COUNTED: dict[LiteralString, LiteralString] = {
