@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import psycopg
 import pytest
 from made_up import Database, inbox_item, logged, new_id, settlement
 
+from entrepot.core.lifecycle import State
 from entrepot.store.postgres import PostgresTransaction
 
 PLANNED = 12  # the driver prepares after 5 runs, and the server keeps a plan after 5 more
@@ -53,3 +57,21 @@ def test_the_logs_frontier_is_looked_up_by_key(database: Database) -> None:
         read = rows_read(tx, "log_nodes") - before
         assert read <= MANY.bit_count() + 1, f"{read} nodes for {MANY.bit_count()}"
         raise KeyError("enough")  # these leaves are of no events, and are not kept
+
+
+def test_what_is_in_a_rare_state_is_looked_up_by_it_beside_a_long_past(database: Database) -> None:
+    """Beside a million settlements that are ended, a watcher walked through all of them each second."""
+    store = database.open()
+    with store.work() as tx:
+        for _ in range(MANY):
+            tx.settlements.insert(replace(settlement(), state=State.LAPSED, escrow=f"0x{new_id()}{0:08x}"))
+    with psycopg.connect(database.owner_dsn, autocommit=True) as owner:
+        owner.execute("ANALYZE settlements")
+    states = [State.FUNDED.value, State.FUNDING.value, State.PRESENTED.value]
+    for _ in range(PLANNED):
+        with store.work() as tx:
+            before = rows_read(tx, "settlements")
+            assert tx.many.escrows(states, limit=100) == []
+            assert tx.settlements.page(state=State.FUNDED.value) == []
+            read = rows_read(tx, "settlements") - before
+            assert read < 10, f"{read} rows of {MANY} for none"  # the planner itself looks at an end of the index

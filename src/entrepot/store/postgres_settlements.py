@@ -90,7 +90,8 @@ class PostgresSettlements:
 
     def page(self, *, after: str = "", limit: int = PAGE_MAX, state: str = "") -> list[Settlement]:
         """By id, newest first; `after` is the last id of the page before."""
-        rows = self._rows.all("page", after=find_uuid(after), limit=min(limit, PAGE_MAX), state=state)
+        asked = {"after": find_uuid(after), "limit": min(limit, PAGE_MAX)}
+        rows = self._rows.all("page_in_state", **asked, state=state) if state else self._rows.all("page", **asked)
         return [settlement_from_row(row) for row in rows]
 
 

@@ -48,9 +48,14 @@ SELECT e.*, coalesce(l.index, -1) AS index FROM events e LEFT JOIN log_leaves l 
  WHERE e.kind IN ('mispaid', 'return_cleared', 'returned') ORDER BY e.at, e.settlement, e.seq;
 
 -- name: page
-SELECT * FROM settlements
- WHERE (%(after)s::uuid IS NULL OR id < %(after)s) AND (%(state)s = '' OR state = %(state)s)
+SELECT * FROM settlements WHERE id < coalesce(%(after)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
  ORDER BY id DESC LIMIT %(limit)s;
+
+-- Ordered as only the index by state is: see `escrows` in many.sql.
+-- name: page_in_state
+SELECT * FROM settlements WHERE state >= %(state)s AND state <= %(state)s
+   AND id < coalesce(%(after)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+ ORDER BY state, id DESC LIMIT %(limit)s;
 
 -- name: many
 SELECT * FROM settlements WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id;
