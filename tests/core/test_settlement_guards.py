@@ -223,11 +223,26 @@ def test_what_was_left_is_resumed_and_holds_are_counted(line: Any) -> None:
     )
     after = apply(left, event(line.event, line.by[0], at=T0 + 200, actor="ben"))
     assert after.state is State.IN_REVIEW and after.suspended == ((State.DISCREPANT, T0),)
-    is_stopped = line.when is not State.IN_REVIEW
-    assert after.dates == DATES | ({"review_by": T0 + 100 + 195} if is_stopped else {})
+    stood_s = {State.BLOCKED: 195, State.FROZEN: 95, State.DISPUTED: 95, State.IN_REVIEW: 0}  # to its date, T0 + 100
+    assert after.dates == DATES | {"review_by": T0 + 100 + stood_s[line.when]}
     assert after.holds == 3 + (line.event in HOLDS)
     with pytest.raises(AssertionError, match="nothing to resume"):
         apply(replace(left, suspended=()), event(line.event, line.by[0], at=T0 + 200, actor="ben"))
+
+
+@pytest.mark.parametrize(
+    ("lifted", "noticed", "frozen_until", "stood_s"),
+    [(T0 + 50, T0 + 100, T0 + 100, 100), (T0 + 50, T0 + 900, T0 + 100, 100), (T0 + 300, T0 + 900, T0 + 300, 300)],
+    ids=["lifted from a freeze that runs", "the freeze's end noticed late", "the block outlasts the freeze"],
+)
+def test_a_freeze_under_a_block_ends_at_its_date_or_with_the_block(
+    lifted: int, noticed: int, frozen_until: int, stood_s: int
+) -> None:
+    blocked = replace(ONE, state=State.BLOCKED, suspended=((State.FUNDED, T0), (State.FROZEN, T0 + 10)))
+    frozen = apply(blocked, event("unblocked", Role.OFFICER, at=lifted, actor="ben"))
+    assert (frozen.state, frozen.dates["frozen_until"]) == (State.FROZEN, frozen_until)
+    after = apply(frozen, event("freeze_ended", Role.CLOCK, at=noticed))
+    assert after.dates["present_by"] == DATES["present_by"] + stood_s
 
 
 def test_a_date_that_was_never_set_is_not_moved() -> None:

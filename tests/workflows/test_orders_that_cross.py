@@ -193,3 +193,17 @@ def test_a_freeze_reaches_the_escrow_though_a_block_over_it_was_lifted_before_ei
         play(stage, ("wait", 60), *TURN)
     state = stage.world.rail.escrow_state(the_trade(stage).escrow)
     assert (state.blocked, state.frozen_until) == (False, the_trade(stage).dates["frozen_until"])
+
+
+def test_a_freeze_whose_end_is_noticed_late_gives_an_award_no_more_time_than_the_escrow_does(stage: Stage) -> None:
+    """Seed 611097: our books gave a dispute the days too in which no worker saw that the freeze was over."""
+    play(stage, *FUNDED, ("present", 1, "right"), *TURN, ("dispute", 1, "buyer"), *TURN)
+    assert play(stage, *ordered("freeze", DAY_S), *TURN) == State.FROZEN
+    play(stage, ("blocks", 3), WATCH)
+    stage.world.clock.now += 20 * DAY_S  # no worker runs
+    assert play(stage, *TURN) != State.FROZEN
+    state = stage.world.rail.escrow_state(the_trade(stage).escrow)
+    assert abs(the_trade(stage).dates["dispute_by"] - state.disputed_until) < 600
+    play(stage, ("award", 1, 50), *TURN)
+    assert "awarded" not in events(stage)
+    assert end(stage) == State.RELEASED

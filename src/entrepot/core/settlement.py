@@ -136,7 +136,7 @@ def apply(settlement: Settlement, event: Event) -> Settlement:
         assert suspended, f"{event.kind} has nothing to resume"
         (state, since), suspended = suspended[-1], suspended[:-1]
         if settlement.state in CLOCK_STOPS:
-            dates = _extended(dates, state, event.at - since)
+            dates = _extended(dates, State(state), since=since, until=_stood_until(settlement, event))
     elif state is Becomes.SAME:
         state = settlement.state
         suspended = _MEANWHILE[event.kind](suspended) if event.kind in _MEANWHILE else suspended
@@ -200,13 +200,22 @@ def replay(opened: Settlement, events: list[Event]) -> Settlement:
     return opened
 
 
-def _extended(dates: dict[str, int], state: State, by_s: int) -> dict[str, int]:
+def _stood_until(settlement: Settlement, event: Event) -> int:
+    """When the clocks began to run again: a freeze and a dispute end at their date, however late we notice it."""
+    if settlement.state is State.BLOCKED:
+        return event.at
+    return min(event.at, settlement.dates[STATES[settlement.state].deadline])
+
+
+def _extended(dates: dict[str, int], state: State, *, since: int, until: int) -> dict[str, int]:
     """Time on hold or in dispute counts against nobody: the resumed state's deadline moves by it.
 
-    But a freeze ends at the date that was ordered, also where a block lay over it.
+    But a freeze ends at the date that was ordered, or with a block that lay over it and outlasted it.
     """
-    name = STATES[state].deadline if state is not State.FROZEN else ""
-    return {**dates, name: dates[name] + by_s} if name in dates else dates
+    name = STATES[state].deadline
+    if state is State.FROZEN:
+        return {**dates, name: max(dates[name], until)}
+    return {**dates, name: dates[name] + until - since} if name in dates else dates
 
 
 def _paid_meanwhile(suspended: tuple[tuple[State, int], ...]) -> tuple[tuple[State, int], ...]:
