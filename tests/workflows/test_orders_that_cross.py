@@ -192,7 +192,18 @@ def test_a_freeze_reaches_the_escrow_though_a_block_over_it_was_lifted_before_ei
     for _ in range(4):
         play(stage, ("wait", 60), *TURN)
     state = stage.world.rail.escrow_state(the_trade(stage).escrow)
-    assert (state.blocked, state.frozen_until) == (False, the_trade(stage).dates["frozen_until"])
+    until = the_trade(stage).dates["frozen_until"]
+    assert (state.blocked, state.frozen_until, state.hold_number) == (False, until, 1)  # and nothing else did
+
+
+def test_a_block_that_outlasted_the_freeze_under_it_is_lifted_at_the_escrow(stage: Stage) -> None:
+    play(stage, *FUNDED, ("present", 1, "right"), *TURN)
+    assert play(stage, *ordered("freeze", DAY_S), *TURN, ("block", 1), *TURN) == State.BLOCKED
+    assert play(stage, ("wait", 2 * DAY_S), *ordered("unblock"), *TURN) == State.PRESENTED
+    state = stage.world.rail.escrow_state(the_trade(stage).escrow)
+    assert (state.blocked, state.hold_number) == (False, 3)
+    assert abs(the_trade(stage).dates["release_at"] - state.examine_until) < 600
+    assert end(stage) == State.RELEASED
 
 
 def test_a_freeze_whose_end_is_noticed_late_gives_an_award_no_more_time_than_the_escrow_does(stage: Stage) -> None:
