@@ -44,6 +44,7 @@ _PAYS = {
 _ANNOUNCED = {
     "funded": "Funded",
     "presented": "Presented",
+    "awarded": "Awarded",
     "released": "Released",
     "released_in_part": "Released",
     "refunded": "Refunded",
@@ -390,6 +391,8 @@ def _says(body: Json, values: Json, terms: Terms) -> bool:
         return False
     if body["event"] == "presented":
         return bool(values["documents_sha256"] == facts["documents_sha256"] and values["round"] == facts["round"])
+    if body["event"] == "awarded":
+        return bool(str(values["to_seller"]) == facts["to_seller_minor"])
     amount = values["price"] + values["fee"] if body["event"] == "funded" else values["amount"]
     payee = {"released": "seller", "released_in_part": "seller", "refunded": "buyer", "rejected": "buyer"}.get(
         body["event"]

@@ -225,6 +225,12 @@ class Walk:
             return None
         return {"to_seller_minor": str(self.random.randint(self.at.released_minor, self.at.price_minor))}
 
+    def _award_received(self, role: Role) -> dict[str, Any] | None:
+        return None if self.at.in_flight.get("kind") == "award_received" else self._awarded(role)
+
+    def _finding_dropped(self, _: Role) -> dict[str, Any] | None:
+        return {} if self.at.has_notice else None
+
     def _mispaid(self, _: Role) -> dict[str, Any]:
         asset = self.random.choice([TOKEN, OTHER])
         return {"asset": asset, "amount_minor": str(self.random.randrange(1, 100))}

@@ -176,12 +176,15 @@ def test_presentations_are_bounded_and_an_examination_is_of_the_last() -> None:
 @pytest.mark.parametrize(("to_seller", "is_fine"), [(199, False), (200, True), (1000, True), (1001, False)])
 def test_an_award_is_between_what_was_paid_and_the_price(to_seller: int, is_fine: bool) -> None:
     disputed = replace(ONE, state=State.DISPUTED, suspended=((State.PRESENTED, T0),), released_minor=200)
-    award = event("awarded", Role.ARBITER, to_seller_minor=str(to_seller))
+    given = event("award_received", Role.ARBITER, to_seller_minor=str(to_seller))
+    recorded = event("awarded", Role.RAIL, to_seller_minor=str(to_seller))
     if is_fine:
-        awarded = apply(disputed, award)
+        waits = apply(disputed, given)
+        assert (waits.awarded_minor, waits.state, code_of(waits, given)) == (None, State.DISPUTED, "award_given")
+        awarded = apply(waits, recorded)
         assert (awarded.awarded_minor, awarded.state, awarded.suspended) == (to_seller, State.PRESENTED, ())
     else:
-        assert code_of(disputed, award) == "amount_differs"
+        assert code_of(disputed, given) == code_of(disputed, recorded) == "amount_differs"
 
 
 def test_a_part_and_the_rest_are_added_up_to_what_was_paid_in() -> None:
@@ -224,7 +227,8 @@ def test_what_was_left_is_resumed_and_holds_are_counted(line: Any) -> None:
     after = apply(left, event(line.event, line.by[0], at=T0 + 200, actor="ben"))
     assert after.state is State.IN_REVIEW and after.suspended == ((State.DISCREPANT, T0),)
     stood_s = {State.BLOCKED: 195, State.FROZEN: 95, State.DISPUTED: 95, State.IN_REVIEW: 0}  # to its date, T0 + 100
-    assert after.dates == DATES | {"review_by": T0 + 100 + stood_s[line.when]}
+    held_up = dict.fromkeys(("review_by", "cure_by"), T0 + 100 + stood_s[line.when])  # what lies under a review too
+    assert after.dates == DATES | held_up
     assert after.holds == 3 + (line.event in HOLDS)
     with pytest.raises(AssertionError, match="nothing to resume"):
         apply(replace(left, suspended=()), event(line.event, line.by[0], at=T0 + 200, actor="ben"))

@@ -13,7 +13,14 @@ from entrepot.web.pages.story import HAPPENED, happened
 
 SIDES = (sentences.BUYER, sentences.SELLER, sentences.OTHER)
 PUBLIC = sorted({facts.public for facts in STATES.values()} - {AS_BEFORE})
-WAYS = ("signed_by_seller", "signed_by_buyer", "shared", "waived", "awarded")  # of a state, each with its own sentence
+WAYS = (
+    "signed_by_seller",
+    "signed_by_buyer",
+    "shared",
+    "waived",
+    "award_sent",
+    "awarded",
+)  # of a state, each with its own sentence
 VALUES = {
     name: name.upper()
     for name in ("buyer", "seller", "deadline", "documents", "price", "fee", "total", "held", "released", "refunded",

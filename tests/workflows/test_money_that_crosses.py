@@ -42,7 +42,8 @@ def test_nothing_is_returned_under_a_block_and_afterwards_it_is(stage: Stage) ->
 
 
 def test_no_fee_is_claimed_under_a_block_and_afterwards_it_is(stage: Stage) -> None:
-    play(stage, *FUNDED, ("present", 1, "right"), *TURN, ("dispute", 1, "buyer"), *TURN, ("award", 1, 50), *TURN)
+    play(stage, *FUNDED, ("present", 1, "right"), *TURN, ("dispute", 1, "buyer"), *TURN)
+    play(stage, ("award", 1, 50), *TURN, DECIDE)
     assert play(stage, SEND, ("blocks", 3), WATCH, DECIDE, ("block", 1), DECIDE) == State.BLOCKED
     play(stage, *TURN, ("claim_fee", 1), *TURN)
     assert the_trade(stage).fee_accrued_minor and "fee_cleared" not in events(stage)

@@ -204,6 +204,8 @@ def test_an_award_that_is_paid_while_a_hold_is_ordered_is_in_the_books_and_the_r
     trade = sale(house).propose().agree().fund().present().dispute("buyer", "Half of the sacks are wet.")
     half = trade.one.price_minor // 2
     house.ask("award", "arbiter-1", trade.awarding(half), trade.id)
+    while trade.one.state is State.DISPUTED:  # until the escrow has recorded it
+        house.tick()
     while trade.one.state is not State.RELEASING:
         step(house.ctx)
     send_everything(house)  # the release is on the chain, and nobody has seen it yet

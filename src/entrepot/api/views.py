@@ -57,6 +57,7 @@ def settlement_view(settlement: Settlement, caller: Caller) -> Json:
         "signed_by": list(settlement.signed_by),
         "round": settlement.round,
         "documents_sha256": settlement.documents_sha256,
+        "award_sent": settlement.in_flight.get("kind") == "award_received",
         "examine_by": settlement.dates.get("examine_by") if seen.state is State.PRESENTED else None,
     }
     act = seen.next_act()

@@ -8,7 +8,7 @@
 | released, released_in_part | post them |
 | refund_cleared | hold escrow → outside(buyer) |
 | refunded, rejected | post it; where nothing was held for it (a reject, the trustees), move it |
-| presented | void a refund that is held: the escrow gives none while it waits for a finding |
+| presented, finding_dropped, awarded | void a refund that is held: the escrow gives none then, or another |
 | …_dropped | void the holds |
 | mispaid, returned | outside(origin) → mispaid, and back |
 | fee_claimed | fee_due → outside(operator) |
@@ -182,7 +182,7 @@ _POSTS: dict[str, Posts] = {
     "funding_dropped": _void,
     "release_dropped": _void,
     "refund_dropped": _void,
-    "presented": _void_refund,
+    **dict.fromkeys(("presented", "finding_dropped", "awarded"), _void_refund),
     "mispaid": partial(_at_once, _mispaid),
     "returned": partial(_at_once, _returned),
     "fee_claimed": partial(_at_once, _fee_claimed),

@@ -172,6 +172,9 @@ LIFECYCLE: tuple[Line, ...] = (
     *_each((S.RELEASING, S.REJECTING, *_SUSPENDED), "presented", R.RAIL, B.SAME),
     *_each((S.PRESENTED,), "examined", R.EXAMINER, B.SAME),
     *_each((S.PRESENTED,), "found_discrepant", R.EXAMINER, S.DISCREPANT),
+    # The notice reached the escrow after its time there, which has taken the documents for accepted
+    *_each((S.DISCREPANT, S.REFUNDING), "finding_dropped", R.RAIL, S.PRESENTED),
+    *_each(_SUSPENDED, "finding_dropped", R.RAIL, B.SAME),
     *_each((S.DISCREPANT,), "waived", R.BUYER, S.PRESENTED),
     # Release, refund, reject: each after a fresh check
     *_each((S.PRESENTED, S.RELEASING), "release_cleared", R.RULES, S.RELEASING),
@@ -190,7 +193,9 @@ LIFECYCLE: tuple[Line, ...] = (
     *_each(_HOLDING, "rejected", R.RAIL, S.REJECTED),
     # Dispute
     *_each(_RESTING, "disputed", _PARTIES, S.DISPUTED, suspends=True),
-    *_each((S.DISPUTED,), "awarded", R.ARBITER, S.PRESENTED),
+    *_each((S.DISPUTED,), "award_received", R.ARBITER, B.SAME),
+    *_each((S.DISPUTED, *_RESTING, S.REFUNDING), "awarded", R.RAIL, S.PRESENTED),
+    *_each((S.RELEASING, S.REJECTING, S.IN_REVIEW, S.FROZEN, S.BLOCKED), "awarded", R.RAIL, B.SAME),
     *_each((S.DISPUTED,), "dispute_expired", R.CLOCK, B.RESUME),
     # Lawful order and listing
     *_each((*_RESTING, *_PAYING, S.IN_REVIEW, S.DISPUTED), "frozen", R.AUTHORITY, S.FROZEN, suspends=True),

@@ -29,6 +29,7 @@ declare(
     not_due="The date for this has not come.",
     amount_differs="The amount is not the one that the terms name.",
     documents_differ="The statement is not about the documents last presented.",
+    award_given="An award is on its way to the escrow, which takes one.",
 )
 
 
@@ -97,6 +98,12 @@ class Settlement:
         return state
 
     @property
+    def has_notice(self) -> bool:
+        """True where it goes on, or will go on when it is resumed, as if the documents were not accepted."""
+        states = {self.state, *(left for left, _ in self.suspended)}
+        return bool(states & {State.DISCREPANT, State.REFUNDING})
+
+    @property
     def is_ended(self) -> bool:
         """True in the states that nothing leaves."""
         return self.state in ENDED
@@ -136,10 +143,12 @@ def apply(settlement: Settlement, event: Event) -> Settlement:
         assert suspended, f"{event.kind} has nothing to resume"
         (state, since), suspended = suspended[-1], suspended[:-1]
         if settlement.state in CLOCK_STOPS:
-            dates = _extended(dates, State(state), since=since, until=_stood_until(settlement, event))
+            under = [left for left, _ in suspended[-1:] if state is State.IN_REVIEW and STATES[left].holds_money]
+            for held_up in (State(state), *under):
+                dates = _extended(dates, held_up, since=since, until=_stood_until(settlement, event))
     elif state is Becomes.SAME:
         state = settlement.state
-        suspended = _MEANWHILE[event.kind](suspended) if event.kind in _MEANWHILE else suspended
+        suspended = _went_on_meanwhile(suspended, event)
     elif not line.suspends:
         suspended = ()
     after = replace(
@@ -208,28 +217,31 @@ def _stood_until(settlement: Settlement, event: Event) -> int:
 
 
 def _extended(dates: dict[str, int], state: State, *, since: int, until: int) -> dict[str, int]:
-    """Time on hold or in dispute counts against nobody: the resumed state's deadline moves by it.
+    """Time on hold or in dispute counts against nobody: the resumed state's deadlines move by it.
 
     But a freeze ends at the date that was ordered, or with a block that lay over it and outlasted it.
     """
     name = STATES[state].deadline
     if state is State.FROZEN:
         return {**dates, name: max(dates[name], until)}
-    return {**dates, name: dates[name] + until - since} if name in dates else dates
+    names = (name, "examine_by") if state is State.PRESENTED else (name,)
+    return dates | {name: dates[name] + until - since for name in names if name in dates}
 
 
-def _paid_meanwhile(suspended: tuple[tuple[State, int], ...]) -> tuple[tuple[State, int], ...]:
-    """A release that was awaited when it was suspended has come: what is resumed is the state that follows it."""
-    return tuple((State.PRESENTED if left is State.RELEASING else left, since) for left, since in suspended)
+def _went_on_meanwhile(suspended: tuple[tuple[State, int], ...], event: Event) -> tuple[tuple[State, int], ...]:
+    """What the rail did while it was suspended: what is resumed is the state that follows, held up since then."""
+    ended = _MEANWHILE.get(event.kind, ())
+    since = event.dates.get("presented_at", event.at)
+    return tuple((State.PRESENTED, since) if left in ended else (left, was) for left, was in suspended)
 
 
-def _presented_meanwhile(suspended: tuple[tuple[State, int], ...]) -> tuple[tuple[State, int], ...]:
-    """Documents were recorded while it was suspended: what is resumed is their examination."""
-    waits = (State.FUNDED, State.DISCREPANT, State.REFUNDING)
-    return tuple((State.PRESENTED if left in waits else left, since) for left, since in suspended)
-
-
-_MEANWHILE = {"released_in_part": _paid_meanwhile, "presented": _presented_meanwhile}
+# The states that these events end, also where they come to a settlement that is suspended from one of them
+_MEANWHILE: Mapping[str, tuple[State, ...]] = {
+    "released_in_part": (State.RELEASING,),
+    "presented": (State.FUNDED, State.DISCREPANT, State.REFUNDING),
+    "finding_dropped": (State.DISCREPANT, State.REFUNDING),
+    "awarded": (State.FUNDED, State.DISCREPANT, State.REFUNDING, State.DISPUTED),
+}
 
 
 def _assert_invariants(settlement: Settlement) -> None:
@@ -313,7 +325,8 @@ def _reject_sent(settlement: Settlement, event: Event) -> Change:
 
 
 def _no_longer_awaited(settlement: Settlement, _: Event) -> Change:
-    return {"in_flight": _still_held(settlement)}
+    is_award = settlement.in_flight.get("kind") == "award_received"  # parties know of it, and not of a block
+    return {"in_flight": settlement.in_flight if is_award else _still_held(settlement)}
 
 
 def _still_held(settlement: Settlement) -> Change:
@@ -335,18 +348,25 @@ def _funded(settlement: Settlement, event: Event) -> Change:
 
 def _presented(settlement: Settlement, event: Event) -> Change:
     """Ends the wait for the documents, and for a refund: the escrow gives none while it waits for a finding."""
-    ended = ("presentation_received", "refund_cleared")
+    return {
+        "documents_sha256": event.facts["documents_sha256"],
+        "round": int(event.facts["round"]),
+        "complies": False,
+        **_awaits_no_refund(settlement, event),
+    }
+
+
+def _awaits_no_refund(settlement: Settlement, _: Event) -> Change:
+    return _awaits_none_of(settlement, "presentation_received", "refund_cleared")
+
+
+def _awaits_none_of(settlement: Settlement, *ended: str) -> Change:
     in_flight = dict(settlement.in_flight)
     if in_flight.get("kind") in ended:
         in_flight = {}
     elif in_flight.get("held", {}).get("kind") in ended:
         del in_flight["held"]
-    return {
-        "documents_sha256": event.facts["documents_sha256"],
-        "round": int(event.facts["round"]),
-        "complies": False,
-        "in_flight": in_flight,
-    }
+    return {"in_flight": in_flight}
 
 
 def _examined(settlement: Settlement, event: Event) -> Change:
@@ -365,11 +385,34 @@ def _disputed(settlement: Settlement, _: Event) -> Change:
     return {}
 
 
-def _awarded(settlement: Settlement, event: Event) -> Change:
+def _finding_dropped(settlement: Settlement, event: Event) -> Change:
+    if not settlement.has_notice:
+        raise Refused("not_in_this_state", "No notice of discrepancies stands that could have come to nothing.")
+    return _awaits_no_refund(settlement, event)
+
+
+def _award_of(settlement: Settlement, event: Event) -> int:
     to_seller = int(event.facts["to_seller_minor"])
     if not settlement.released_minor <= to_seller <= settlement.price_minor:
         raise Refused("amount_differs", "An award is at least what was released and at most the price.")
-    return {"awarded_minor": to_seller}
+    return to_seller
+
+
+def _award_received(settlement: Settlement, event: Event) -> Change:
+    _award_of(settlement, event)
+    if settlement.in_flight.get("kind") == event.kind:
+        raise Refused("award_given", "An award is on its way to the escrow already.")
+    return _sent(settlement, event)
+
+
+def _awarded(settlement: Settlement, event: Event) -> Change:
+    """Binds now that the escrow has recorded it; a refund that is on its way would be another."""
+    ended = ("award_received", "presentation_received", "refund_cleared")
+    return {"awarded_minor": _award_of(settlement, event), **_awaits_none_of(settlement, *ended)}
+
+
+def _dispute_expired(settlement: Settlement, event: Event) -> Change:
+    return {**_due(settlement, event), **_awaits_none_of(settlement, "award_received")}
 
 
 def _released(settlement: Settlement, event: Event) -> Change:
@@ -409,6 +452,7 @@ _CHANGES: dict[str, Apply] = {
     "presented": _presented,
     "examined": _examined,
     "found_discrepant": _examined,
+    "finding_dropped": _finding_dropped,
     "waived": _examined,
     "release_cleared": _sent,
     "refund_cleared": _sent,
@@ -421,7 +465,8 @@ _CHANGES: dict[str, Apply] = {
     "refunded": _refunded,
     "rejected": _refunded,
     "disputed": _disputed,
+    "award_received": _award_received,
     "awarded": _awarded,
-    "dispute_expired": _due,
+    "dispute_expired": _dispute_expired,
     "freeze_ended": _due,
 }

@@ -6,7 +6,8 @@ A payment is then decided afresh; a waiver, a finding, an award, a dispute or an
 
 from __future__ import annotations
 
-from entrepot.core.errors import Unavailable
+from entrepot.core.errors import Unavailable, Unknown
+from entrepot.rails.rail import Operation
 from entrepot.store.records import OutboxItem
 
 from .context import Context
@@ -15,7 +16,30 @@ SOURCE = "rail"  # of what the rail did in the inbox, and of what it will never 
 # However long an order holds it up, it is tried for 45 days, each 6 hours in the end
 FOLLOWED = ("raise_dispute", "award", "hold", "reject_presentation", "waive")
 ASKED_AFTER = (*FOLLOWED, "return_payment")  # a return is not sent again, but may be asked for again
+# A party's or the examiner's last moment lies so much before the escrow's own: it takes nothing late
+ARRIVAL_S_MAX, ARRIVAL_SHARE = 12 * 3600, 4
+PRESENTED, CLOSED = 2, 3  # of EscrowState.status
 AGAIN_MAX = 20  # how often one operation may pass the rail's own trial and then fail in its block
+
+
+def arrival_s(period_s: int) -> int:
+    """How long before the end of one of its periods the escrow must be told, in s: half a day, a quarter at most."""
+    return min(ARRIVAL_S_MAX, period_s // ARRIVAL_SHARE)
+
+
+def is_too_late(ctx: Context, operation: Operation) -> bool:
+    """True for a finding or an award that the escrow will never take any more, by its own final time and state."""
+    try:
+        state, now = ctx.rail.escrow_state(ctx.rail.escrow_address(operation.terms)), ctx.rail.final().time
+    except Unknown:
+        return False
+    if operation.kind == "reject_presentation":
+        is_over = state.status != PRESENTED or state.accepted_round == state.round
+        return is_over or (now > state.examine_until and not state.blocked)
+    if operation.kind == "award":
+        is_over = state.status == CLOSED or state.is_awarded
+        return is_over or (now > state.disputed_until > 0 and not state.blocked)
+    return False
 
 
 def failure_key(once: str) -> str:

@@ -98,7 +98,19 @@ def on_rail_failed(batch: Batch, item: InboxItem) -> Json:
             again_at = batch.now + _wait_s(batch, settlement)
             dates = {"ask_rail_at": again_at, "release_at": again_at}
             settlement = batch.happen(settlement, kind, Role.RAIL, facts, dates=dates)
+    elif item.body["once"].split(":")[1:3] == [str(_finding_that_stands(batch, settlement)), "reject_presentation"]:
+        documents = {"documents_sha256": settlement.documents_sha256, "round": settlement.round}
+        dates = {"release_at": batch.now}  # the escrow's time for a finding is over: silence there was acceptance
+        settlement = batch.happen(settlement, "finding_dropped", Role.RAIL, documents, dates=dates)
     return answered(200, {"settlement": settlement.id, "state": settlement.state.value})
+
+
+def _finding_that_stands(batch: Batch, settlement: Settlement) -> int:
+    """The event number of the notice of discrepancies by which the books go; 0 where something has followed it."""
+    if not settlement.has_notice:
+        return 0
+    last = [one for one in batch.tx.settlements.events(settlement.id) if one.event.kind in _FINDINGS][-1:]
+    return next((one.seq for one in last if one.event.kind == "found_discrepant"), 0)
 
 
 def _wait_s(batch: Batch, settlement: Settlement) -> int:
@@ -122,6 +134,7 @@ _DROPPED = {
     State.REFUNDING: "refund_dropped",
     State.REJECTING: "reject_dropped",
 }
+_FINDINGS = ("found_discrepant", "finding_dropped", "waived", "presented", "awarded")
 _OPERATIONS = {
     "funding_sent": "fund_with_authorization",
     "release_cleared": "release",
@@ -140,6 +153,10 @@ def _presented(batch: Batch, settlement: Settlement, facts: dict[str, Any]) -> N
         dates["release_at"] = batch.now  # what the arbiters said is done, whatever was presented
     documents = {"documents_sha256": facts["documents_sha256"], "round": facts["round"]}
     batch.happen(settlement, "presented", Role.RAIL, _place(facts) | documents, dates=dates)
+
+
+def _awarded(batch: Batch, settlement: Settlement, facts: dict[str, Any]) -> None:
+    batch.happen(settlement, "awarded", Role.RAIL, _moved(facts, "to_seller_minor"), dates={"release_at": batch.now})
 
 
 def _released(batch: Batch, settlement: Settlement, facts: dict[str, Any]) -> None:
@@ -186,6 +203,7 @@ def _fee_claimed(batch: Batch, settlement: Settlement, facts: dict[str, Any]) ->
 _HANDLERS: dict[str, Callable[[Batch, Settlement, dict[str, Any]], None]] = {
     "funded": _funded,
     "presented": _presented,
+    "awarded": _awarded,
     "released": _released,
     "refunded": _refunded,
     "rejected": _rejected,

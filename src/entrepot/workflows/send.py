@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from entrepot.core.errors import EntrepotError, Refused
+from entrepot.core.errors import EntrepotError, Refused, declare
 from entrepot.rails.rail import Operation
 from entrepot.store.records import InboxItem, OutboxItem
 
@@ -33,6 +33,8 @@ FOLLOWED_ATTEMPTS_MAX, RETRY_S_MAX = 200, 6 * 3600
 ERROR_CHARS = 300
 
 log = structlog.get_logger(__name__)
+
+declare("Refused", rail_too_late="The escrow's time for this is over, and it has gone on without it.")
 
 
 @dataclass
@@ -144,7 +146,12 @@ def _submit(ctx: Context, item: OutboxItem, operation: Operation, held: dict[str
             log.info("order came to nothing", once=item.once)
             return
         operation = replace(operation, arguments=arguments)
-    ctx.rail.submit(operation)
+    try:
+        ctx.rail.submit(operation)
+    except Refused:
+        if follow.is_too_late(ctx, operation):
+            raise Refused("rail_too_late", f"The escrow takes no {operation.kind} any more.") from None
+        raise
     sent.more += follow.follow_up(ctx, item)
 
 
@@ -236,10 +243,11 @@ def _failed(ctx: Context, item: OutboxItem, error: EntrepotError, sent: Sent) ->
     attempts_max = _attempts_max(item) if is_standing else RAIL_ATTEMPTS_MAX
     not_ready_max = attempts_max if is_standing else NOT_READY_ATTEMPTS_MAX
     is_not_ready = error.code == "rail_not_ready"
-    is_final = (isinstance(error, Refused) and item.attempts + 1 >= attempts_max) or (
+    is_refused = isinstance(error, Refused)
+    is_final = (is_refused and (error.code == "rail_too_late" or item.attempts + 1 >= attempts_max)) or (
         is_not_ready and item.attempts + 1 >= not_ready_max and item.kind == "rail"
     )
-    counts = isinstance(error, Refused) or is_not_ready
+    counts = is_refused or is_not_ready
     log.info("outside", once=item.once, code=error.code, attempts=item.attempts, final=is_final)
     if not is_final:
         says = f"{error.code}: {error.message}"[:ERROR_CHARS]

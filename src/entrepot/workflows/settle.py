@@ -32,6 +32,7 @@ from entrepot.store.store import Transaction
 from .answers import answered, require_role, signature_in, whole_in
 from .batch import Batch
 from .check import check_funding, decide, give_passport, keep_case, keep_decision, pause, read_terms, refer
+from .follow import arrival_s
 from .payee import require_payable
 from .propose import own_settlement, side_of
 from .unwind import block_held
@@ -342,8 +343,9 @@ def on_presented(batch: Batch, settlement: Settlement, block_time: int) -> dict[
     day = datetime.fromtimestamp(block_time, UTC).date()
     last_day = examine_by(day, terms.schedule.calendar, banking_days=terms.schedule.examination_days)
     end_of_day = int(datetime(last_day.year, last_day.month, last_day.day, 23, 59, 59, tzinfo=UTC).timestamp())
-    silence_at = block_time + terms.schedule.examination_s + 1
-    return {"presented_at": block_time, "examine_by": min(end_of_day, silence_at), "release_at": silence_at}
+    examination_s = terms.schedule.examination_s
+    last_moment = min(end_of_day, block_time + examination_s - arrival_s(examination_s))
+    return {"presented_at": block_time, "examine_by": last_moment, "release_at": block_time + examination_s + 1}
 
 
 def _examined_terms(terms: Terms) -> ExaminedTerms:

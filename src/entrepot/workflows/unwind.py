@@ -21,13 +21,11 @@ from entrepot.store.records import InboxItem, LoggedEvent
 from .answers import answered, require_role, signature_in, text_in, whole_in
 from .batch import Batch
 from .check import decide, give_passport, keep_case, keep_decision, pause, read_terms, refer
-from .follow import SOURCE, failure_key
+from .follow import SOURCE, arrival_s, failure_key
 from .propose import PARTY_ROLES, own_settlement, side_of
 
 FREEZE_S_MAX = 30 * 86_400
 REASON_CHARS_MAX = 500
-# How long a dispute must still last for an award: the escrow takes none after its end, and blocks are waited for
-AWARD_S_MIN, AWARD_SHARE_MIN = 12 * 3600, 4
 
 declare(
     "Refused",
@@ -122,7 +120,10 @@ def dispute(batch: Batch, item: InboxItem) -> Json:
 
 
 def award(batch: Batch, item: InboxItem) -> Json:
-    """The arbiters (k of n) say how much of the price the seller gets; the rest goes back to the buyer."""
+    """The arbiters (k of n) say how much of the price the seller gets; the rest goes back to the buyer.
+
+    It binds when the escrow has recorded it. Raises: Refused(award_late, award_given, signature_invalid, …).
+    """
     require_role(item, "arbiter")
     settlement = own_settlement(batch, item)
     terms = read_terms(batch, settlement)
@@ -132,17 +133,11 @@ def award(batch: Batch, item: InboxItem) -> Json:
     signers = {AWARD.signer(terms.domain, values, unhex(text)) for text in signatures if isinstance(text, str)}
     if len(signers & set(terms.venue.arbiters)) < terms.venue.arbiters_required:
         raise Refused("signature_invalid", f"{terms.venue.arbiters_required} arbiters sign an award.")
-    margin_s = min(AWARD_S_MIN, terms.schedule.dispute_s // AWARD_SHARE_MIN)
+    margin_s = arrival_s(terms.schedule.dispute_s)
     if settlement.state is State.DISPUTED and batch.now > settlement.dates["dispute_by"] - margin_s:
         raise Refused("award_late", f"The dispute ends within {margin_s // 60} minutes: the escrow might not take it.")
-    settlement = batch.happen(
-        settlement,
-        "awarded",
-        Role.ARBITER,
-        {"to_seller_minor": str(to_seller)},
-        actor=item.person,
-        dates={"release_at": batch.now},
-    )
+    facts = {"to_seller_minor": str(to_seller)}
+    settlement = batch.happen(settlement, "award_received", Role.ARBITER, facts, actor=item.person)
     batch.operate(settlement, "award", {"to_seller_minor": str(to_seller), "signatures": signatures})
     return _answered(settlement)
 

@@ -123,6 +123,14 @@ def _fund_expired(batch: Batch, settlement: Settlement) -> Settlement:
     return batch.happen(settlement, "fund_expired", Role.CLOCK)
 
 
+def _dispute_expired(batch: Batch, settlement: Settlement) -> Settlement:
+    """Only once final block time has passed the date, by which an award that came in time is known."""
+    if batch.final_time() <= settlement.dates["dispute_by"]:
+        batch.tx.settlements.postpone(settlement.id, until=batch.now + 1)
+        return settlement
+    return batch.happen(settlement, "dispute_expired", Role.CLOCK)
+
+
 def _block_review(batch: Batch, settlement: Settlement) -> Settlement:
     """A blocked settlement is looked at by a date; until somebody does, it stays on the list of what is due."""
     log.warning("block review due", settlement=settlement.id)
@@ -150,8 +158,9 @@ DUE: dict[str, Callable[[Batch, Settlement], Settlement]] = {
     "fund_expired": _fund_expired,
     "review_expired": _review_expired,
     "freeze_ended": _freeze_ended,
+    "dispute_expired": _dispute_expired,
     "block_review_due": _block_review,
-    **{kind: _clock_event(kind) for kind in ("proposal_expired", "quote_expired", "review_lapsed", "dispute_expired")},
+    **{kind: _clock_event(kind) for kind in ("proposal_expired", "quote_expired", "review_lapsed")},
 }
 
 

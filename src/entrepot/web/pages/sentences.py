@@ -145,6 +145,9 @@ SENTENCES: dict[tuple[str, str], str] = {
     ("awarded", OTHER): marked(
         "The arbiters decided. After a fresh check, {seller} gets what they awarded, {buyer} the rest."
     ),
+    ("award_sent", SELLER): marked("The arbiters decided; {held} stays in escrow until it records what they said."),
+    ("award_sent", BUYER): marked("The arbiters decided; your {held} stays in escrow until it records what they said."),
+    ("award_sent", OTHER): marked("The arbiters decided; {held} stays in escrow until it records what they said."),
     ("refunding", SELLER): marked("{held} is on its way back to {buyer}."),
     ("refunding", BUYER): marked("Your {held} is on its way back to you."),
     ("refunding", OTHER): marked("{held} is on its way back to {buyer}."),
@@ -201,6 +204,8 @@ def variant(view: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> str
         return f"signed_by_{view['signed_by'][0]}"
     if state in ("released", "refunded") and int(view["released_minor"]) and int(view["refunded_minor"]):
         return "shared"
+    if state == "disputed" and view["award_sent"]:
+        return "award_sent"
     last = next((str(event["event"]) for event in reversed(events) if event["event"] in ("waived", "awarded",
         "presented")), "")  # fmt: skip
     return last if state == "presented" and last in ("waived", "awarded") else state
@@ -239,7 +244,7 @@ def acts(view: Mapping[str, Any], side: str, role: str) -> list[Act]:
         found.append(Act("dispute", marked("Ask the arbiters"), is_first=False))
     if role == "examiner" and state == "presented":
         found.append(Act("examine", marked("Examine")))
-    if role == "arbiter" and state == "disputed":
+    if role == "arbiter" and state == "disputed" and not view["award_sent"]:
         found.append(Act("award", marked("Decide")))
     if is_party and state in ("proposed", "quoted", "cleared"):
         found.append(Act("withdraw", marked("Withdraw"), is_first=False))

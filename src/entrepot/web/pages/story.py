@@ -47,6 +47,9 @@ HAPPENED: dict[str, str | tuple[str, str, str]] = {
     ),
     "presented": marked("The escrow recorded the documents' hash; the examiner's time began."),
     "examined": marked("The examiner signed: the documents comply."),
+    "finding_dropped": marked(
+        "The notice of differences reached the escrow after its time for it; the documents count as accepted."
+    ),
     "found_discrepant": marked("The examiner gave notice: the documents differ from the terms."),
     "waived": (
         marked("{buyer} accepted the documents as they are."),
@@ -89,10 +92,15 @@ HAPPENED: dict[str, str | tuple[str, str, str]] = {
         marked("{amount} went back to {buyer}, final on the chain."),
     ),
     "disputed": marked("The arbiters were asked; the clocks stand still."),
+    "award_received": (
+        marked("The arbiters decided that you get {award} in all, and told the escrow."),
+        marked("The arbiters decided that {seller} gets {award} in all, and told the escrow."),
+        marked("The arbiters decided that {seller} gets {award} in all, and told the escrow."),
+    ),
     "awarded": (
-        marked("The arbiters awarded you {award} in all."),
-        marked("The arbiters awarded {seller} {award} in all."),
-        marked("The arbiters awarded {seller} {award} in all."),
+        marked("The arbiters' award of {award} in all to you was recorded by the escrow, and binds."),
+        marked("The arbiters' award of {award} in all to {seller} was recorded by the escrow, and binds."),
+        marked("The arbiters' award of {award} in all to {seller} was recorded by the escrow, and binds."),
     ),
     "dispute_expired": marked("The arbiters said nothing in time; it goes on as before the dispute."),
     "frozen": marked("The money was frozen by a lawful order."),
