@@ -47,7 +47,7 @@ def test_no_fee_is_claimed_under_a_block_and_afterwards_it_is(stage: Stage) -> N
     assert play(stage, SEND, ("blocks", 3), WATCH, DECIDE, ("block", 1), DECIDE) == State.BLOCKED
     play(stage, *TURN, ("claim_fee", 1), *TURN)
     assert the_trade(stage).fee_accrued_minor and "fee_cleared" not in events(stage)
-    play(stage, *ordered("unblock"), *TURN, *TURN, ("claim_fee", 1), *TURN)
+    play(stage, *ordered("unblock"), *TURN, *TURN, ("claim_fee", 1), *TURN, *TURN)
     assert events(stage).count("fee_claimed") == 1
     assert end(stage) == State.REFUNDED
 
