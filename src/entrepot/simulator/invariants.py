@@ -318,8 +318,9 @@ class Invariants:
                 _unless(not shadow.funded_minor, "books and rail agree", f"{shadow.id} is funded and not open")
                 continue
             found = self._balances(tx, shadow)
-            ours = (found["escrow"] + found["fee"], shadow.released_minor, shadow.refunded_minor, shadow.spent)
-            theirs = (book.held, book.released, book.refunded, book.sequence)
+            held, paid = found["escrow"] + found["fee"], (shadow.released_minor, shadow.refunded_minor)
+            ours = (held, *paid, shadow.spent, shadow.awarded_minor)
+            theirs = (book.held, book.released, book.refunded, book.sequence, book.awarded)
             _unless(ours == theirs, "books and rail agree", f"{shadow.id} in {shadow.state}: {ours}, the rail {theirs}")
             if shadow.id in self.moved or not shadow.funded_minor:
                 continue
