@@ -7,6 +7,7 @@ import shutil
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,6 +97,15 @@ def step(store: PostgresStore, put: Settlement, item: InboxItem) -> bool:
         return True
 
 
+def wait_for_row(database: Database, item: InboxItem) -> None:
+    """The server was sent the COMMIT, and may still be at it."""
+    until = time.monotonic() + 10
+    with psycopg.connect(database.owner_dsn, autocommit=True) as connection:
+        while connection.execute("SELECT count(*) FROM inbox WHERE id = %s", (item.id,)).fetchone() != (1,):
+            assert time.monotonic() < until, "it was never committed"
+            time.sleep(0.02)
+
+
 def test_a_commit_whose_reply_is_lost_is_unavailable_and_retried_once(
     proxied: tuple[Proxy, PostgresStore], database: Database
 ) -> None:
@@ -106,9 +116,7 @@ def test_a_commit_whose_reply_is_lost_is_unavailable_and_retried_once(
         step(store, put, item)
     assert caught.value.code == "store_unavailable"
     assert proxy.cut.wait(5)
-    with psycopg.connect(database.owner_dsn) as connection:  # the row is there, though the worker was not told
-        row = connection.execute("SELECT count(*) FROM inbox WHERE id = %s", (item.id,)).fetchone()
-        assert row == (1,)
+    wait_for_row(database, item)  # it is there, though the worker was not told
     assert step(store, put, item) is False
     with store.work() as tx:
         assert tx.inbox.put(item) == item  # the same key again: the same item, once

@@ -23,7 +23,7 @@ def kill_connections(database: Database) -> None:
     """As if every process that works on this database were gone."""
     with psycopg.connect(database.owner_dsn, autocommit=True) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database()"
             " AND pid <> pg_backend_pid()"
         )
 
