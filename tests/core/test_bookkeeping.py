@@ -50,7 +50,6 @@ NAMES = {
 # what is in flight | event | its facts | what the books do, and which hold of step 5 it ends by leg
 STORIES: list[tuple[dict[str, Any], str, dict[str, Any], str]] = [
     ({}, "funding_sent", {}, "pending buyer escrow 1010 leg 0"),
-    ({}, "funding_seen", {}, "pending buyer escrow 1010 leg 0"),
     ({}, "funded", BACK, "posted buyer escrow 1010 leg 0"),
     (HELD_FUNDING, "funded", BACK, "post buyer escrow 1010 leg 0 ends 0"),
     (HELD_FUNDING, "funding_dropped", {}, "void buyer escrow 1010 leg 2 ends 0"),

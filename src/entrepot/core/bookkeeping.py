@@ -1,7 +1,7 @@
 """Which transfers each event posts. The escrow in the books is what the escrow on the rail must hold.
 
 | event | transfer |
-| funding_sent, funding_seen | hold outside(buyer) → escrow |
+| funding_sent | hold outside(buyer) → escrow |
 | funded | post that hold, or outside(buyer) → escrow where none was seen coming |
 | funding_dropped | void it |
 | release_cleared | hold escrow → outside(seller), and escrow → fee_due |
@@ -168,7 +168,6 @@ def _at_once(moves: Moves, before: Settlement, event: Event) -> list[Transfer]:
 
 _HOLDS: dict[str, Moves] = {
     "funding_sent": _funding,
-    "funding_seen": _funding,
     "release_cleared": _release,
     "refund_cleared": _payback,
 }

@@ -157,7 +157,6 @@ LIFECYCLE: tuple[Line, ...] = (
     *_each((S.IN_REVIEW,), "review_expired", R.CLOCK, S.REJECTING),
     # Fund
     *_each((S.CLEARED,), "funding_sent", R.BUYER, S.FUNDING),
-    *_each((S.CLEARED,), "funding_seen", R.RAIL, S.FUNDING),
     *_each((S.CLEARED, S.FUNDING), "funded", R.RAIL, S.FUNDED),
     # A payment that had failed may still land while its passport lasts: checked before any payout, or paid back
     *_each((S.IN_REVIEW,), "funded", R.RAIL, S.FUNDED),

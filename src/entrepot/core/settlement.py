@@ -444,7 +444,6 @@ _CHANGES: dict[str, Apply] = {
     "review_lapsed": _review_timed_out,
     "review_expired": _review_timed_out,
     "funding_sent": _sent,
-    "funding_seen": _sent,
     "funding_dropped": _dropped,
     "fund_expired": _due,
     "funded": _funded,

@@ -20,7 +20,6 @@ EVENTS: Marked[dict[str, str]] = {
     "review_lapsed": "review lapsed",
     "review_expired": "review expired",
     "funding_sent": "funding sent",
-    "funding_seen": "funding seen",
     "funded": "funded",
     "funding_dropped": "funding dropped",
     "fund_expired": "time to fund expired",

@@ -42,7 +42,7 @@ ACCOUNTS = {
 ENDS = (("from", "debit"), ("to", "credit"))
 # Whose outside account an event's transfer names; a party is not shown the other side's accounts, but knows the terms.
 OUTSIDE = {
-    "buyer": ("funding_sent", "funding_seen", "funded", "refund_cleared", "refunded", "rejected"),
+    "buyer": ("funding_sent", "funded", "refund_cleared", "refunded", "rejected"),
     "seller": ("release_cleared", "released", "released_in_part"),
 }
 PHASES = {"pending": marked("reserved"), "posted": marked("posted"), "post": marked("posted")}

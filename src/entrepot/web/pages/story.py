@@ -32,7 +32,6 @@ HAPPENED: dict[str, str | tuple[str, str, str]] = {
         marked("You sent {amount} to the escrow."),
         marked("{buyer} sent {amount} to the escrow."),
     ),
-    "funding_seen": marked("A payment of {amount} into escrow was seen; it is not final yet."),
     "funded": (
         marked("{buyer}'s {total} lies in escrow, final on the chain."),
         marked("Your {total} lies in escrow, final on the chain."),
