@@ -221,7 +221,7 @@ class Walk:
         return self.allowed["reject"]
 
     def _awarded(self, _: Role) -> dict[str, Any] | None:
-        if self.at.released_minor > self.at.price_minor:
+        if not self.at.held_minor or self.at.released_minor > self.at.price_minor:
             return None
         return {"to_seller_minor": str(self.random.randint(self.at.released_minor, self.at.price_minor))}
 

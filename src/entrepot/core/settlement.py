@@ -407,6 +407,8 @@ def _award_received(settlement: Settlement, event: Event) -> Change:
 
 def _awarded(settlement: Settlement, event: Event) -> Change:
     """Binds now that the escrow has recorded it; a refund that is on its way would be another."""
+    if not settlement.held_minor:
+        raise Refused("not_in_this_state", "The escrow holds nothing that could be awarded.")
     ended = ("award_received", "presentation_received", "refund_cleared")
     return {"awarded_minor": _award_of(settlement, event), **_awaits_none_of(settlement, *ended)}
 
