@@ -21,7 +21,7 @@ from entrepot.core.chainproof import Receipt, header_hash, read_header, verify_r
 from entrepot.core.crypto import ed25519_verify, sha256
 from entrepot.core.decision import DISPOSERS_REQUIRED
 from entrepot.core.errors import EntrepotError, Invalid, Unavailable, declare
-from entrepot.core.escrow import decode, escrow_address
+from entrepot.core.escrow import EVENTS, decode, escrow_address
 from entrepot.core.evidence import KEY_SCHEMA, PARTS, SCHEMA, manifest_message, part_sha256
 from entrepot.core.lifecycle import State
 from entrepot.core.passport import STRUCT as PASSPORT
@@ -52,6 +52,7 @@ _ANNOUNCED = {
     "returned": "Returned",
     "fee_claimed": "FeePaid",
 }
+assert set(_ANNOUNCED.values()) <= {name for name, _ in EVENTS.values()}, "an announcement that nobody can read"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from eth_account.messages import encode_typed_data
 from pypdf import PdfWriter
 
 from entrepot.documents import samples
+from entrepot.verify import check_parts, verify
 
 pytestmark = pytest.mark.slow
 PROVIDER = """
@@ -169,9 +170,24 @@ def test_two_arbiters_share_a_price_between_both_sides(ground: Ground, enter: An
     second.fill("#signatures", first.inner_text("#mine"))
     with second.expect_navigation():
         second.click("text=Sign and send the award")
+    assert not second.locator("#act-award").count()  # the escrow takes one
     ground.until(made, "released", "refunded")
     buyer = opened(enter("treasurer-buyer"), ground, made)
     buyer.wait_for_selector("h1:has-text('came back to you')")
+    proven_by_its_receipt(ground, made, "awarded", ('"to_seller_minor":"', '"to_seller_minor":"1'))
+
+
+def proven_by_its_receipt(ground: Ground, settlement: str, event: str, lie: tuple[str, str]) -> None:
+    """What the log says of an act of the escrow is what the escrow announced: another amount is given away."""
+    raw = ground.operator.http.get(f"/v1/settlements/{settlement}/evidence").content
+    key = json.loads(ground.house.settings.verification_key_path.read_text())
+    told = [check for check in verify(raw, key) if check.name == f"{event} is proven by its receipt"]
+    assert [check.status for check in told] == ["ok"]
+    parts = json.loads(raw)["parts"]
+    entry = next(entry for entry in parts["events"] if f'"event":"{event}"' in entry["leaf"])
+    entry["leaf"] = entry["leaf"].replace(*lie)
+    told = [check for check in check_parts(parts, key) if check.name == f"{event} is proven by its receipt"]
+    assert [check.status for check in told] == ["failed"]
 
 
 def test_a_wallet_in_the_browser_signs_what_it_shows(ground: Ground, enter: Any) -> None:

@@ -23,6 +23,7 @@ _SIGNATURES = (
     "uint64 present_until,uint256 sequence,bytes32 decision_sha256)",
     "Presented(bytes32 indexed terms_hash,bytes32 indexed documents_sha256,uint256 round,uint64 presented_at,"
     "uint64 examine_until)",
+    "Awarded(bytes32 indexed terms_hash,uint256 to_seller,uint256 to_buyer,uint256 fee_earned)",
     "Released(bytes32 indexed terms_hash,address indexed seller,address indexed token,uint256 amount,"
     "uint256 fee_earned,bytes32 documents_sha256,uint256 round,uint256 held,uint256 sequence,bytes32 decision_sha256)",
     "Refunded(bytes32 indexed terms_hash,address indexed buyer,address indexed token,uint256 amount,uint8 act,"
