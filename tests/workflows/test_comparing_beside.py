@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
 from trading_house import House
 from trading_sale import Trade, sale
 
 from entrepot.core.lifecycle import State
 from entrepot.store.reconciliation_records import Reconciliation
+from entrepot.workflows import reconcile
 from entrepot.workflows.day_end import LEASE_S, RECONCILE
 from entrepot.workflows.send import compare_sides
 from entrepot.workflows.work import Worker
@@ -91,3 +93,25 @@ def test_a_comparison_under_way_is_nobody_elses_until_its_lease_ends(house: Hous
         assert tx.outbox.claim(now=now + LEASE_S - 1, limit=9, lease_s=1, kind=RECONCILE) == []
         (again,) = tx.outbox.claim(now=now + LEASE_S, limit=9, lease_s=0, kind=RECONCILE)
     assert again.once == held.once
+
+
+def test_a_worker_that_is_stopped_leaves_the_comparison_to_the_next(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile, "SET_MAX", 1)
+    trades = [sale(house).propose().agree().fund() for _ in range(2)]
+    house.ctx.rail = slow = Unhurried(house.rail)  # type: ignore[assignment]
+    worker = Worker(house.ctx)
+    running = threading.Thread(target=worker.run)
+    running.start()
+    try:
+        run = house.put(RECONCILE, house.people["operator-1"], {})
+        assert slow.is_asked.wait(PATIENCE_S), "nothing is compared"
+    finally:
+        worker.stop()
+        slow.may_go.set()
+        running.join(PATIENCE_S)
+    assert not running.is_alive() and kept(house, run.id) is None
+    time.sleep(1.1)  # it is due again in a second, whatever its lease
+    assert compare_sides(house.ctx) == 1 and kept(house, run.id) is not None
+    is_sound(*trades)

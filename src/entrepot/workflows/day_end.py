@@ -70,13 +70,13 @@ def nights_due(now: int, *, hour: int, after: str, opened: int) -> list[str]:
     return [(start + timedelta(days=days)).isoformat() for days in range((last - start).days + 1)]
 
 
-def run(ctx: Context, item: OutboxItem) -> None:
+def run(ctx: Context, item: OutboxItem, is_stopping: Callable[[], bool] = lambda: False) -> None:
     """Compares, keeps the result, and opens a case for every difference that has none. Raises: Unavailable."""
     with ctx.store.work() as tx:
         if tx.reconciliations.get(item.body["run"]) is not None:
             return
         tx.outbox.retry(item.once, due_at=ctx.now() + LEASE_S, error="")  # nor is it late while it is under way
-    found = compare(ctx.store, ctx.rail)
+    found = compare(ctx.store, ctx.rail, is_stopping=is_stopping)
     with ctx.store.work() as tx:
         if tx.reconciliations.get(item.body["run"]) is not None:
             return

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from entrepot.core.bookkeeping import accounts_of
 from entrepot.core.canonical import Json
+from entrepot.core.errors import Unavailable, declare
 from entrepot.core.ledger import Balance
 from entrepot.core.terms import token_address
 from entrepot.rails.rail import Rail
@@ -28,6 +29,10 @@ SET_MAX = 500  # settlements that are read at once
 LOOKS_MAX, LOOK_S = 3, 1.0  # what moves between two looks is no difference: it is looked at again
 T = TypeVar("T")
 Given = tuple[BankStatement, Sequence[BankEntry]]
+
+declare(
+    "Unavailable", comparison_stopped="The worker that compared is being stopped; another begins the comparison anew."
+)
 
 
 @dataclass
@@ -86,15 +91,18 @@ def compare(
     everything: bool = False,
     given: Sequence[Given] = (),
     sleep: Callable[[float], None] = time.sleep,
+    is_stopping: Callable[[], bool] = lambda: False,
 ) -> Compared:
     """Compares all four sides; where something differs, looks again a few times, for what was only on its way.
 
-    `given` are statements that are compared and not kept.
+    `given` are statements that are compared and not kept. Raises: Unavailable(comparison_stopped, …).
     """
     with store.snapshot() as tx:
         scope = _scope(tx, everything=everything, given=given)
     seen = Compared(facts=scope.facts)
     for start in range(0, len(scope.ids), SET_MAX):
+        if is_stopping():
+            raise Unavailable("comparison_stopped", f"Stopped after {seen.settlements} settlements; it begins again.")
         for one in _look(store, rail, scope.ids[start : start + SET_MAX], scope.given, seen.inputs):
             seen.settlements += 1
             seen.differences += differences_of(one, scope.is_covered, seen.add)

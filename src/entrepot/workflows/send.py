@@ -76,15 +76,18 @@ def send_out(ctx: Context) -> int:
     return len(items)
 
 
-def compare_sides(ctx: Context) -> int:
-    """The reconciliation that is due, in a loop of its own: it may take minutes, and sending does not wait for it."""
+def compare_sides(ctx: Context, is_stopping: Callable[[], bool] = lambda: False) -> int:
+    """The reconciliation that is due, in a loop of its own: it may take minutes, and sending does not wait for it.
+
+    A worker that is stopped leaves it to the next, which begins it again.
+    """
     if ctx.faults.lasts("worker_paused"):
         return 0
     with ctx.store.work() as tx:
         items = tx.outbox.claim(now=ctx.now(), limit=1, lease_s=day_end.LEASE_S, kind=day_end.RECONCILE)
     for item in items:
         sent = Sent()
-        _try(ctx, item, lambda item=item: day_end.run(ctx, item), sent)  # type: ignore[misc]
+        _try(ctx, item, lambda item=item: day_end.run(ctx, item, is_stopping), sent)  # type: ignore[misc]
         _note(ctx, sent)
     return len(items)
 

@@ -330,7 +330,7 @@ class Worker:
             threading.Thread(target=self._loop, args=(act, pause_s), name=act.__name__)
             for act, pause_s in (
                 (send_out, IDLE_S),
-                (compare_sides, IDLE_S),
+                (self._compare_sides, IDLE_S),
                 (observe.watch, WATCH_S),
                 (ledger_engine.post_intents, IDLE_S),
                 (self._tell_webhooks, IDLE_S),
@@ -352,6 +352,9 @@ class Worker:
         """Asks the loops to end."""
         self.stopping.set()
         self.ctx.store.wake()
+
+    def _compare_sides(self, ctx: Context) -> int:
+        return compare_sides(ctx, self.stopping.is_set)
 
     def _tell_webhooks(self, ctx: Context) -> int:
         return self.courier.turn(ctx)
