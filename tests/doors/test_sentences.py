@@ -57,6 +57,13 @@ def test_every_next_act_says_what_happens_otherwise_or_is_done_at_once() -> None
         assert not TIPPING.search(sentences.OTHERWISE.get(act, ""))
 
 
+def test_nobody_is_told_to_wait_for_arbiters_who_have_decided() -> None:
+    view = {"state": "disputed", "next_act": "dispute_expired", "next_act_at": 5, "award_sent": False}
+    assert "arbiters" in sentences.otherwise(view, ENGLISH, VALUES)
+    assert "escrow" in sentences.otherwise(view | {"award_sent": True}, ENGLISH, VALUES)
+    assert not sentences.acts(view | {"award_sent": True}, sentences.OTHER, "arbiter")
+
+
 @pytest.mark.parametrize("side", SIDES)
 def test_every_event_is_told_in_words(side: str) -> None:
     kinds = {line.event for line in LIFECYCLE}

@@ -180,6 +180,7 @@ OTHERWISE: dict[str, str] = {
     "review_lapsed": marked("If nobody decides by {deadline}, the settlement ends."),
     "review_expired": marked("If nobody decides by {deadline}, the money goes back to {buyer}."),
     "dispute_expired": marked("If the arbiters say nothing by {deadline}, it goes on as before the dispute."),
+    "award_lost": marked("If the escrow has recorded nothing by {deadline}, it goes on as before the dispute."),
     "freeze_ended": marked("The order ends on {deadline}; then it goes on as before."),
     "block_review_due": marked("It moves only under a licence or a delisting."),
 }
@@ -219,7 +220,8 @@ def sentence(state: str, side: str, language: Language, values: Mapping[str, Any
 
 def otherwise(view: Mapping[str, Any], language: Language, values: Mapping[str, Any]) -> Shown:
     """What happens if nobody acts; empty where nothing is due or it is not for this reader."""
-    text = OTHERWISE.get(str(view.get("next_act") or ""))
+    act = str(view.get("next_act") or "")
+    text = OTHERWISE.get("award_lost" if act == "dispute_expired" and view.get("award_sent") else act)
     return language.say(text, **values) if text and view.get("next_act_at") else Markup("")
 
 
