@@ -294,3 +294,21 @@ def test_a_hold_gives_the_examiner_the_days_that_it_took(stage: Stage, hold: str
     play(stage, ("wait", one.dates["examine_by"] - stage.world.clock.now - 60), *TURN)
     assert play(stage, ("examine", 1, "do not comply"), *TURN) == State.DISCREPANT
     assert stage.world.rail.escrow_state(one.escrow).status == 1  # funded: it took the notice
+
+
+@pytest.mark.parametrize("what", ["a notice", "an award"])
+def test_what_a_block_kept_from_the_escrow_beyond_its_time_is_taken_after_the_block(stage: Stage, what: str) -> None:
+    """The block stops the escrow's clocks too: what came in time waits, and is not given up."""
+    play(stage, *FUNDED, ("present", 1, "wrong"), *TURN, ("wait", 60), *TURN)
+    given = {"a notice": (("examine", 1, "do not comply"),), "an award": (("award", 1, 50),)}[what]
+    play(stage, *((("dispute", 1, "buyer"), *TURN) if what == "an award" else ()), *given, DECIDE, *LATE[:3])
+    assert play(stage, ("block", 1), DECIDE, SEND, ("blocks", 3), WATCH) == State.BLOCKED
+    for _ in range(10):
+        play(stage, ("wait", DAY_S), *TURN)
+    state = stage.world.rail.escrow_state(the_trade(stage).escrow)
+    assert state.blocked and stage.world.clock.now > max(state.examine_until, state.disputed_until)
+    play(stage, *ordered("unblock"), *TURN, ("wait", DAY_S // 2), *TURN, *TURN)
+    state = stage.world.rail.escrow_state(the_trade(stage).escrow)
+    assert "finding_dropped" not in events(stage)
+    assert state.is_awarded if what == "an award" else state.status == 1  # funded: it took the notice
+    assert end(stage) == State.REFUNDED
