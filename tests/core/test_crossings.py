@@ -48,3 +48,12 @@ def test_documents_recorded_after_a_waiver_are_examined_afresh() -> None:
     waived = replace(HELD, state=State.PRESENTED, complies=True)
     anew = apply(waived, Event("presented", T0, Role.RAIL, facts=DOCUMENTS | {"round": 2}))
     assert (anew.state, anew.round, anew.complies) == (State.PRESENTED, 2, False)
+
+
+def test_documents_recorded_under_a_freeze_are_given_the_days_of_it_that_were_left() -> None:
+    """The escrow counts the examination from the freeze's end, and so do we: not the days before they came."""
+    frozen = apply(HELD, Event("frozen", T0, Role.AUTHORITY, "person", dates={"frozen_until": T0 + 100}))
+    dates = {"presented_at": T0 + 40, "examine_by": T0 + 540, "release_at": T0 + 640}
+    recorded = apply(frozen, Event("presented", T0 + 41, Role.RAIL, facts=DOCUMENTS, dates=dates))
+    resumed = apply(recorded, Event("freeze_ended", T0 + 107, Role.CLOCK))
+    assert (resumed.dates["examine_by"], resumed.dates["release_at"]) == (T0 + 600, T0 + 700)
