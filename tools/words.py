@@ -19,7 +19,7 @@ from babel.messages.pofile import read_po, write_po
 from jinja2 import nodes
 
 from docs import declared_codes
-from entrepot.workflows.inform import TEMPLATES
+from entrepot.workflows.house.inform import TEMPLATES
 
 ROOT = Path(__file__).resolve().parent.parent
 WEB = ROOT / "src" / "entrepot" / "web"

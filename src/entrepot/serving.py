@@ -19,7 +19,7 @@ from entrepot.regimes.regime import DEVELOPMENT_CHAINS
 from entrepot.settings import Settings, read_settings
 from entrepot.web.app import People, Person, beside, create_portal
 from entrepot.wire import facts_of, open_store
-from entrepot.workflows.collector import traces_of
+from entrepot.workflows.step.collector import traces_of
 
 PARENT_S = 0.5  # how often the server process looks whether the one that started it is still there
 

@@ -38,8 +38,8 @@ from entrepot.store import embedded
 from entrepot.store.database import read_sign_ins
 from entrepot.store.postgres import PostgresStore
 from entrepot.store.store import Store
-from entrepot.workflows.context import Context, Policy, SignIn
-from entrepot.workflows.screen import ListScreener, load_lists
+from entrepot.workflows.checks.screen import ListScreener, load_lists
+from entrepot.workflows.step.context import Context, Policy, SignIn
 
 ORIGIN = "entrepot.local/pilot"
 OWNERS = 3  # keys of the registry's owners in the keystore; one that the registry does not know signs nothing

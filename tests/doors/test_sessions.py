@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from doors_ground import Ground
 
-from entrepot.workflows.sessions import RENEWED_S, SESSION_S, SESSION_S_MAX
+from entrepot.workflows.people.sessions import RENEWED_S, SESSION_S, SESSION_S_MAX
 
 pytestmark = pytest.mark.slow
 

@@ -260,7 +260,7 @@ def test_a_wrong_method_is_a_problem_too(ground: Ground) -> None:
 
 def test_unavailable_is_a_problem_of_its_own_kind() -> None:
     from entrepot.core.errors import CODES, Invalid, Refused, TooMany, Unauthenticated, Unavailable, Unknown
-    from entrepot.workflows.answers import problem
+    from entrepot.workflows.step.answers import problem
 
     kinds = {kind.kind: kind for kind in (Unknown, Unauthenticated, Invalid, Refused, Unavailable, TooMany)}
     for code in CODES.values():

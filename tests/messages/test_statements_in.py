@@ -22,7 +22,7 @@ from entrepot.messages.statement import read_statements
 from entrepot.messages.statement_samples import SampleLine, sample_statement
 from entrepot.store.reconciliation_records import BankEntry, SentMessage
 from entrepot.store.records import Paper
-from entrepot.workflows.sides import Seen, differences_of
+from entrepot.workflows.books.sides import Seen, differences_of
 
 _HERE = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("ENTREPOT_SHARED_DATA", _HERE.parent / "shared" / "data")) / "iso20022" / "samples"

@@ -15,13 +15,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from entrepot.api.metrics import gauges
 from entrepot.store.memory import MemoryStore
-from entrepot.workflows.instruments import Instruments, Told, pool_gauges, process_gauges
+from entrepot.workflows.step.instruments import Instruments, Told, pool_gauges, process_gauges
 from watched import as_role, opened
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "docs" / "operations" / "alerts.yml"
 CASES = RULES.with_name("alerts_test.yml")
-MAKERS = [ROOT / "src" / "entrepot" / name for name in ("api/metrics.py", "workflows/instruments.py")]
+MAKERS = [ROOT / "src" / "entrepot" / name for name in ("api/metrics.py", "workflows/step/instruments.py")]
 RUNBOOKS = ROOT / "docs" / "runbooks"
 OTHERS = {"up"}  # Prometheus's own
 HEADINGS = ("**Shows as**", "**Safe meanwhile**", "**Do**", "**Over when**", "**Rehearsed by**")

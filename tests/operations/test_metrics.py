@@ -17,7 +17,7 @@ from entrepot.core.lifecycle import STATES, State
 from entrepot.core.settlement import Settlement
 from entrepot.store.memory import MemoryStore
 from entrepot.store.records import Cursor, InboxItem, OutboxItem
-from entrepot.workflows.instruments import Instruments, serve_metrics
+from entrepot.workflows.step.instruments import Instruments, serve_metrics
 from watched import LIST, as_role, opened
 
 

@@ -19,8 +19,8 @@ from entrepot.core.lifecycle import CONFIDENTIAL, LIFECYCLE, Role
 from entrepot.core.settlement import Event
 from entrepot.rails.anvil import free_port
 from entrepot.store.records import InboxItem, LoggedEvent, OutboxItem
-from entrepot.workflows.collector import traces_of
-from entrepot.workflows.traces import CLOSE_S, TOLD_OPERATIONS, Decisions, Span, Traces, span_of, trace_of
+from entrepot.workflows.step.collector import traces_of
+from entrepot.workflows.step.traces import CLOSE_S, TOLD_OPERATIONS, Decisions, Span, Traces, span_of, trace_of
 from otlp_receiver import receiving
 
 SETTLEMENT, ITEM = "1" * 26 + "0" * 6, "2" * 32
@@ -197,7 +197,7 @@ def test_a_collector_that_is_gone_holds_nobody_up() -> None:
 )
 def test_without_a_collector_nothing_is_loaded_or_told(named: dict[str, str]) -> None:
     program = (
-        "import os, sys; from entrepot.workflows.collector import traces_of; "
+        "import os, sys; from entrepot.workflows.step.collector import traces_of; "
         "assert not traces_of(os.environ, process='work').is_on; "
         "assert not any(name.startswith('opentelemetry.sdk') for name in sys.modules)"
     )

@@ -14,7 +14,11 @@ from entrepot.core.ledger import Answer, Phase
 from entrepot.simulator.run import run_seed
 from entrepot.simulator.shrink import shrunk, story
 from entrepot.store import memory_checks, memory_inbox, memory_ledger, memory_settlements
-from entrepot.workflows import batch, check, observe, settle, tell, unwind, work
+from entrepot.workflows import work
+from entrepot.workflows.chain import observe
+from entrepot.workflows.checks import check
+from entrepot.workflows.step import batch
+from entrepot.workflows.trade import settle, tell, unwind
 
 SEEDS_MAX, STEPS = 40, 250
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -92,7 +96,7 @@ def outbox_item_lost(patch: pytest.MonkeyPatch) -> None:
 
 def stop_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(check, "stops_in_force", lambda _: ())
-    patch.setattr("entrepot.workflows.propose.stops_in_force", lambda _: ())
+    patch.setattr("entrepot.workflows.trade.propose.stops_in_force", lambda _: ())
 
 
 def message_not_sent(patch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from entrepot.store.backup import archive_now, back_up, restore
 from entrepot.store.migrate import migrate
 from entrepot.store.postgres import PostgresStore
 from entrepot.store.store import Store
-from entrepot.workflows.replay import Replayed, replayed
+from entrepot.workflows.books.replay import Replayed, replayed
 
 pytestmark = pytest.mark.slow
 KEY = bytes(range(32))

@@ -24,7 +24,7 @@ from entrepot.store.standalone_ledger import post_lines
 from entrepot.store.store import Store
 from entrepot.store.tigerbeetle_ledger import TigerBeetleLedger
 from entrepot.wire import ledger_engine
-from entrepot.workflows.ledger_engine import post_intents
+from entrepot.workflows.books.ledger_engine import post_intents
 
 BUYER = account(AccountClass.OUTSIDE, "b" * 32, "USD")
 SELLER = account(AccountClass.OUTSIDE, "5" * 32, "USD")

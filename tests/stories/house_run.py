@@ -19,8 +19,8 @@ from entrepot.core.note import open_checkpoint
 from entrepot.settings import Settings
 from entrepot.wire import House as Wired
 from entrepot.wire import open_rail, open_store
-from entrepot.workflows.reconcile import reconcile
-from entrepot.workflows.sides import Difference
+from entrepot.workflows.books.reconcile import reconcile
+from entrepot.workflows.books.sides import Difference
 
 PAGE = 500
 

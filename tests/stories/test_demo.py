@@ -32,7 +32,7 @@ from entrepot.demo.house import House
 from entrepot.rails.node import Node
 from entrepot.settings import read_settings
 from entrepot.verify import verify
-from entrepot.workflows.traces import ATTRIBUTES, trace_of
+from entrepot.workflows.step.traces import ATTRIBUTES, trace_of
 from otlp_receiver import Told as Span
 from otlp_receiver import receiving
 

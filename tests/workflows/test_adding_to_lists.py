@@ -14,7 +14,7 @@ from entrepot.regimes.rules import RULES
 from entrepot.screening.entity import Entity, Identifier, ListedName, Subject, Wallet
 from entrepot.screening.lists import ListVersion, LoadedList
 from entrepot.screening.matching import Index, screen
-from entrepot.workflows.screen import _facts
+from entrepot.workflows.checks.screen import _facts
 
 NOW = 1_790_000_000
 NAMES = ("Meridian Trading Ltd", "Meridian Trading FZE", "Северная Звезда Шиппинг ООО", "Shiping Zvezda Severnaja",

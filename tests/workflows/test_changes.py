@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trading_house import House
 
-from entrepot.workflows.change_kind import PROPOSAL_S
+from entrepot.workflows.step.change_kind import PROPOSAL_S
 
 
 def propose(house: House, by: str = "supervisor-1") -> str:

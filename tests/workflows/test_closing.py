@@ -23,9 +23,9 @@ from entrepot.messages.payment import in_currency_down
 from entrepot.messages.statement_samples import SampleLine, sample_statement
 from entrepot.store.reconciliation_records import ClosedPeriod
 from entrepot.wire import House as Kept
-from entrepot.workflows import day_end
-from entrepot.workflows.day_end import day_of, nightly, nights_due
-from entrepot.workflows.reconcile import compare
+from entrepot.workflows.books import day_end
+from entrepot.workflows.books.day_end import day_of, nightly, nights_due
+from entrepot.workflows.books.reconcile import compare
 
 ACCOUNT = "ENTREPOT-ESCROW"
 

@@ -13,8 +13,8 @@ from trading_sale import Trade, sale
 
 from entrepot.core.lifecycle import State
 from entrepot.store.reconciliation_records import Reconciliation
-from entrepot.workflows import reconcile
-from entrepot.workflows.day_end import LEASE_S, RECONCILE
+from entrepot.workflows.books import reconcile
+from entrepot.workflows.books.day_end import LEASE_S, RECONCILE
 from entrepot.workflows.send import compare_sides
 from entrepot.workflows.work import Worker
 

@@ -11,7 +11,7 @@ from trading_house import House
 from entrepot.core.charter import ChangeOutcome, ContractSettings
 from entrepot.core.errors import Unavailable
 from entrepot.signers.keystore import Keystore, Purpose
-from entrepot.workflows.contract_settings import once_of, outcome_view
+from entrepot.workflows.chain.contract_settings import once_of, outcome_view
 
 ROUNDS_MAX = 60
 NEW = "0x" + "5a" * 20

@@ -20,8 +20,8 @@ from entrepot.rails import development
 from entrepot.store.reconciliation_records import Reconciliation
 from entrepot.store.records import InboxItem, Reader
 from entrepot.wire import facts_of
-from entrepot.workflows.day_end import day_of
-from entrepot.workflows.sides import TOKENS
+from entrepot.workflows.books.day_end import day_of
+from entrepot.workflows.books.sides import TOKENS
 
 OPERATORS = ("operator-1", "operator-2")
 

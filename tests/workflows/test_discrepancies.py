@@ -7,8 +7,8 @@ from trading_house import House
 from trading_sale import sale
 
 from entrepot.core.lifecycle import State
-from entrepot.workflows.batch import Batch
-from entrepot.workflows.settle import examination_of
+from entrepot.workflows.step.batch import Batch
+from entrepot.workflows.trade.settle import examination_of
 
 
 def test_the_notice_lists_every_discrepancy_at_once_and_both_sides_read_it(house: House) -> None:

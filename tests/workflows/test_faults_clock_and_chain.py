@@ -10,8 +10,8 @@ from trading_sale import sale
 from entrepot.core.errors import Unavailable
 from entrepot.core.lifecycle import State
 from entrepot.rails.anvil import mine, start_anvil
-from entrepot.workflows import observe
-from entrepot.workflows.reconcile import reconcile
+from entrepot.workflows.books.reconcile import reconcile
+from entrepot.workflows.chain import observe
 from entrepot.workflows.work import send_out, step
 
 AHEAD_S = 3_000  # beyond the term for paying, and within the age of lists

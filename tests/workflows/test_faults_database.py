@@ -31,7 +31,7 @@ from entrepot.rails.anvil import mine
 from entrepot.store.embedded import Embedded, start
 from entrepot.store.migrate import migrate
 from entrepot.store.postgres import PostgresStore
-from entrepot.workflows.reconcile import reconcile
+from entrepot.workflows.books.reconcile import reconcile
 from entrepot.workflows.work import Worker
 
 IS_LARGE = "ENTREPOT_FAULTS_LARGE" in os.environ

@@ -14,8 +14,8 @@ from entrepot.core.lifecycle import State
 from entrepot.regimes.reporting import business_days_after, duties_after_block
 from entrepot.screening.highlight import marked_names
 from entrepot.screening.matching import compare_names
-from entrepot.workflows.inform import TEMPLATES, forbidden_in
-from entrepot.workflows.screen import alike
+from entrepot.workflows.checks.screen import alike
+from entrepot.workflows.house.inform import TEMPLATES, forbidden_in
 
 DAY_S = 86_400
 FRIDAY_NOON = 1_795_780_800  # 2026-11-27T12:00:00Z

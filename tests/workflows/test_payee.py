@@ -9,7 +9,7 @@ from trading_sale import Trade, sale
 
 from entrepot.core.crypto import secp256k1_address, sha256
 from entrepot.core.lifecycle import State
-from entrepot.workflows.payee import ownership_digest
+from entrepot.workflows.checks.payee import ownership_digest
 
 NEW_KEY = sha256(b"the seller's next wallet")
 COOLING_S = 48 * 3600
@@ -80,7 +80,7 @@ def test_a_released_price_reaches_the_new_wallet(house: House) -> None:
     before = house.tokens(secp256k1_address(NEW_KEY))
     presenting = trade.presenting(trade.documents())
     from entrepot.core.acts import PRESENTATION
-    from entrepot.workflows.settle import documents_in, presentation_sha256
+    from entrepot.workflows.trade.settle import documents_in, presentation_sha256
 
     said = {"documents_sha256": presentation_sha256(trade.one, documents_in(presenting)), "round": 1}
     house.people["seller-new"] = type(house.people["seller"])("x", "y", "treasurer", NEW_KEY)

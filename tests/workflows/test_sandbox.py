@@ -11,9 +11,10 @@ from trading_sale import sale
 
 from entrepot.core.errors import Unavailable
 from entrepot.core.lifecycle import State
-from entrepot.workflows import observe, sandbox
-from entrepot.workflows.answers import ENGINEER_MAY
-from entrepot.workflows.sandbox import FAULTS, PAYMENTS
+from entrepot.workflows.chain import observe
+from entrepot.workflows.engineers import sandbox
+from entrepot.workflows.engineers.sandbox import FAULTS, PAYMENTS
+from entrepot.workflows.step.answers import ENGINEER_MAY
 from entrepot.workflows.work import HANDLERS, step
 
 pytestmark = pytest.mark.slow

@@ -13,8 +13,8 @@ from authenticator import PRESENT, Authenticator, base64url
 from trading_house import Actor, House, fresh_id
 
 from entrepot.store.records import Credential, Membership
-from entrepot.workflows.sessions import SESSION_S
-from entrepot.workflows.sign_ins import ATTEMPT_S, FRESH_S, INVITATION_S
+from entrepot.workflows.people.sessions import SESSION_S
+from entrepot.workflows.people.sign_ins import ATTEMPT_S, FRESH_S, INVITATION_S
 from entrepot.workflows.work import step
 
 OPERATORS = ("operator-1", "operator-2")
@@ -80,7 +80,7 @@ def machine_now(house: House) -> int:
 def later(house: House, monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
     """The machine's own clock moves on."""
     now = machine_now(house)
-    monkeypatch.setattr("entrepot.workflows.context.time.time", lambda: now + seconds)
+    monkeypatch.setattr("entrepot.workflows.step.context.time.time", lambda: now + seconds)
 
 
 def test_by_invitation_a_person_registers_and_is_signed_in_as_what_two_persons_said(house: House) -> None:

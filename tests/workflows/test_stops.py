@@ -8,7 +8,7 @@ import pytest
 from trading_house import House
 
 from entrepot.store.records import Reader
-from entrepot.workflows.stops import AFFECTED, GRADES, in_force
+from entrepot.workflows.checks.stops import AFFECTED, GRADES, in_force
 
 HOUR_S = 3_600
 SUPERVISORS = ("supervisor-1", "supervisor-2")

@@ -14,7 +14,7 @@ from entrepot.core.crypto import secp256k1_address, sha256
 from entrepot.core.lifecycle import State
 from entrepot.documents import samples
 from entrepot.store.records import InboxItem
-from entrepot.workflows.payee import ownership_digest
+from entrepot.workflows.checks.payee import ownership_digest
 
 
 def proposal(house: House, **options: Any) -> dict[str, Any]:

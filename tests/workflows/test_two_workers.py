@@ -20,8 +20,8 @@ from entrepot.store.embedded import start
 from entrepot.store.migrate import migrate
 from entrepot.store.postgres import PostgresStore
 from entrepot.wire import context_of, open_rail
-from entrepot.workflows import observe
-from entrepot.workflows.context import Context
+from entrepot.workflows.chain import observe
+from entrepot.workflows.step.context import Context
 from entrepot.workflows.work import send_out, step
 
 TRADES = 6

@@ -11,8 +11,8 @@ from entrepot.store.buffered import Buffered
 from entrepot.store.many import Conflict
 from entrepot.store.memory import MemoryStore
 from entrepot.store.records import Change, ListRow
-from entrepot.workflows.context import ListsChanged
-from entrepot.workflows.screen import ListScreener
+from entrepot.workflows.checks.screen import ListScreener
+from entrepot.workflows.step.context import ListsChanged
 
 NOW = 1_790_000_000
 SELLER = Subject("organization", "Ban Mai Coffee Export JSC", "VN", role="seller")

@@ -17,9 +17,9 @@ from trading_sale import sale
 
 from entrepot.messages.webhooks import new_secret
 from entrepot.store.engineer_records import Delivery, Endpoint
-from entrepot.workflows import courier, sandbox
-from entrepot.workflows.courier import FAILURES_MAX, Courier, deliver, message_id, wait_s
-from entrepot.workflows.shown import event_view
+from entrepot.workflows.engineers import courier, sandbox
+from entrepot.workflows.engineers.courier import FAILURES_MAX, Courier, deliver, message_id, wait_s
+from entrepot.workflows.step.shown import event_view
 
 pytestmark = pytest.mark.slow
 

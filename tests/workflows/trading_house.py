@@ -35,12 +35,12 @@ from entrepot.signers.keystore import Keystore, Purpose
 from entrepot.store.records import Cursor, InboxItem, LoggedEvent, Membership, Person
 from entrepot.store.store import Store
 from entrepot.wire import context_of, open_rail
-from entrepot.workflows import observe
-from entrepot.workflows.check import read_terms
-from entrepot.workflows.context import Context
-from entrepot.workflows.payee import ownership_digest
-from entrepot.workflows.reconcile import reconcile
-from entrepot.workflows.screen import load_lists
+from entrepot.workflows.books.reconcile import reconcile
+from entrepot.workflows.chain import observe
+from entrepot.workflows.checks.check import read_terms
+from entrepot.workflows.checks.payee import ownership_digest
+from entrepot.workflows.checks.screen import load_lists
+from entrepot.workflows.step.context import Context
 from entrepot.workflows.work import compare_sides, send_out, step
 
 FINAL_BLOCKS = 2  # final is two blocks behind the newest
@@ -275,7 +275,7 @@ class House:
 
     def terms(self, settlement: str) -> Terms:
         """The terms last quoted."""
-        from entrepot.workflows.batch import Batch
+        from entrepot.workflows.step.batch import Batch
 
         with self.store.work() as tx:
             return read_terms(Batch(self.ctx, tx, self.ctx.now()), self.settlement_in(tx, settlement))

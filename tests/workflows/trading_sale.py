@@ -21,8 +21,8 @@ from entrepot.documents import samples
 from entrepot.documents.samples import TradeFacts
 from entrepot.rails.authorization import authorization_of
 from entrepot.signers.keystore import Keystore, Purpose
-from entrepot.workflows.settle import documents_in, presentation_sha256
-from entrepot.workflows.unwind import dispute_sha256
+from entrepot.workflows.trade.settle import documents_in, presentation_sha256
+from entrepot.workflows.trade.unwind import dispute_sha256
 
 _numbers = itertools.count(1)
 

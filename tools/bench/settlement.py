@@ -28,8 +28,8 @@ from entrepot.signers.keystore import Keystore
 from entrepot.store import embedded
 from entrepot.store.migrate import migrate
 from entrepot.store.postgres import PostgresStore
-from entrepot.workflows import observe
-from entrepot.workflows.context import Context
+from entrepot.workflows.chain import observe
+from entrepot.workflows.step.context import Context
 from entrepot.workflows.work import send_out
 
 from .frame import Figure, Run

@@ -44,8 +44,8 @@ from entrepot.signers.keystore import Keystore, Purpose
 from entrepot.store.records import Cursor, InboxItem, Membership, Participant, Person, Wallet
 from entrepot.store.store import Store
 from entrepot.wire import ORIGIN, regime_at
-from entrepot.workflows.context import Context, Policy
-from entrepot.workflows.screen import ListScreener, load_lists
+from entrepot.workflows.checks.screen import ListScreener, load_lists
+from entrepot.workflows.step.context import Context, Policy
 
 GRANT_MINOR = 10**15
 _SYLLABLES = (
@@ -107,11 +107,11 @@ class FixedRegistry:
         self._address, self._roles = address, roles
 
     def read(self, kept: ContractSettings | None = None) -> ContractSettings:
-        """See workflows.context.Registry."""
+        """See workflows.step.context.Registry."""
         return ContractSettings(self._address, self._roles, kept.block + 1 if kept else 0, int(time.time()))
 
     def perform(self, once: str, change: SettingChange, settings: ContractSettings) -> Executed | None:
-        """See workflows.context.Registry."""
+        """See workflows.step.context.Registry."""
         raise AssertionError(f"{once}: nothing changes here")
 
 

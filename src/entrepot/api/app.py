@@ -14,8 +14,8 @@ from starlette.exceptions import HTTPException
 
 from entrepot.core.errors import CODES, EntrepotError, Invalid
 from entrepot.store.store import Store
-from entrepot.workflows.answers import problem
-from entrepot.workflows.traces import Traces
+from entrepot.workflows.step.answers import problem
+from entrepot.workflows.step.traces import Traces
 
 from . import (
     cases,

@@ -17,7 +17,7 @@ from entrepot.core.errors import Invalid, Refused, declare
 from entrepot.core.ids import ENTROPY_BYTES, new_id
 from entrepot.store.records import InboxItem
 from entrepot.store.store import Store
-from entrepot.workflows.traces import Traces
+from entrepot.workflows.step.traces import Traces
 
 from .caller import Caller
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from entrepot.core.errors import TooMany, declare
-from entrepot.workflows.answers import problem
+from entrepot.workflows.step.answers import problem
 
 from .ask import respond
 

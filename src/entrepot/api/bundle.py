@@ -16,7 +16,7 @@ from entrepot.core.lifecycle import CONFIDENTIAL, State
 from entrepot.core.settlement import Settlement, replay
 from entrepot.store.records import LoggedEvent, Paper
 from entrepot.store.store import Transaction
-from entrepot.workflows.settle import latest_papers
+from entrepot.workflows.trade.settle import latest_papers
 
 from .caller import Caller
 from .reading import newest_json

@@ -16,7 +16,7 @@ from entrepot.core.settlement import Settlement
 from entrepot.regimes.reporting import Duty, duties_after_block, duties_after_reject
 from entrepot.store.records import Disposition
 from entrepot.store.store import Transaction
-from entrepot.workflows.screen import alike
+from entrepot.workflows.checks.screen import alike
 
 from .ask import ask
 from .caller import Caller

@@ -12,8 +12,8 @@ from pydantic import Field
 from entrepot.core.errors import Unknown
 from entrepot.store.records import Change
 from entrepot.store.store import Transaction
-from entrepot.workflows.changes import KINDS, SUBJECTS
-from entrepot.workflows.contract_settings import outcome_view
+from entrepot.workflows.chain.contract_settings import outcome_view
+from entrepot.workflows.house.changes import KINDS, SUBJECTS
 
 from .ask import ask
 from .caller import Caller

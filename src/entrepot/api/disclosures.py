@@ -19,7 +19,7 @@ from entrepot.core.ids import ENTROPY_BYTES, new_id
 from entrepot.store.records import InboxItem
 from entrepot.store.reports import PLACE_MAX, Disclosure
 from entrepot.store.store import PAGE_MAX, Store, Transaction
-from entrepot.workflows.disclose import PURPOSE_CHARS_MAX, PURPOSES
+from entrepot.workflows.house.disclose import PURPOSE_CHARS_MAX, PURPOSES
 
 from .ask import request_sha256
 from .caller import Caller

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from entrepot.core.errors import Unknown
 from entrepot.core.lifecycle import State
 from entrepot.store.store import PAGE_MAX
-from entrepot.workflows.settle import examined_in
+from entrepot.workflows.trade.settle import examined_in
 
 from .caller import Caller
 from .reading import named, terms_in

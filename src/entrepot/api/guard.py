@@ -11,7 +11,7 @@ import re
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from entrepot.core.errors import EntrepotError, Invalid
-from entrepot.workflows.answers import problem
+from entrepot.workflows.step.answers import problem
 
 from .ask import respond
 

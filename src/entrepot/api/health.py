@@ -17,7 +17,7 @@ from entrepot.core.settlement import Settlement
 from entrepot.core.terms import Terms
 from entrepot.store.records import Reader
 from entrepot.store.store import Store, Transaction
-from entrepot.workflows.figures import followed
+from entrepot.workflows.checks.figures import followed
 
 WATCHER_BEHIND_S = 30
 WORKER_BEHIND_S = 30

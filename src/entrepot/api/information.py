@@ -15,7 +15,7 @@ from pydantic import Field
 from entrepot.core.errors import Unknown
 from entrepot.store.records import Paper
 from entrepot.store.store import Transaction
-from entrepot.workflows.inform import (
+from entrepot.workflows.house.inform import (
     ANSWER,
     ANSWER_CHARS_MAX,
     DAY_S,

@@ -14,7 +14,7 @@ from entrepot.core.errors import Unknown
 from entrepot.core.mandate import ACTS, MANDATES_MAX, PERSONS_MAX, is_governed, mandates_of, uncovered
 from entrepot.store.records import Approval
 from entrepot.store.store import Transaction
-from entrepot.workflows.payee import account_of
+from entrepot.workflows.checks.payee import account_of
 
 from .ask import ask
 from .caller import Caller

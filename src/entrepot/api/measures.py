@@ -15,7 +15,7 @@ from entrepot.regimes.harbour import in_force
 from entrepot.regimes.yardsticks import YARDSTICKS
 from entrepot.store.reports import Cost, Headroom, Spread
 from entrepot.store.store import Transaction
-from entrepot.workflows.figures import in_force as with_caps
+from entrepot.workflows.checks.figures import in_force as with_caps
 
 from .caller import Caller
 from .trades import Signed

@@ -24,7 +24,7 @@ from entrepot.core.errors import Unavailable, Unknown
 from entrepot.core.lifecycle import STATES, State
 from entrepot.store.records import Reader
 from entrepot.store.store import Store, Transaction
-from entrepot.workflows.instruments import Told, build_gauge, pool_gauges, version
+from entrepot.workflows.step.instruments import Told, build_gauge, pool_gauges, version
 
 from .caller import Caller
 from .health import Facts, parts_of

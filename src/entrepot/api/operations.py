@@ -13,9 +13,9 @@ from pydantic import Field
 from entrepot.core.errors import Unknown
 from entrepot.store.reconciliation_records import BankStatement, ClosedPeriod, Reconciliation
 from entrepot.store.store import Transaction
-from entrepot.workflows.closing import open_points
-from entrepot.workflows.day_end import day_of, explained_by, explanations
-from entrepot.workflows.statements import CHARS_MAX
+from entrepot.workflows.books.closing import open_points
+from entrepot.workflows.books.day_end import day_of, explained_by, explanations
+from entrepot.workflows.books.statements import CHARS_MAX
 
 from .ask import ask
 from .caller import Caller

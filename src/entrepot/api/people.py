@@ -14,9 +14,9 @@ from entrepot.core.errors import Unknown
 from entrepot.core.party import caip10
 from entrepot.store.records import Participant
 from entrepot.store.store import Transaction
-from entrepot.workflows.admission import DOCUMENT, FILE, missing
-from entrepot.workflows.payee import ownership as owned_by
-from entrepot.workflows.standing import suspended_until
+from entrepot.workflows.checks.payee import ownership as owned_by
+from entrepot.workflows.checks.standing import suspended_until
+from entrepot.workflows.house.admission import DOCUMENT, FILE, missing
 
 from .ask import ask
 from .caller import Caller

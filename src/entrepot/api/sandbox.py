@@ -11,7 +11,7 @@ from pydantic import Field
 
 from entrepot.regimes.regime import DEVELOPMENT_CHAINS
 from entrepot.store.engineer_records import SandboxAct
-from entrepot.workflows.sandbox import AT_ONCE, FAULTS
+from entrepot.workflows.engineers.sandbox import AT_ONCE, FAULTS
 
 from .ask import ask
 from .caller import Caller

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from entrepot.core.crypto import sha256
 from entrepot.core.errors import Unauthenticated
-from entrepot.workflows.standing import suspended_until
+from entrepot.workflows.checks.standing import suspended_until
 
 from .ask import ask
 from .trades import Id, Key, Signed, Strict, given

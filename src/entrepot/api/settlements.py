@@ -20,8 +20,8 @@ from entrepot.core.settlement import Settlement
 from entrepot.core.terms import Terms
 from entrepot.documents.trade_documents import read_document
 from entrepot.store.store import PAGE_MAX, Store, Transaction
-from entrepot.workflows.settle import documents_in, presentation_sha256
-from entrepot.workflows.unwind import dispute_sha256
+from entrepot.workflows.trade.settle import documents_in, presentation_sha256
+from entrepot.workflows.trade.unwind import dispute_sha256
 
 from . import bundle
 from .ask import ask

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from entrepot.core.errors import Unknown
 from entrepot.store.records import Change
 from entrepot.store.store import Transaction
-from entrepot.workflows.stops import AFFECTED, in_force
+from entrepot.workflows.checks.stops import AFFECTED, in_force
 
 from .trades import Signed
 from .views import is_staff, person_name

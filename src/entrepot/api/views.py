@@ -12,7 +12,7 @@ from entrepot.core.lifecycle import STATES, State
 from entrepot.core.settlement import Settlement
 from entrepot.store.records import DISPUTE_PAPERS, STAFF_ROLES, LoggedEvent, Paper, Participant
 from entrepot.store.store import Transaction
-from entrepot.workflows import shown
+from entrepot.workflows.step import shown
 
 from .caller import Caller
 

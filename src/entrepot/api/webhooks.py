@@ -12,8 +12,8 @@ from entrepot.core.errors import Unknown
 from entrepot.messages.webhooks import new_secret
 from entrepot.store.engineer_records import Delivery, Endpoint
 from entrepot.store.store import Transaction
-from entrepot.workflows.courier import FAILURES_MAX
-from entrepot.workflows.shown import told_events
+from entrepot.workflows.engineers.courier import FAILURES_MAX
+from entrepot.workflows.step.shown import told_events
 
 from .ask import ask
 from .caller import Caller

@@ -36,7 +36,7 @@ def restore(folder: Path, *, at: int | None = None, json: bool = False) -> int:
     """
     from entrepot.store.backup import restore as bring_back
     from entrepot.wire import open_store
-    from entrepot.workflows.replay import replayed
+    from entrepot.workflows.books.replay import replayed
 
     settings = read_settings()
     base = bring_back(folder, settings.database_dir, at=at)

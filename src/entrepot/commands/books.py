@@ -12,7 +12,7 @@ from entrepot.core.canonical import hex0x
 from entrepot.core.errors import Invalid, Unknown
 from entrepot.settings import read_settings
 from entrepot.store.store import PAGE_MAX, Store, Transaction
-from entrepot.workflows.reconcile import Given
+from entrepot.workflows.books.reconcile import Given
 
 from .line import app, ledger_app, log_app, show
 from .papers import read_bytes
@@ -125,7 +125,7 @@ def reconcile(*, statement: Path | None = None, everything: bool = False, json: 
     STATEMENT (camt.053) is compared too and not kept: an operator hands it in on the page or by the API.
     """
     from entrepot.wire import open_rail, open_store
-    from entrepot.workflows.reconcile import compare
+    from entrepot.workflows.books.reconcile import compare
 
     with open_store("work") as store:
         given = _given(store, statement) if statement else []
@@ -150,7 +150,7 @@ def _given(store: Store, path: Path) -> list[Given]:
     """The statements of a file, of the account that is reconciled. Raises: Invalid, Refused."""
     from entrepot.messages.statement import read_statements
     from entrepot.wire import expected_statement
-    from entrepot.workflows.statements import as_kept, require_expected
+    from entrepot.workflows.books.statements import as_kept, require_expected
 
     raw, (account, currency) = read_bytes(path), expected_statement()
     found = read_statements(raw)

@@ -16,7 +16,7 @@ from .line import app, decision_app, lists_app, regime_app, screening_app, show
 def load(directory: Path, *, json: bool = False) -> None:
     """Loads every list in a folder (OFAC CSV, UN XML, OFAC digital-currency addresses, our JSON), all or none."""
     from entrepot.wire import open_store
-    from entrepot.workflows.screen import load_lists
+    from entrepot.workflows.checks.screen import load_lists
 
     if not directory.is_dir():
         raise Invalid("malformed", f"There is no folder {directory}.", path=str(directory))
@@ -64,7 +64,7 @@ def screen(name: str, *, kind: str = "organization", country: str = "", json: bo
     """Screens a name against the current lists and explains each hit."""
     from entrepot.screening.entity import Subject
     from entrepot.wire import open_store
-    from entrepot.workflows.screen import ListScreener
+    from entrepot.workflows.checks.screen import ListScreener
 
     with open_store("work") as store:
         screener = ListScreener(store)

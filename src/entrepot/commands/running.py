@@ -143,8 +143,8 @@ def work() -> None:
 
     load_tables()  # before the rest is in memory
     from entrepot.wire import context_of, open_rail, open_store
-    from entrepot.workflows.collector import traces_of
-    from entrepot.workflows.instruments import serve_metrics
+    from entrepot.workflows.step.collector import traces_of
+    from entrepot.workflows.step.instruments import serve_metrics
     from entrepot.workflows.work import Worker
 
     quiet_logs()

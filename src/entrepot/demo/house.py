@@ -25,7 +25,7 @@ from entrepot.settings import Settings, read_settings
 from entrepot.signers.keystore import Keystore, Purpose
 from entrepot.store.database import bring_up
 from entrepot.wire import open_store
-from entrepot.workflows.screen import load_lists
+from entrepot.workflows.checks.screen import load_lists
 
 START_TIMEOUT_S = 180  # a machine under load takes its time
 STOP_TIMEOUT_S = 20

@@ -75,7 +75,7 @@ class PartyFacts:
 class HitFacts:
     """A hit of the screening: `basis` is identifier, wallet or name. `has_name_hit`: the entity's name matched too.
 
-    `compared` holds both sides for the people who look at it (workflows/screen.py); no rule reads it.
+    `compared` holds both sides for the people who look at it (workflows/checks/screen.py); no rule reads it.
     """
 
     subject: str

@@ -14,7 +14,7 @@ from typing import Any
 from entrepot.core.settlement import Settlement
 from entrepot.store.records import InboxItem
 from entrepot.store.store import Store
-from entrepot.workflows import observe
+from entrepot.workflows.chain import observe
 
 from .faults import listening
 from .invariants import Invariants

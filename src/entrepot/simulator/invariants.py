@@ -25,7 +25,7 @@ from entrepot.messages.reading import read_payment
 from entrepot.regimes.harbour import HARBOUR_1
 from entrepot.store.records import Change, LoggedEvent, OutboxItem
 from entrepot.store.store import Transaction
-from entrepot.workflows.tell import message_name
+from entrepot.workflows.trade.tell import message_name
 
 from .people import COMPANIES, id_of
 from .world import CHECKPOINT_PUBLIC, ORIGIN, World

@@ -22,8 +22,8 @@ from entrepot.rails.authorization import authorization_of
 from entrepot.signers.keystore import Purpose
 from entrepot.store.records import InboxItem, Membership, Participant, Person, Wallet
 from entrepot.store.store import Store
-from entrepot.workflows.settle import documents_in, presentation_sha256
-from entrepot.workflows.unwind import dispute_sha256
+from entrepot.workflows.trade.settle import documents_in, presentation_sha256
+from entrepot.workflows.trade.unwind import dispute_sha256
 
 from .world import HOUSE, World, key_of
 

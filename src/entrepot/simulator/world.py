@@ -29,9 +29,9 @@ from entrepot.screening.entity import Subject
 from entrepot.signers.keystore import AccountKey, Purpose
 from entrepot.store.records import ListRow
 from entrepot.store.store import Store
-from entrepot.workflows import observe
-from entrepot.workflows.context import Context, Pace, Policy
-from entrepot.workflows.screen import ListScreener, load_lists
+from entrepot.workflows.chain import observe
+from entrepot.workflows.checks.screen import ListScreener, load_lists
+from entrepot.workflows.step.context import Context, Pace, Policy
 from entrepot.workflows.work import send_out, step
 
 from .faults import Crash, FaultyRail, FaultyStore, Fuse, Heard

@@ -16,10 +16,15 @@ from entrepot.core.errors import EntrepotError, Refused, declare
 from entrepot.rails.rail import Operation
 from entrepot.store.records import InboxItem, OutboxItem
 
-from . import contract_settings, day_end, follow, observe, orders, sandbox, single_sign_on, tell
-from .batch import Batch
-from .check import read_terms
-from .context import Context
+from .books import day_end
+from .chain import contract_settings, observe, orders
+from .checks.check import read_terms
+from .engineers import sandbox
+from .people import single_sign_on
+from .step import follow
+from .step.batch import Batch
+from .step.context import Context
+from .trade import tell
 
 LEASE_S = 30
 OUT_MIN, OUT_MAX = 10, 500

@@ -21,38 +21,21 @@ from entrepot.store.buffered import Buffered
 from entrepot.store.many import Conflict
 from entrepot.store.records import InboxItem
 
-from . import (
-    admission,
-    changes,
-    company,
-    day_end,
-    disclose,
-    inform,
-    ledger_engine,
-    observe,
-    preview,
-    propose,
-    review,
-    sandbox,
-    saved_views,
-    sessions,
-    settle,
-    sign_ins,
-    single_sign_on,
-    statements,
-    supervise,
-    unwind,
-    webhooks,
-)
-from .answers import as_told, problem, require_engineer_may
-from .batch import Batch
-from .check import check_funding
-from .context import Context, ListsChanged, Pace
-from .courier import Courier
-from .prepare import prepare
+from .books import day_end, ledger_engine, statements
+from .chain import observe
+from .checks.check import check_funding
+from .engineers import sandbox, webhooks
+from .engineers.courier import Courier
+from .house import admission, changes, company, disclose, inform, supervise
+from .people import saved_views, sessions, sign_ins, single_sign_on
 from .send import compare_sides as compare_sides
 from .send import send_out as send_out
-from .traces import Decisions
+from .step.answers import as_told, problem, require_engineer_may
+from .step.batch import Batch
+from .step.context import Context, ListsChanged, Pace
+from .step.traces import Decisions
+from .trade import preview, propose, review, settle, unwind
+from .trade.prepare import prepare
 
 BATCH_MIN, BATCH_MAX = 20, 1_000
 IDLE_S = 0.25

@@ -62,7 +62,7 @@ SIDES = {
     "messages": marked("Messages"),
     "bank": marked("Bank"),
 }
-# Reason → the sentence; `reason` is a code of workflows/sides.py.
+# Reason → the sentence; `reason` is a code of workflows/books/sides.py.
 REASONS = {
     "chain_differs": marked("The escrow on the chain says another amount than the books."),
     "escrow_missing": marked("The books hold money for this trade, and no escrow is open on the chain."),

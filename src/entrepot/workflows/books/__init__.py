@@ -1,0 +1,1 @@
+"""Books held against chain, messages and bank; days closed; another ledger engine told."""

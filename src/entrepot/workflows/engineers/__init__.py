@@ -1,0 +1,1 @@
+"""What integrating engineers use: webhooks, and the sandbox of a development chain."""

@@ -1,0 +1,1 @@
+"""One trade from proposal to payment or refund, with what each party and its bank is told."""
