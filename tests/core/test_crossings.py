@@ -57,3 +57,25 @@ def test_documents_recorded_under_a_freeze_are_given_the_days_of_it_that_were_le
     recorded = apply(frozen, Event("presented", T0 + 41, Role.RAIL, facts=DOCUMENTS, dates=dates))
     resumed = apply(recorded, Event("freeze_ended", T0 + 107, Role.CLOCK))
     assert (resumed.dates["examine_by"], resumed.dates["release_at"]) == (T0 + 600, T0 + 700)
+
+
+def test_a_notice_is_undone_only_where_the_books_go_by_one() -> None:
+    dropped = Event("finding_dropped", T0, Role.RAIL, facts=DOCUMENTS)
+    wrong = replace(HELD, state=State.DISCREPANT)
+    assert apply(wrong, dropped).state is State.PRESENTED
+    dates = DATES | {"dispute_by": T0 + 9}
+    disputed = replace(HELD, state=State.DISPUTED, suspended=((State.DISCREPANT, T0),), dates=dates)
+    assert apply(disputed, dropped).suspended == ((State.PRESENTED, T0),)
+    elsewhere = replace(disputed, suspended=((State.FUNDED, T0),))
+    for other in (elsewhere, replace(HELD, state=State.REFUNDING, awarded_minor=0)):
+        with pytest.raises(Refused):
+            apply(other, dropped)
+
+
+def test_an_award_is_of_money_that_is_held() -> None:
+    dates = DATES | {"review_by": T0 + 9}
+    review = replace(HELD, state=State.IN_REVIEW, suspended=((State.PRESENTED, T0),), dates=dates)
+    award = Event("awarded", T0, Role.RAIL, facts={"to_seller_minor": "0"})
+    assert apply(review, award).awarded_minor == 0
+    with pytest.raises(Refused):
+        apply(replace(review, funded_minor=0, suspended=((State.AGREED, T0),)), award)

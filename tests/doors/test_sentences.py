@@ -8,8 +8,8 @@ import pytest
 
 from entrepot.core.lifecycle import AS_BEFORE, CONFIDENTIAL, HIDDEN, LIFECYCLE, STATES, State
 from entrepot.web.language import Language
-from entrepot.web.pages import sentences
-from entrepot.web.pages.story import HAPPENED, happened
+from entrepot.web.pages.words import sentences
+from entrepot.web.pages.words.story import HAPPENED, happened
 
 SIDES = (sentences.BUYER, sentences.SELLER, sentences.OTHER)
 PUBLIC = sorted({facts.public for facts in STATES.values()} - {AS_BEFORE})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from entrepot.web.language import Language
-from entrepot.web.pages.voyage import voyage
+from entrepot.web.pages.settlement.voyage import voyage
 
 ENGLISH = Language("en", now=1_800_000_000)
 

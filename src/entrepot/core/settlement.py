@@ -101,7 +101,7 @@ class Settlement:
     def has_notice(self) -> bool:
         """True where it goes on, or will go on when it is resumed, as if the documents were not accepted."""
         states = {self.state, *(left for left, _ in self.suspended)}
-        return bool(states & {State.DISCREPANT, State.REFUNDING})
+        return self.awarded_minor is None and bool(states & {State.DISCREPANT, State.REFUNDING})
 
     @property
     def is_ended(self) -> bool:

@@ -19,35 +19,13 @@ from . import guide, live
 from .door import Api, Problem
 from .language import marked
 from .page import refused
-from .pages import (
-    account,
-    admission,
-    approvals,
-    cases,
-    changes,
-    company,
-    desk,
-    developer,
-    disclosures,
-    examining,
-    invoice,
-    join,
-    journal,
-    measures,
-    metrics,
-    operations,
-    oversight,
-    overview,
-    proof,
-    reference,
-    requests,
-    sandbox,
-    settlement,
-    sign_in,
-    single_sign_on,
-    stops,
-    trading,
-)
+from .pages.account import account, join, sign_in, single_sign_on
+from .pages.developer import developer, reference, sandbox
+from .pages.officer import cases, desk, examining, requests
+from .pages.operator import admission, changes, metrics, operations, stops
+from .pages.settlement import proof, settlement
+from .pages.supervisor import disclosures, measures, oversight
+from .pages.treasury import approvals, company, invoice, journal, overview, trading
 from .visitor import Forged, SignInNeeded, own_path
 
 FILES = Path(__file__).parent / "files"

@@ -106,11 +106,11 @@ def on_rail_failed(batch: Batch, item: InboxItem) -> Json:
 
 
 def _finding_that_stands(batch: Batch, settlement: Settlement) -> int:
-    """The event number of the notice of discrepancies by which the books go; 0 where something has followed it."""
+    """The event number of the notice of discrepancies by which the books go; 0 where they do not."""
     if not settlement.has_notice:
         return 0
-    last = [one for one in batch.tx.settlements.events(settlement.id) if one.event.kind in _FINDINGS][-1:]
-    return next((one.seq for one in last if one.event.kind == "found_discrepant"), 0)
+    events = batch.tx.settlements.events(settlement.id)
+    return max((entry.seq for entry in events if entry.event.kind == "found_discrepant"), default=0)
 
 
 def _wait_s(batch: Batch, settlement: Settlement) -> int:
@@ -134,7 +134,6 @@ _DROPPED = {
     State.REFUNDING: "refund_dropped",
     State.REJECTING: "reject_dropped",
 }
-_FINDINGS = ("found_discrepant", "finding_dropped", "waived", "presented", "awarded")
 _OPERATIONS = {
     "funding_sent": "fund_with_authorization",
     "release_cleared": "release",

@@ -1,0 +1,1 @@
+"""For integrating engineers: keys, webhooks, the API itself, the sandbox."""

@@ -1,0 +1,1 @@
+"""For who is asked: officers, examiner, arbiters."""

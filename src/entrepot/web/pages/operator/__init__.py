@@ -1,0 +1,1 @@
+"""For operators: participants, changes by two, settings, stops, and how it runs."""

@@ -1,0 +1,1 @@
+"""One settlement: what is true, what may be done, its pictures, papers and proof."""

@@ -1,0 +1,1 @@
+"""For supervisors: figures, caps and causes, and who looked at what."""

@@ -1,0 +1,1 @@
+"""For treasurers: what needs them, their settlements, a new one, their company, its journal."""

@@ -1,0 +1,158 @@
+"""A new settlement from an invoice: a file that is dropped, or a form that becomes our own JSON invoice."""
+
+from __future__ import annotations
+
+import base64
+import json
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from ...assets import asset_of
+from ...door import Problem
+from ...language import marked
+from ...page import page, shown
+from ...visitor import FORM_BYTES_MAX, SignInNeeded, Visitor, form_of, visitor_of
+
+LINES_MAX = 20
+NUMBER_CHARS_MAX = 40
+INCOTERMS = ("EXW", "FCA", "FAS", "FOB", "CFR", "CIF", "CPT", "CIP", "DAP", "DPU", "DDP")  # ICC, Incoterms 2020
+SUPPLIED = ("hs", "incoterm", "incoterm_place")
+HEAD = ("buyer", *SUPPLIED, "latest_shipment", "number", "issue_date", "due_date", "currency", "buyer_name",
+        "buyer_country")  # fmt: skip
+LINE = ("description", "hs", "quantity", "unit", "price")
+ABOUT_GOODS = ("goods_incomplete",)
+REASONS = {
+    "paused": marked("Checks are paused for the moment; ask again later."),
+    "cannot_proceed": marked("It cannot proceed as it is. The reason is not shown here."),
+}
+
+
+async def new(request: Request, visitor: Visitor) -> Response:
+    """Where an invoice is dropped."""
+    return await _page(request, visitor, _typed(FormData()))
+
+
+async def propose(request: Request) -> Response:
+    """The invoice becomes a trade with a firm quote, or is tried; what was refused is said above the form as typed."""
+    visitor = await visitor_of(request)
+    form = await form_of(request)
+    request.state.stops = []
+    typed, once = _typed(form), str(form.get("once", ""))
+    try:
+        raw, is_file = await _invoice(form, typed, visitor)
+        body: dict[str, Any] = {"invoice_base64": base64.b64encode(raw).decode(), "buyer": typed["buyer"]}
+        body["supplied"] = {name: typed[name].upper() if name == "incoterm" else typed[name] for name in SUPPLIED}
+        body["latest_shipment"] = typed["latest_shipment"]
+        if form.get("dry"):
+            would = (await visitor.door.post("/dry-runs", body, once=once)).body
+            return await _page(request, visitor, typed, would=would, is_file=is_file)
+        answer = await visitor.door.post("/trades", body, once=once)
+    except Problem as problem:
+        if problem.status == 401:
+            raise SignInNeeded from None
+        chosen = form.get("invoice")
+        is_file = isinstance(chosen, UploadFile) and bool(chosen.filename)
+        return await _page(request, visitor, typed, problem=problem, is_file=is_file, status=problem.status)
+    where = f"/settlements/{answer.body['settlement']}" if answer.is_done else "/settlements"
+    return RedirectResponse(where, status_code=303)
+
+
+async def _page(
+    request: Request, visitor: Visitor, typed: dict[str, Any], *, status: int = 200, **said: Any
+) -> Response:
+    participants = (await visitor.door.get("/participants"))["participants"]
+    buyers = [one for one in participants if one["kind"] == "company" and one["id"] != visitor.me["participant"]]
+    would, problem = said.get("would"), said.get("problem")
+    return page(
+        request,
+        visitor,
+        "new.html",
+        status=status,
+        at="/new",
+        buyers=buyers,
+        typed=typed,
+        incoterms=INCOTERMS,
+        problem=problem,
+        would=would,
+        total_asset=await asset_of(request, visitor, would["total"]["asset"]) if would else None,
+        is_file=said.get("is_file", False),
+        is_about_goods=problem is not None and problem.code in ABOUT_GOODS,
+        reason_words=REASONS,
+    )
+
+
+def _typed(form: FormData) -> dict[str, Any]:
+    """What was typed, as it was typed; at least one line, so that the form works without scripts."""
+    typed: dict[str, Any] = {name: _text(form.get(name)) for name in HEAD}
+    columns = {name: [_text(one) for one in form.getlist(f"line_{name}")][:LINES_MAX] for name in LINE}
+    count = max([1, *(len(column) for column in columns.values())])
+    lines = [{name: (columns[name][nth : nth + 1] or [""])[0] for name in LINE} for nth in range(count)]
+    typed["lines"] = [line for line in lines if any(line.values())] or lines[:1]
+    return typed
+
+
+def _text(value: Any) -> str:
+    return value.strip()[:600] if isinstance(value, str) else ""
+
+
+async def _invoice(form: FormData, typed: dict[str, Any], visitor: Visitor) -> tuple[bytes, bool]:
+    """The file's bytes, or the JSON invoice of what was written. Raises: Problem where there is neither."""
+    chosen = form.get("invoice")
+    if isinstance(chosen, UploadFile) and chosen.filename:
+        return await chosen.read(FORM_BYTES_MAX), True
+    if not typed["number"]:
+        says = str(
+            visitor.language.say("Choose an invoice as a file, or write one here: its number is the first field.")
+        )
+        raise Problem(422, {"detail": says, "code": "invoice_field_missing", "path": "invoice"})
+    return json.dumps(await _written(typed, visitor)).encode(), False
+
+
+async def _written(typed: dict[str, Any], visitor: Visitor) -> dict[str, Any]:
+    """Our JSON invoice, schema entrepot/invoice/1; a line's net amount is quantity times price, exactly."""
+    own = await visitor.door.get(f"/participants/{visitor.me['participant']}")
+    ours = {
+        name: own["profile"][name] for name in ("name", "registration", "tax_id", "lei") if own["profile"].get(name)
+    }
+    lines, total = [], Decimal(0)
+    for number, line in enumerate(typed["lines"], start=1):
+        net = _product(line["quantity"], line["price"], number, visitor)
+        total += net
+        stated = {"id": str(number), "description": line["description"], "hs": line["hs"], "unit": line["unit"].upper()}
+        lines.append({**stated, "quantity": line["quantity"], "net_amount": f"{net:f}"})
+    known = {"number": typed["number"], "issue_date": typed["issue_date"], "due_date": typed["due_date"]}
+    delivery = {"incoterm": typed["incoterm"].upper(), "place": typed["incoterm_place"]} if typed["incoterm"] else {}
+    body: dict[str, Any] = {
+        "schema": "entrepot/invoice/1",
+        **known,
+        "currency": typed["currency"].upper(),
+        "payable": f"{total:f}",
+        "seller": ours | {"country": own["country"]},
+        "buyer": {"name": typed["buyer_name"], "country": typed["buyer_country"].upper()},
+        "lines": [{name: value for name, value in line.items() if value} for line in lines],
+        "delivery": {name: value for name, value in delivery.items() if value},
+    }
+    return {name: value for name, value in body.items() if value}
+
+
+def _product(quantity: str, price: str, number: int, visitor: Visitor) -> Decimal:
+    try:
+        if len(quantity) <= NUMBER_CHARS_MAX and len(price) <= NUMBER_CHARS_MAX:
+            product = Decimal(quantity) * Decimal(price)
+            if product.is_finite():
+                return product
+    except InvalidOperation:
+        pass
+    says = visitor.language.say("Line {number} needs a quantity and a price, as numbers with a point.", number=number)
+    raise Problem(422, {"detail": str(says), "code": "invoice_field_malformed", "path": f"lines[{number}]"})
+
+
+ROUTES = [
+    Route("/new", shown(new)),
+    Route("/new", propose, methods=["POST"]),
+]
