@@ -46,18 +46,21 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(furnished: Ground, brows
         page = sign_in(context, base_url, person)
         page.on("pageerror", lambda error, wrong=wrong: wrong.append(f"script: {error}"))
         for path in walk(page, base_url, settlements_max=2):
-            wrong += [f"{person.role} {path} {language}: {one}" for one in looked_at(page)]
+            wrong += [
+                f"{person.role} {path} {language}: {one}" for one in looked_at(page, in_the_dark=language == "en")
+            ]
         context.close()
     assert not wrong, "\n".join(wrong)
 
 
-def looked_at(page: Any) -> list[str]:
-    """What is wrong with a page: at both widths, in both themes."""
+def looked_at(page: Any, *, in_the_dark: bool = True) -> list[str]:
+    """What is wrong with a page at both widths; colours are the same in every language, so one is enough for them."""
     settle(page)
     page.evaluate(AXE.read_text())
     wrong = [f"light {one}" for one in page.evaluate(RUN_AXE, None)]
-    page.emulate_media(color_scheme="dark")
-    wrong += [f"dark {one}" for one in page.evaluate(RUN_AXE, ["color-contrast"])]
+    if in_the_dark:
+        page.emulate_media(color_scheme="dark")
+        wrong += [f"dark {one}" for one in page.evaluate(RUN_AXE, ["color-contrast"])]
     page.set_viewport_size(PHONE)
     for _ in range(RESIZED_MS // STEP_MS):  # charts follow their window a moment later
         if page.evaluate(SIDEWAYS) <= 0:

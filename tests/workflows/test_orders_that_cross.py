@@ -303,8 +303,8 @@ def test_what_a_block_kept_from_the_escrow_beyond_its_time_is_taken_after_the_bl
     given = {"a notice": (("examine", 1, "do not comply"),), "an award": (("award", 1, 50),)}[what]
     play(stage, *((("dispute", 1, "buyer"), *TURN) if what == "an award" else ()), *given, DECIDE, *LATE[:3])
     assert play(stage, ("block", 1), DECIDE, SEND, ("blocks", 3), WATCH) == State.BLOCKED
-    for _ in range(10):
-        play(stage, ("wait", DAY_S), *TURN)
+    for _ in range(2):
+        play(stage, ("wait", 5 * DAY_S), *TURN)
     state = stage.world.rail.escrow_state(the_trade(stage).escrow)
     assert state.blocked and stage.world.clock.now > max(state.examine_until, state.disputed_until)
     play(stage, *ordered("unblock"), *TURN, ("wait", DAY_S // 2), *TURN, *TURN)

@@ -295,7 +295,7 @@ def _blocks(stage: Stage, count: int) -> None:
 
 
 def _wait(stage: Stage, seconds: int) -> None:
-    """Time passes; in a long while the workers try again what waits: no outage lasts as long as the law's periods."""
+    """Time passes; in a long while the workers try again what waits, whether or not the node answers."""
     world, until = stage.world, stage.world.clock.now + seconds
     for _ in range(TURNS_BEFORE if seconds > LONG_S else 0):
         world.turn()

@@ -13,6 +13,7 @@ from .people import BUYERS, SELLERS
 
 OPEN_MAX, TRADES_MAX, ERRANDS = 5, 14, 0.12
 SIDES = ("seller", "buyer")
+HOUR_S = 3600
 Choice = tuple[int, tuple[object, ...]]  # (weight, an act without its trade)
 
 # What people do in a state: weights, and acts. "{...}" figures are drawn in `_figures`.
@@ -147,7 +148,7 @@ class Plan:
     def _errand(self, stage: Stage, number: int, one: Settlement) -> list[Action]:
         """What takes two persons or a few blocks, done in one go: so it is done while the trade stays where it is."""
         told: list[Action] = [("blocks", 3), ("watch",), ("decide",)]
-        match self.random.choice(("order", "return", "return", "fee", "award")):
+        match self.random.choice(("order", "return", "return", "fee", "award", "outage")):
             case "order":
                 subject = {State.FROZEN: "unfreeze", State.BLOCKED: "unblock"}.get(one.state, "freeze")
                 return _by_two(("order", number, *self._figures([subject])))
@@ -159,7 +160,17 @@ class Plan:
             case "award" if one.state is State.DISPUTED:
                 paid = [("decide",), ("send",), *told]
                 return [("award", number, self.random.choice((1, 33, 50))), *paid, *paid]
+            case "outage":  # whatever was asked for in time is sent when its time may be over
+                self.lasting.pop("node", None)
+                gone = [("node", True), ("send",), ("wait", self._until_next(stage, one)), ("node", False)]
+                return [self._act(number, one), ("decide",), *gone, ("send",), *told, ("send",), *told]
         return [("claim_fee", number), ("decide",), ("send",), *told]
+
+    def _until_next(self, stage: Stage, one: Settlement) -> int:
+        """How long until a trade's next date, or some hours more or less."""
+        act, now = one.next_act(), stage.world.clock.now
+        ahead = act[1] - now if act is not None else 0
+        return int(max(1, ahead + self.random.choice((-HOUR_S, 1, 12 * HOUR_S, 24 * HOUR_S))))
 
     def _act(self, number: int, one: Settlement | None) -> Action:
         often = _OFTEN.get(one.state, ()) if one is not None else ()
@@ -215,8 +226,8 @@ class Plan:
         return True
 
     def _wait(self, stage: Stage) -> int:
-        """Mostly a moment; sometimes right up to the next date of some trade, or just past it."""
-        if self.random.random() < 0.6 or "node" in self.lasting:  # outages are shorter than what the law grants
+        """Mostly a moment; sometimes right up to the next date of some trade, or just past it, node or not."""
+        if self.random.random() < (0.9 if "node" in self.lasting else 0.6):
             return self.random.choice((1, 5, 31, 61, 300, 1801))
         now = stage.world.clock.now
         ahead = [act[1] - now for one in stage.invariants.shadows.values() if (act := one.next_act()) and act[1] > now]
