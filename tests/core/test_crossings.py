@@ -50,13 +50,16 @@ def test_documents_recorded_after_a_waiver_are_examined_afresh() -> None:
     assert (anew.state, anew.round, anew.complies) == (State.PRESENTED, 2, False)
 
 
-def test_documents_recorded_under_a_freeze_are_given_the_days_of_it_that_were_left() -> None:
-    """The escrow counts the examination from the freeze's end, and so do we: not the days before they came."""
+@pytest.mark.parametrize(("presented_at", "held_up_s"), [(T0 + 40, 60), (T0 - 30, 100)])
+def test_documents_recorded_under_a_freeze_are_given_the_days_of_it_that_were_left(
+    presented_at: int, held_up_s: int
+) -> None:
+    """The escrow counts the examination from the freeze's end, and so do we: no day before it, and none twice."""
     frozen = apply(HELD, Event("frozen", T0, Role.AUTHORITY, "person", dates={"frozen_until": T0 + 100}))
-    dates = {"presented_at": T0 + 40, "examine_by": T0 + 540, "release_at": T0 + 640}
+    dates = {"presented_at": presented_at, "examine_by": T0 + 540, "release_at": T0 + 640}
     recorded = apply(frozen, Event("presented", T0 + 41, Role.RAIL, facts=DOCUMENTS, dates=dates))
     resumed = apply(recorded, Event("freeze_ended", T0 + 107, Role.CLOCK))
-    assert (resumed.dates["examine_by"], resumed.dates["release_at"]) == (T0 + 600, T0 + 700)
+    assert (resumed.dates["examine_by"], resumed.dates["release_at"]) == (T0 + 540 + held_up_s, T0 + 640 + held_up_s)
 
 
 def test_a_notice_is_undone_only_where_the_books_go_by_one() -> None:

@@ -232,7 +232,7 @@ def _went_on_meanwhile(suspended: tuple[tuple[State, int], ...], event: Event) -
     """What the rail did while it was suspended: what is resumed is the state that follows, held up since then."""
     ended = _MEANWHILE.get(event.kind, ())
     since = event.dates.get("presented_at", event.at)
-    return tuple((State.PRESENTED, since) if left in ended else (left, was) for left, was in suspended)
+    return tuple((State.PRESENTED, max(since, was)) if left in ended else (left, was) for left, was in suspended)
 
 
 # The states that these events end, also where they come to a settlement that is suspended from one of them
