@@ -8,6 +8,7 @@ from acts_played import BLOCK, DECIDE, LATE, SEND, WATCH, end, events, ordered, 
 from entrepot.core.lifecycle import State
 from entrepot.simulator.acts import Stage
 from entrepot.simulator.plan import AGREED, DISCREPANT, FUNDED, TURN
+from entrepot.workflows import send
 
 DAY_S = 86_400
 
@@ -297,8 +298,11 @@ def test_a_hold_gives_the_examiner_the_days_that_it_took(stage: Stage, hold: str
 
 
 @pytest.mark.parametrize("what", ["a notice", "an award"])
-def test_what_a_block_kept_from_the_escrow_beyond_its_time_is_taken_after_the_block(stage: Stage, what: str) -> None:
-    """The block stops the escrow's clocks too: what came in time waits, and is not given up."""
+def test_what_a_block_kept_from_the_escrow_beyond_its_time_is_taken_after_the_block(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """The block stops the escrow's clocks too: what came in time waits, and is not given up, often as it is tried."""
+    monkeypatch.setattr(send, "FOLLOWED_ATTEMPTS_MAX", 3)
     play(stage, *FUNDED, ("present", 1, "wrong"), *TURN, ("wait", 60), *TURN)
     given = {"a notice": (("examine", 1, "do not comply"),), "an award": (("award", 1, 50),)}[what]
     play(stage, *((("dispute", 1, "buyer"), *TURN) if what == "an award" else ()), *given, DECIDE, *LATE[:3])

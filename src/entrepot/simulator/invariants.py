@@ -56,7 +56,7 @@ class Violation(BaseException):
 
 def is_refused(item: OutboxItem) -> bool:
     """True for what the rail was asked and keeps refusing: it is asked again for a while, and is no loss."""
-    return item.kind == "rail" and item.error.startswith(("rail_refused", "rail_not_ready"))
+    return item.kind == "rail" and item.error.startswith(("rail_refused", "rail_blocked", "rail_not_ready"))
 
 
 def _unless(is_so: bool, rule: str, says: object) -> None:

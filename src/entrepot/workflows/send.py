@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from entrepot.core.errors import EntrepotError, Refused, declare
+from entrepot.core.errors import EntrepotError, Refused
 from entrepot.rails.rail import Operation
 from entrepot.store.records import InboxItem, OutboxItem
 
@@ -38,8 +38,6 @@ FOLLOWED_ATTEMPTS_MAX, RETRY_S_MAX = 200, 6 * 3600
 ERROR_CHARS = 300
 
 log = structlog.get_logger(__name__)
-
-declare("Refused", rail_too_late="The escrow's time for this is over, and it has gone on without it.")
 
 
 @dataclass
@@ -156,10 +154,8 @@ def _submit(ctx: Context, item: OutboxItem, operation: Operation, held: dict[str
         operation = replace(operation, arguments=arguments)
     try:
         ctx.rail.submit(operation)
-    except Refused:
-        if follow.is_too_late(ctx, operation):
-            raise Refused("rail_too_late", f"The escrow takes no {operation.kind} any more.") from None
-        raise
+    except Refused as refused:
+        raise follow.refusal_of(ctx, operation, refused) from None
     sent.more += follow.follow_up(ctx, item)
 
 
@@ -251,8 +247,8 @@ def _failed(ctx: Context, item: OutboxItem, error: EntrepotError, sent: Sent) ->
     attempts_max = _attempts_max(item) if is_standing else RAIL_ATTEMPTS_MAX
     not_ready_max = attempts_max if is_standing else NOT_READY_ATTEMPTS_MAX
     is_not_ready = error.code == "rail_not_ready"
-    is_refused = isinstance(error, Refused)
-    is_final = (is_refused and (error.code == "rail_too_late" or item.attempts + 1 >= attempts_max)) or (
+    is_refused, is_tired = isinstance(error, Refused), item.attempts + 1 >= attempts_max
+    is_final = (is_refused and (error.code == "rail_too_late" or (is_tired and error.code != "rail_blocked"))) or (
         is_not_ready and item.attempts + 1 >= not_ready_max and item.kind == "rail"
     )
     counts = is_refused or is_not_ready

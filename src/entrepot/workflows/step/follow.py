@@ -6,14 +6,14 @@ A payment is then decided afresh; a waiver, a finding, an award, a dispute or an
 
 from __future__ import annotations
 
-from entrepot.core.errors import Unavailable, Unknown
+from entrepot.core.errors import Refused, Unavailable, Unknown, declare
 from entrepot.rails.rail import Operation
 from entrepot.store.records import OutboxItem
 
 from .context import Context
 
 SOURCE = "rail"  # of what the rail did in the inbox, and of what it will never do
-# However long an order holds it up, it is tried for 45 days, each 6 hours in the end
+# Tried for 45 days, each 6 hours in the end; what a block holds up, as long as the block stands
 FOLLOWED = ("raise_dispute", "award", "hold", "reject_presentation", "waive")
 ASKED_AFTER = (*FOLLOWED, "return_payment")  # a return is not sent again, but may be asked for again
 # A party's or the examiner's last moment lies so much before the escrow's own: it takes nothing late
@@ -22,24 +22,38 @@ PRESENTED, CLOSED = 2, 3  # of EscrowState.status
 AGAIN_MAX = 20  # how often one operation may pass the rail's own trial and then fail in its block
 
 
+declare(
+    "Refused",
+    rail_too_late="The escrow's time for this is over, and it has gone on without it.",
+    rail_blocked="The escrow is blocked and takes this when it is not: it waits for that, however long.",
+)
+
+
 def arrival_s(period_s: int) -> int:
     """How long before the end of one of its periods the escrow must be told, in s: half a day, a quarter at most."""
     return min(ARRIVAL_S_MAX, period_s // ARRIVAL_SHARE)
 
 
-def is_too_late(ctx: Context, operation: Operation) -> bool:
-    """True for a finding or an award that the escrow will never take any more, by its own final time and state."""
+def refusal_of(ctx: Context, operation: Operation, refused: Refused) -> Refused:
+    """What the rail's refusal means by the escrow's own final time and state: a block, the end of a finding's or an
+    award's time, or what the rail said. A block stops the escrow's clocks, so nothing is late under one.
+    """
+    if operation.kind not in FOLLOWED:
+        return refused
     try:
         state, now = ctx.rail.escrow_state(ctx.rail.escrow_address(operation.terms)), ctx.rail.final().time
     except Unknown:
-        return False
+        return refused
+    is_over = False
     if operation.kind == "reject_presentation":
         is_over = state.status != PRESENTED or state.accepted_round == state.round
-        return is_over or (now > state.examine_until and not state.blocked)
-    if operation.kind == "award":
+        is_over |= now > state.examine_until and not state.blocked
+    elif operation.kind == "award":
         is_over = state.status == CLOSED or state.is_awarded
-        return is_over or (now > state.disputed_until > 0 and not state.blocked)
-    return False
+        is_over |= now > state.disputed_until > 0 and not state.blocked
+    if is_over:
+        return Refused("rail_too_late", f"The escrow takes no {operation.kind} any more.")
+    return Refused("rail_blocked", refused.message) if state.blocked else refused
 
 
 def failure_key(once: str) -> str:
