@@ -58,6 +58,26 @@ def test_what_happens_between_the_page_and_its_feed_is_not_lost(ground: Ground, 
     context.close()
 
 
+def test_a_page_that_could_not_be_fetched_again_is_fetched_a_moment_later(ground: Ground, browser: Any) -> None:
+    made = ground.propose("LIVE-AGAIN", "carol", "dave")
+    context = browser.new_context()
+    page = sign_in(context, ground.house.base_url, Person("treasurer-carol", "treasurer"))
+    page.goto(f"{ground.house.base_url}/settlements/{made}")
+    page.wait_for_selector(".chip:has-text('Waiting for signatures')")
+    page.wait_for_timeout(700)  # the feed is open
+    broken: list[str] = []
+
+    def twice(route: Any) -> None:
+        broken.append(route.request.url)
+        route.abort() if len(broken) < 3 else route.continue_()
+
+    page.route(f"**/settlements/{made}", twice)
+    ground.parties["carol"].post(f"/trades/{made}/withdrawal")
+    page.wait_for_selector(".chip.stopped", timeout=SHOWN_MS)
+    assert len(broken) >= 3
+    context.close()
+
+
 def test_the_feed_goes_on_from_the_last_event_seen(ground: Ground) -> None:
     made = ground.propose("LIVE-CURSOR", "carol", "dave")
     with httpx.Client(base_url=ground.house.base_url, trust_env=False, timeout=20) as http:

@@ -9,6 +9,13 @@ if (!document.cookie.includes("entrepot_zone=")) {
 // Live: the feed says which settlements changed; the page is fetched again and its parts are morphed into place.
 const feed = document.getElementById("feed");
 const refresh = () => htmx.trigger("#main", "refresh");
+const RETRY_MS = 500, RETRY_MS_MAX = 30_000;
+let again = RETRY_MS;
+main?.addEventListener("htmx:error", (event) => { // a page that could not be fetched is fetched again, later each time
+  if (event.target !== main) return;
+  setTimeout(refresh, again);
+  again = Math.min(again * 2, RETRY_MS_MAX);
+});
 feed?.addEventListener("stops", (event) => {
   document.getElementById("stops").innerHTML = JSON.parse(event.detail.data).html; // at once; the page follows
   refresh();
@@ -23,6 +30,7 @@ globalThis.htmx?.registerExtension("keep", {
   htmx_before_morph_attr: (_, detail) => detail.attrName !== "open",
 });
 document.addEventListener("htmx:after:swap", () => {
+  again = RETRY_MS;
   main.classList.remove("changed");
   void main.offsetWidth;
   main.classList.add("changed");
