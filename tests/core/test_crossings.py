@@ -82,3 +82,14 @@ def test_an_award_is_of_money_that_is_held() -> None:
     assert apply(review, award).awarded_minor == 0
     with pytest.raises(Refused):
         apply(replace(review, funded_minor=0, suspended=((State.AGREED, T0),)), award)
+
+
+def test_an_award_recorded_under_a_freeze_ends_the_dispute_and_what_lay_under_it() -> None:
+    dates = DATES | {"dispute_by": T0 + 900, "frozen_until": T0 + 100}
+    under = ((State.DISCREPANT, T0), (State.DISPUTED, T0 + 10))
+    frozen = replace(HELD, state=State.FROZEN, suspended=under, dates=dates)
+    award = Event("awarded", T0 + 50, Role.RAIL, facts={"to_seller_minor": "0"}, dates={"release_at": T0 + 50})
+    awarded = apply(frozen, award)
+    assert (awarded.state, awarded.suspended) == (State.FROZEN, ((State.PRESENTED, T0 + 50),))
+    resumed = apply(awarded, Event("freeze_ended", T0 + 100, Role.CLOCK))
+    assert (resumed.state, resumed.suspended, resumed.dates["release_at"]) == (State.PRESENTED, (), T0 + 100)

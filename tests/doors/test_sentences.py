@@ -7,9 +7,11 @@ import re
 import pytest
 
 from entrepot.core.lifecycle import AS_BEFORE, CONFIDENTIAL, HIDDEN, LIFECYCLE, STATES, State
+from entrepot.web import navigation
 from entrepot.web.language import Language
-from entrepot.web.pages.words import sentences
-from entrepot.web.pages.words.story import HAPPENED, happened
+from entrepot.web.pages.shared import sentences
+from entrepot.web.pages.shared.story import HAPPENED, happened
+from entrepot.workflows.house import supervise
 
 SIDES = (sentences.BUYER, sentences.SELLER, sentences.OTHER)
 PUBLIC = sorted({facts.public for facts in STATES.values()} - {AS_BEFORE})
@@ -55,6 +57,10 @@ def test_every_next_act_says_what_happens_otherwise_or_is_done_at_once() -> None
     told = {STATES[state].next_act for state in State if state not in HIDDEN}
     for act in told - at_once:
         assert not TIPPING.search(sentences.OTHERWISE.get(act, ""))
+
+
+def test_every_role_that_can_be_given_has_a_name() -> None:
+    assert set(navigation.ROLES) == set(supervise.ROLES)
 
 
 def test_nobody_is_told_to_wait_for_arbiters_who_have_decided() -> None:

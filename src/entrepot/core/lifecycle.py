@@ -192,6 +192,7 @@ LIFECYCLE: tuple[Line, ...] = (
     *_each(_HOLDING, "rejected", R.RAIL, S.REJECTED),
     # Dispute
     *_each(_RESTING, "disputed", _PARTIES, S.DISPUTED, suspends=True),
+    # An award binds when the escrow has recorded it, whatever we had decided meanwhile
     *_each((S.DISPUTED,), "award_received", R.ARBITER, B.SAME),
     *_each((S.DISPUTED, *_RESTING, S.REFUNDING), "awarded", R.RAIL, S.PRESENTED),
     *_each((S.RELEASING, S.REJECTING, S.IN_REVIEW, S.FROZEN, S.BLOCKED), "awarded", R.RAIL, B.SAME),

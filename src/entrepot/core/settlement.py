@@ -229,19 +229,18 @@ def _extended(dates: dict[str, int], state: State, *, since: int, until: int) ->
 
 
 def _went_on_meanwhile(suspended: tuple[tuple[State, int], ...], event: Event) -> tuple[tuple[State, int], ...]:
-    """What the rail did while it was suspended: what is resumed is the state that follows, held up since then."""
-    ended = _MEANWHILE.get(event.kind, ())
-    since = event.dates.get("presented_at", event.at)
-    return tuple((State.PRESENTED, max(since, was)) if left in ended else (left, was) for left, was in suspended)
+    """What the rail did while it was suspended happens to the states that were left, too, as the table says of them.
 
-
-# The states that these events end, also where they come to a settlement that is suspended from one of them
-_MEANWHILE: Mapping[str, tuple[State, ...]] = {
-    "released_in_part": (State.RELEASING,),
-    "presented": (State.FUNDED, State.DISCREPANT, State.REFUNDING),
-    "finding_dropped": (State.DISCREPANT, State.REFUNDING),
-    "awarded": (State.FUNDED, State.DISCREPANT, State.REFUNDING, State.DISPUTED),
-}
+    They are held up since then, not since before. A state that follows another takes what lay under that with it.
+    """
+    since, after = event.dates.get("presented_at", event.at), list[tuple[State, int]]()
+    for left, was in suspended:
+        line = LINES.get((left, event.kind))
+        if line is None or isinstance(line.becomes, Becomes):
+            after.append((left, was))
+        else:
+            after = [(line.becomes, max(since, was))]
+    return tuple(after)
 
 
 def _assert_invariants(settlement: Settlement) -> None:

@@ -15,7 +15,7 @@ from ...door import Problem
 from ...language import marked
 from ...page import acted, page, shown
 from ...visitor import Visitor
-from ..words import sentences
+from ..shared import sentences
 from . import pair
 from .requests import NOTICE_FIELDS
 

@@ -15,9 +15,10 @@ from starlette.routing import Route
 
 from ...door import Problem
 from ...language import Language, marked
+from ...navigation import ROLES
 from ...page import acted, page, shown
 from ...visitor import FORM_BYTES_MAX, Visitor, form_of, visitor_of
-from ..words.sentences import Chip
+from ..shared.sentences import Chip
 from .changes import OTHER, STATES, SUBJECTS
 
 STAFF = ("operator", "officer", "supervisor")
@@ -28,15 +29,6 @@ KINDS = {
     "examiner": marked("Document examiner"),
     "authority": marked("Authority"),
     "operator": marked("Operator"),
-}
-ROLES = {
-    "treasurer": marked("Treasurer"),
-    "operator": marked("Operator"),
-    "officer": marked("Compliance officer"),
-    "supervisor": marked("Supervisor"),
-    "examiner": marked("Document examiner"),
-    "arbiter": marked("Arbiter"),
-    "authority": marked("Authority"),
 }
 RATINGS = {"low": marked("Low"), "medium": marked("Medium"), "high": marked("High")}
 STATUS = {

@@ -14,9 +14,10 @@ from starlette.routing import Route
 
 from ...door import Problem
 from ...language import Language, Shown, marked
+from ...navigation import ROLES
 from ...page import acted, page, shown
 from ...visitor import Visitor
-from ..words.sentences import Chip
+from ..shared.sentences import Chip
 from . import contract
 
 DAY_S = 86_400
@@ -82,13 +83,7 @@ VALUES = {
     "applied": marked("Applied"),
     "admitted": marked("Admitted"),
     "suspended": marked("Suspended"),
-    "treasurer": marked("Treasurer"),
-    "operator": marked("Operator"),
-    "officer": marked("Compliance officer"),
-    "supervisor": marked("Supervisor"),
-    "examiner": marked("Document examiner"),
-    "arbiter": marked("Arbiter"),
-    "authority": marked("Authority"),
+    **ROLES,
     "owner": marked("Owners"),
     "passport": marked("Passport signers"),
     "trustee": marked("Trustees"),

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from ...door import Problem
 from ...page import localised, page, shown
 from ...visitor import Visitor, visitor_of
-from ..words.happenings import ACTORS, EVENTS
+from ..shared.happenings import ACTORS, EVENTS
 
 CHECKPOINTS, ENTRIES = 20, 30
 

@@ -18,11 +18,11 @@ from ...language import Language, marked
 from ...page import page, shown
 from ...visitor import Visitor, form_of, visitor_of
 from ..officer import requests
+from ..shared import costs, sentences
+from ..shared.story import happened
 from ..supervisor import oversight
 from ..treasury import approvals
 from ..treasury.invoice import REASONS
-from ..words import costs, sentences
-from ..words.story import happened
 from . import acts, papers, picture
 from .voyage import money, voyage
 

@@ -15,7 +15,7 @@ from ...charts import Chart, Reference, Series, Tone
 from ...language import Language, Shown, marked
 from ...page import page, shown
 from ...visitor import Visitor
-from ..words import sentences
+from ..shared import sentences
 
 PERIODS = (7, 30, 90, 365)
 DAYS = 30

@@ -14,8 +14,8 @@ from ...assets import asset_of
 from ...language import Language, Shown, marked
 from ...page import acted, page, shown
 from ...visitor import Visitor
-from ..words.powers import ACT_NAMES, changed
-from ..words.sentences import Chip
+from ..shared.powers import ACT_NAMES, changed
+from ..shared.sentences import Chip
 
 ASKED = {
     "propose": marked("{who} asked to propose an invoice: {amount}."),

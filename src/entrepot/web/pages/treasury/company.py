@@ -18,8 +18,8 @@ from ...door import Problem
 from ...language import Language, marked
 from ...page import acted, page, shown
 from ...visitor import Visitor
-from ..words.powers import ACT_NAMES, power
-from ..words.sentences import Chip
+from ..shared.powers import ACT_NAMES, power
+from ..shared.sentences import Chip
 from .approvals import named
 
 MODES = {

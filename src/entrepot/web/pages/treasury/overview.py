@@ -11,8 +11,8 @@ from starlette.routing import Route
 
 from ...page import page, shown
 from ...visitor import Visitor
+from ..shared import sentences
 from ..supervisor.measures import charts_of
-from ..words import sentences
 from .trading import rows_of
 
 AHEAD_MAX = 50

@@ -21,7 +21,7 @@ from ...inert import inert
 from ...language import marked
 from ...page import acted, once, page, shown
 from ...visitor import Visitor
-from ..words import sentences
+from ..shared import sentences
 
 API_PAGE = 200
 ROWS_MAX = 2_000  # that the list looks through; beyond it the page says so
