@@ -11,15 +11,15 @@ from hypothesis import HealthCheck, settings
 SEED = int(os.environ.get("ENTREPOT_SEED", "20261123"))
 SLOW_FOLDERS = ("api", "contracts", "demo", "doors", "kill", "rails", "workflows")
 SLOW_FILES = ("test_postgres", "test_chainproof")
-# Files that take longest, in that order: with whole files to two processes, one that came last would be waited for.
+# Files that take longest, in that order: with whole files to few processes, one that came last would be waited for.
 LONGEST_FIRST = (
-    "test_schedules",
-    "test_kill", "test_commands", "test_own_invoice", "test_portal_operator", "test_portal_treasury", "test_day_end",
-    "test_conformance_checks", "test_portal_supervision", "test_own_database", "test_conformance_savepoints",
-    "test_planted_bugs", "test_conformance_settlements", "test_demo", "test_escrow_story", "test_portal_officer",
-    "test_portal_walk", "test_conformance_ledger", "test_contract_settings", "test_postgres_security",
-    "test_two_tenants", "test_no_door_pays", "test_wild_requests", "test_single_sign_on", "test_portal_hostile",
-    "test_stories", "test_limits", "test_portal", "test_when_parts_fail", "test_two_workers", "test_faults_database",
+    "test_schedules", "test_portal_walk", "test_own_invoice", "test_commands", "test_kill", "test_demo",
+    "test_portal_treasury", "test_escrow_story", "test_contract_settings", "test_portal_operator", "test_no_door_pays",
+    "test_own_database", "test_portal_hostile", "test_two_of_each", "test_wild_requests", "test_day_end",
+    "test_portal_keyboard", "test_portal_company", "test_portal_officer", "test_portal_supervision",
+    "test_conformance_checks", "test_conformance_savepoints", "test_conformance_settlements", "test_conformance_ledger",
+    "test_portal_developer", "test_faults_database", "test_planted_bugs", "test_bundle", "test_postgres_security",
+    "test_two_tenants", "test_single_sign_on", "test_portal", "test_when_parts_fail", "test_two_workers",
 )  # fmt: skip
 
 # Properties take the same examples every time; ENTREPOT_SEED=N looks elsewhere.
