@@ -48,9 +48,7 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(furnished: Ground, brows
         page = sign_in(context, base_url, person)
         page.on("pageerror", lambda error, wrong=wrong: wrong.append(f"script: {error}"))
         for path in walk(page, base_url, settlements_max=2):
-            wrong += [
-                f"{person.role} {path} {language}: {one}" for one in looked_at(page, colours=language == "en")
-            ]
+            wrong += [f"{person.role} {path} {language}: {one}" for one in looked_at(page, colours=language == "en")]
         context.close()
     assert not wrong, "\n".join(wrong)
 
