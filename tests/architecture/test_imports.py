@@ -12,7 +12,7 @@ from tree import ROOT, modules
 
 # Third-party libraries of the core, each behind one file of ours (verifying a receipt needs RLP beside the trie).
 CORE_LIBRARIES = {
-    "canonical.py": {"rfc8785"},
+    "canonical.py": {"orjson", "rfc8785"},
     "evidence.py": {"rfc8785"},
     "crypto.py": {"Crypto", "coincurve", "cryptography", "rlp", "trie"},
     "chainproof.py": {"rlp", "trie"},
