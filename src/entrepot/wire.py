@@ -38,6 +38,7 @@ from entrepot.store import embedded
 from entrepot.store.database import read_sign_ins
 from entrepot.store.postgres import PostgresStore
 from entrepot.store.store import Store
+from entrepot.store.vault import KEY_BYTES
 from entrepot.workflows.checks.screen import ListScreener, load_lists
 from entrepot.workflows.step.context import Context, Policy, SignIn
 
@@ -46,7 +47,11 @@ OWNERS = 3  # keys of the registry's owners in the keystore; one that the regist
 
 declare("Unavailable", not_set_up="This deployment is not set up yet: run `entrepot init` first.")
 declare("Invalid", ledger_engine_unknown="ENTREPOT_LEDGER names no ledger engine, or not where it is.")
-declare("Refused", regime_not_in_force="No version of the regime is in force at this time.")
+declare(
+    "Refused",
+    regime_not_in_force="No version of the regime is in force at this time.",
+    log_key_differs="Verifiers pin another key of the log: restore it, or publish the new one with `entrepot init`.",
+)
 
 
 class House:
@@ -114,6 +119,15 @@ class House:
         }
 
 
+    def require_pinned_keys(self, path: Path) -> None:
+        """A lost key is never made anew unseen. Raises: Refused(log_key_differs) unless ours are those published."""
+        pinned = json.loads(path.read_text()) if path.exists() else {}
+        ours = self.verification_key()
+        for name in ("checkpoint_key", "closing_key"):
+            if pinned.get(name, ours[name]) != ours[name]:
+                raise Refused("log_key_differs", f"{path.name} names another {name} than the one in the keystore.")
+
+
 def regime_at(at: int) -> Regime:
     """The regime version in force. Raises: Refused(regime_not_in_force)."""
     found = in_force(at)
@@ -123,8 +137,9 @@ def regime_at(at: int) -> Regime:
 
 
 def facts_of(settings: Settings) -> Facts:
-    """What the doors know of the deployment."""
+    """What the doors know of the deployment. Raises: Unavailable(not_set_up), Refused(log_key_differs)."""
     house = House(settings)
+    house.require_pinned_keys(settings.verification_key_path)
     regime = regime_at(int(house.body["opened_at"]))
 
     def authorization(settlement: Settlement, terms: Terms, attempt: int, valid_before: int) -> Signable:
@@ -148,6 +163,7 @@ def context_of(settings: Settings, store: Store, rail: EvmRail) -> Context:
     """A worker's parts."""
     message_types()  # finds the schemas before work begins
     house = House(settings)
+    house.require_pinned_keys(settings.verification_key_path)
     first, second = house.keys.accounts(Purpose.PASSPORT, 2)
     return Context(
         store=store,
@@ -253,15 +269,20 @@ def open_store(role: str, settings: Settings | None = None) -> Iterator[Postgres
     kept = None if dsn else read_sign_ins(settings.sign_ins_path)
     if kept is not None:
         dsn = kept.serve if role == "serve" else kept.work
+    path = settings.keys_dir / "master.key"
+    kept_key = _read_master_key(path)
+    master_key = kept_key or os.urandom(KEY_BYTES)
     with _embedded(settings, role) if not dsn else nullcontext(dsn) as found:
         is_work = role == "work"
         store = PostgresStore(
-            master_key=master_key(settings),
+            master_key=master_key,
             work_dsn=found if is_work else "",
             serve_dsn="" if is_work else found,
             keeps_intents=settings.ledger != "postgres",
         )
         try:
+            if not kept_key:  # only now: a database that has data keys refuses a fresh one
+                _keep_master_key(path, master_key)
             yield store
         finally:
             store.close()
@@ -280,15 +301,22 @@ def _embedded(settings: Settings, role: str) -> Iterator[str]:
             server.stop()
 
 
-def master_key(settings: Settings) -> bytes:
-    """The key that wraps all data keys; made once, readable by the owner only."""
-    path: Path = settings.keys_dir / "master.key"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(os.urandom(32))
-    return path.read_bytes()
+def _read_master_key(path: Path) -> bytes:
+    """The key that wraps all data keys, b"" where there is none yet. Raises: Refused(master_key_differs)."""
+    kept = path.read_bytes() if path.exists() else b""
+    if path.exists() and len(kept) != KEY_BYTES:
+        raise Refused("master_key_differs", f"{path.name} has {len(kept)} bytes, not {KEY_BYTES}.")
+    return kept
+
+
+def _keep_master_key(path: Path, key: bytes) -> None:
+    """Made once, readable by the owner only."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(key)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def open_rail(store: Store, settings: Settings | None = None) -> EvmRail:

@@ -1,4 +1,4 @@
-"""A step of a runbook that no other test takes: a killed server that `entrepot migrate` recovers."""
+"""Steps of runbooks that no other test takes: a killed server that `entrepot migrate` recovers, a lost master key."""
 
 from __future__ import annotations
 
@@ -29,13 +29,18 @@ def home() -> Iterator[Path]:
     shutil.rmtree(found, ignore_errors=True)
 
 
+def entrepot(home: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """One command in this home."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("ENTREPOT_")}
+    return subprocess.run(
+        [sys.executable, "-m", "entrepot", *command],
+        env=clean | {"ENTREPOT_HOME": str(home)}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+
+
 def migrate(home: Path) -> str:
     """What `entrepot migrate` prints; it must succeed."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("ENTREPOT_")}
-    command = [sys.executable, "-m", "entrepot", "migrate"]
-    done = subprocess.run(
-        command, env=clean | {"ENTREPOT_HOME": str(home)}, capture_output=True, text=True, timeout=120
-    )
+    done = entrepot(home, "migrate")
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -55,3 +60,23 @@ def test_a_killed_embedded_server_is_recovered_by_migrate_which_leaves_it_stoppe
     assert not pid_file.exists(), "it was stopped again"
     log = (home / "postgres" / "log").read_text()
     assert "database system was not properly shut down; automatic recovery in progress" in log
+
+
+def test_a_lost_master_key_is_never_made_anew_and_its_backup_opens_everything_again(home: Path) -> None:
+    migrate(home)
+    assert entrepot(home, "init").returncode == 0
+    key = home / "keys" / "master.key"
+    kept = key.read_bytes()
+    assert key.stat().st_mode & 0o777 == 0o600
+    key.unlink()
+    for wrong in (b"", os.urandom(32), kept[:31]):
+        if wrong:
+            key.write_bytes(wrong)
+        refused = entrepot(home, "ledger", "check")
+        assert refused.returncode != 0 and "master_key_differs" in refused.stderr, refused.stderr
+        assert not wrong or key.read_bytes() == wrong
+        assert wrong or not key.exists(), "none was made"
+    key.write_bytes(kept)
+    sound = entrepot(home, "ledger", "check")
+    assert sound.returncode == 0, sound.stderr
+    assert entrepot(home, "init").returncode == 0

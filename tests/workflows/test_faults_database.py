@@ -262,7 +262,21 @@ def fill(folder: Path) -> Path:
     return ballast
 
 
-def test_a_full_disk_stops_everything_and_loses_nothing(town: Town, home: Path, tmp_path: Path) -> None:
+def make_room(ballast: Path) -> None:
+    """What is not ours is taken away."""
+    ballast.unlink()
+
+
+def make_larger(ballast: Path) -> None:
+    """The file system grows by half, and what fills it stays."""
+    options = f"remount,size={DISK_MIB * 3 // 2}m"
+    subprocess.run(["mount", "-o", options, str(ballast.parent)], check=True)
+
+
+@pytest.mark.parametrize("mend", [make_room, make_larger])
+def test_a_full_disk_stops_everything_and_loses_nothing(
+    town: Town, home: Path, tmp_path: Path, mend: Callable[[Path], None]
+) -> None:
     with small_disk(home / "disk") as disk, database(disk / "pg") as (_, store):
         house = open_house(town, store, tmp_path / "house")
         trades = agreed_by_sellers(house, 2)
@@ -272,7 +286,7 @@ def test_a_full_disk_stops_everything_and_loses_nothing(town: Town, home: Path, 
             ballast = fill(disk)
             assert not all(play.done() for play in plays), "it was filled under load"
             refused = until_unavailable(house)
-            ballast.unlink()
+            mend(ballast)
             started_again(disk / "pg")  # it may have stopped, rather than go on without its log
             for play in plays:
                 play.result(PATIENCE_S)

@@ -80,6 +80,10 @@ class PostgresTransaction:
         self.sandbox = PostgresSandbox(connection)
         self.many = PostgresMany(connection, self._keyring)
 
+    def require_master_key(self) -> None:
+        """Raises: Refused(master_key_differs)."""
+        self._keyring.require_master_key()
+
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """What happens inside is undone if it raises; the transaction goes on."""
@@ -95,7 +99,7 @@ class PostgresStore:
     """Where transactions come from. `work_dsn` is for workers, `serve_dsn` for doors; a process has either or both.
     With `keeps_intents` another ledger engine is told of every transfer.
 
-    Raises on opening: Refused(role_too_mighty, schema_too_new, …), Unavailable(schema_too_old, store_unavailable).
+    Raises on opening: Refused(role_too_mighty, schema_too_new, master_key_differs, …), Unavailable(schema_too_old, store_unavailable).
     """
 
     def __init__(
@@ -113,6 +117,12 @@ class PostgresStore:
         self._pools = {
             role: _open_pool(dsn, pool_size) for role, dsn in (("work", work_dsn), ("serve", serve_dsn)) if dsn
         }  # fmt: skip
+        try:
+            with self.work() if work_dsn else self.door() as tx:
+                tx.require_master_key()
+        except BaseException:
+            self._close_pools()
+            raise
         self._wakes = Wakes(work_dsn or serve_dsn)
 
     @contextmanager
@@ -167,6 +177,9 @@ class PostgresStore:
     def close(self) -> None:
         """Closes all connections."""
         self._wakes.close(self.wake)
+        self._close_pools()
+
+    def _close_pools(self) -> None:
         for pool in self._pools.values():
             pool.close()
 

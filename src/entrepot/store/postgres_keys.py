@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
+from entrepot.core.errors import Refused, declare
+
 from .named_sql import load_sql
 from .postgres_arrays import uuids
 from .postgres_rows import Connection, Rows, to_uuid
@@ -12,6 +14,8 @@ from .vault import DEPLOYMENT, DataKey, Vault, key_id_of, seal, unseal
 
 _SQL = load_sql("keys")
 _TRIES_MAX = 3
+
+declare("Refused", master_key_differs="The master key opens no data key of this database: restore it from its backup.")
 
 
 class Keyring:
@@ -22,6 +26,12 @@ class Keyring:
         self._vault = vault
         self._by_id: dict[str, DataKey | None] = {}
         self._by_owner: dict[str, DataKey] = {}
+
+    def require_master_key(self) -> None:
+        """Raises: Refused(master_key_differs) if the data keys that are there were wrapped by another."""
+        row = self._rows.one("any_key")
+        if row is not None and not self._vault.opens(row["id"].hex, row["owner"].hex, row["wrapped"]):
+            raise Refused("master_key_differs", "The master key opens none of the data keys of this database.")
 
     def seal(self, owner: str, text: bytes, *, table: str, row: str) -> bytes:
         """The sealed text; it opens only at the same table and row."""

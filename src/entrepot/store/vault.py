@@ -40,6 +40,14 @@ class Vault:
         nonce = os.urandom(NONCE_BYTES)
         return key, nonce + self._master.encrypt(nonce, key.secret, _key_place(key.id, owner))
 
+    def opens(self, key_id: str, owner: str, wrapped: bytes) -> bool:
+        """True if this master key wrapped that data key."""
+        try:
+            self.unwrap(key_id, owner, wrapped)
+        except AssertionError:
+            return False
+        return True
+
     def unwrap(self, key_id: str, owner: str, wrapped: bytes) -> DataKey:
         """The key from its wrapped bytes. Asserts that they are this owner's, under this master key."""
         nonce, sealed = wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:]

@@ -1,6 +1,9 @@
 -- name: keys
 SELECT id, owner, wrapped FROM data_keys WHERE id = ANY (%(ids)s);
 
+-- name: any_key
+SELECT id, owner, wrapped FROM data_keys WHERE wrapped IS NOT NULL LIMIT 1;
+
 -- name: key_of_owner
 SELECT id, owner, wrapped FROM data_keys WHERE owner = %(owner)s AND wrapped IS NOT NULL;
 
