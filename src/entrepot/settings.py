@@ -46,6 +46,11 @@ class Settings:
         return self.home / "keys"
 
     @property
+    def master_key_path(self) -> Path:
+        """What wraps all data keys: 32 bytes."""
+        return self.keys_dir / "master.key"
+
+    @property
     def deployment_path(self) -> Path:
         """Chain id and contract addresses, written at deployment."""
         return self.home / "deployment.json"

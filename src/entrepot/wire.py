@@ -36,6 +36,7 @@ from entrepot.settings import Settings, read_settings
 from entrepot.signers.keystore import Keystore, MessageKey, Purpose
 from entrepot.store import embedded
 from entrepot.store.database import read_sign_ins
+from entrepot.store.master_key import keep_master_key, read_master_key
 from entrepot.store.postgres import PostgresStore
 from entrepot.store.store import Store
 from entrepot.store.vault import KEY_BYTES
@@ -117,7 +118,6 @@ class House:
             "factory": self.deployment.factory,
             "implementation": self.deployment.implementation,
         }
-
 
     def require_pinned_keys(self, path: Path) -> None:
         """A lost key is never made anew unseen. Raises: Refused(log_key_differs) unless ours are those published."""
@@ -269,8 +269,8 @@ def open_store(role: str, settings: Settings | None = None) -> Iterator[Postgres
     kept = None if dsn else read_sign_ins(settings.sign_ins_path)
     if kept is not None:
         dsn = kept.serve if role == "serve" else kept.work
-    path = settings.keys_dir / "master.key"
-    kept_key = _read_master_key(path)
+    path = settings.master_key_path
+    kept_key = read_master_key(path)
     master_key = kept_key or os.urandom(KEY_BYTES)
     with _embedded(settings, role) if not dsn else nullcontext(dsn) as found:
         is_work = role == "work"
@@ -282,7 +282,7 @@ def open_store(role: str, settings: Settings | None = None) -> Iterator[Postgres
         )
         try:
             if not kept_key:  # only now: a database that has data keys refuses a fresh one
-                _keep_master_key(path, master_key)
+                keep_master_key(path, master_key)
             yield store
         finally:
             store.close()
@@ -299,24 +299,6 @@ def _embedded(settings: Settings, role: str) -> Iterator[str]:
     finally:
         if not server.was_running:
             server.stop()
-
-
-def _read_master_key(path: Path) -> bytes:
-    """The key that wraps all data keys, b"" where there is none yet. Raises: Refused(master_key_differs)."""
-    kept = path.read_bytes() if path.exists() else b""
-    if path.exists() and len(kept) != KEY_BYTES:
-        raise Refused("master_key_differs", f"{path.name} has {len(kept)} bytes, not {KEY_BYTES}.")
-    return kept
-
-
-def _keep_master_key(path: Path, key: bytes) -> None:
-    """Made once, readable by the owner only."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(key)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def open_rail(store: Store, settings: Settings | None = None) -> EvmRail:

@@ -353,6 +353,7 @@ COVERED = {
         "migrate",
         "reconcile",
         "restore",
+        "rotate-master-key",
         "screen",
         "serve",
         "simulate",

@@ -97,6 +97,7 @@ COMMANDS = {
     "work": "does what doors asked and what is due: the rest of this file",
     "init": "makes two operators, moves nothing",
     "migrate": "makes tables, moves nothing",
+    "rotate-master-key": "wraps the keys of personal data anew, moves nothing",
     "simulate": "plays in a world of its own, never on this deployment's",
     "backup": "copies files, moves nothing",
     "restore": "brings files back into an empty home, and replays them; moves nothing",

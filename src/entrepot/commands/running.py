@@ -51,6 +51,27 @@ def migrate(*, json: bool = False) -> None:
     show({"schema": "entrepot/migration/1", "applied": applied}, applied or ["Nothing to do."], as_json=json)
 
 
+@app.command(name="rotate-master-key")
+def rotate_master_key(*, json: bool = False) -> None:
+    """Wraps all data keys with a fresh master key. Stop `serve` and `work` first; after a crash run it again.
+
+    A copy of the database from before is read with the master key of before: keep that as long as such a copy.
+    """
+    from entrepot.store.database import bring_up
+    from entrepot.store.master_key import change_master_key
+
+    settings = read_settings()
+    database = bring_up(settings.owner_dsn, directory=settings.database_dir, kept=settings.sign_ins_path)
+    try:
+        count = change_master_key(database.owner_dsn, settings.master_key_path)
+    finally:
+        if not database.was_running:
+            database.stop()
+    show(
+        {"schema": "entrepot/master-key/1", "data_keys": count}, [f"{count} data keys are wrapped anew."], as_json=json
+    )
+
+
 @app.command
 def init(*, json: bool = False) -> None:
     """Makes the first two persons (operators) and writes their credentials; the second time changes nothing."""

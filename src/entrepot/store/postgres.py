@@ -99,7 +99,8 @@ class PostgresStore:
     """Where transactions come from. `work_dsn` is for workers, `serve_dsn` for doors; a process has either or both.
     With `keeps_intents` another ledger engine is told of every transfer.
 
-    Raises on opening: Refused(role_too_mighty, schema_too_new, master_key_differs, …), Unavailable(schema_too_old, store_unavailable).
+    Raises on opening: Refused(role_too_mighty, schema_too_new, master_key_differs, …),
+    Unavailable(schema_too_old, store_unavailable).
     """
 
     def __init__(

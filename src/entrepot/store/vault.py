@@ -37,8 +37,12 @@ class Vault:
     def new_key(self, owner: str) -> tuple[DataKey, bytes]:
         """A fresh key for `owner`, and the wrapped bytes to keep."""
         key = DataKey(os.urandom(KEY_ID_BYTES).hex(), owner, os.urandom(KEY_BYTES))
+        return key, self.wrap(key)
+
+    def wrap(self, key: DataKey) -> bytes:
+        """The bytes to keep of a data key."""
         nonce = os.urandom(NONCE_BYTES)
-        return key, nonce + self._master.encrypt(nonce, key.secret, _key_place(key.id, owner))
+        return nonce + self._master.encrypt(nonce, key.secret, _key_place(key.id, key.owner))
 
     def opens(self, key_id: str, owner: str, wrapped: bytes) -> bool:
         """True if this master key wrapped that data key."""
