@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
-from trading_house import House
+import pytest
+from trading_house import House, sign
 from trading_sale import Trade, sale
 
 from entrepot.core.bookkeeping import book_accounts, transfers_for
 from entrepot.core.lifecycle import Role, State
 from entrepot.core.settlement import Event
+from entrepot.store.many import Conflict
+from entrepot.store.memory_many import MemoryMany
 from entrepot.store.records import InboxItem
 from entrepot.workflows.work import BATCH_MIN, send_out, step
 
@@ -44,6 +49,59 @@ def test_one_poisoned_item_of_a_batch_is_set_aside_and_the_rest_goes_on(house: H
         ]
     assert house.ctx.pace.careful == 0
     send_out(house.ctx)
+
+
+def test_what_the_books_refuse_is_no_fault_of_a_later_item_that_has_it_written(house: House) -> None:
+    """A withdrawal frees a reservation at once, so everything kept before it is written in its turn."""
+    poisoned, good = (sale(house, share=10).propose().agree() for _ in range(2))
+    occupy_the_books(poisoned)
+    before, leaves = poisoned.one, log_size(house)
+    house.put("fund", house.people["buyer"], poisoned.funding(), poisoned.id)
+    withdrawal = house.put("withdraw", house.people["seller"], {}, good.id)
+    for _ in range(TURNS_MAX):
+        if not step(house.ctx):
+            break
+    assert poisoned.one == before and good.one.state is State.LAPSED
+    assert house.answer(withdrawal)["status"] == 200 and log_size(house) == leaves + 1
+    with house.store.work() as tx:
+        assert [(item.settlement, item.kind) for item in tx.inbox.stuck()] == [(poisoned.id, "fund")]
+        assert not [
+            item for item in tx.outbox.waiting(limit=9) if item.settlement == poisoned.id and "fund" in item.once
+        ]
+
+
+@pytest.mark.parametrize("taken", ["register", "reserve"])
+def test_what_another_worker_took_meanwhile_undoes_the_whole_batch_which_is_taken_again(
+    house: House, monkeypatch: pytest.MonkeyPatch, taken: str
+) -> None:
+    """Whichever item has it written: no trade without its invoice's key, none cleared beyond the cap."""
+    good, trade = sale(house, share=10).propose().agree(), sale(house, share=10)
+    if taken == "register":
+        asked = house.put("propose", house.people["seller"], trade.proposal(), "")
+    else:
+        trade.propose().sign("seller")
+        signature = sign(house.people["buyer"].key, house.terms(trade.id).digest())
+        asked = house.put("sign", house.people["buyer"], {"signature": signature}, trade.id)
+    withdrawal = house.put("withdraw", house.people["seller"], {}, good.id)
+    leaves, calls = log_size(house), list[Any]()
+    write: Callable[..., None] = getattr(MemoryMany, taken)
+
+    def once_too_late(self: MemoryMany, rows: Any) -> None:
+        calls.extend(rows)
+        if calls == list(rows) and rows:
+            raise Conflict("taken meanwhile")
+        write(self, rows)
+
+    monkeypatch.setattr(MemoryMany, taken, once_too_late)
+    assert step(house.ctx) == 1 and calls
+    assert log_size(house) == leaves and good.one.state is State.CLEARED
+    assert step(house.ctx) == 2
+    assert house.answer(asked)["status"] < 300 and house.answer(withdrawal)["status"] == 200
+    settlement = house.answer(asked)["body"]["settlement"]
+    with house.store.work() as tx:
+        assert tx.inbox.stuck() == []
+        held = tx.many.reservations([settlement]) if taken == "reserve" else tx.many.invoices([calls[0].key])
+    assert held
 
 
 def test_a_refused_item_leaves_nothing_and_the_others_of_its_batch_are_done(house: House) -> None:

@@ -37,11 +37,14 @@ class Trade:
     facts: TradeFacts
     id: str = ""
 
+    def proposal(self, **options: Any) -> dict[str, Any]:
+        """The seller's invoice as a request."""
+        raw = base64.b64encode(samples.ubl_invoice(self.facts)).decode()
+        return {"invoice_base64": raw, "buyer": self.house.people[self.buyer].participant, **options}
+
     def propose(self, **options: Any) -> Trade:
         """The seller proposes; a firm quote comes back."""
-        raw = base64.b64encode(samples.ubl_invoice(self.facts)).decode()
-        body = {"invoice_base64": raw, "buyer": self.house.people[self.buyer].participant, **options}
-        self.id = self.house.ask("propose", self.seller, body)["settlement"]
+        self.id = self.house.ask("propose", self.seller, self.proposal(**options))["settlement"]
         return self
 
     def sign(self, side: str) -> str:

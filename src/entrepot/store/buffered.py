@@ -112,6 +112,7 @@ class Buffered:
         self._writes: list[Write] = []
         self._undo: list[Callable[[], object]] = []
         self._frames: list[Frame] = []
+        self._failed: BaseException | None = None  # why something that was kept could not be written
         self.many = tx.many
         self.inbox: Any = Inbox(self, tx.inbox)
         self.settlements: Any = Settlements(self, tx.settlements)
@@ -170,7 +171,12 @@ class Buffered:
             frame.opened.__exit__(None, None, None)
 
     def settle_up(self) -> None:
-        """Writes everything kept so far, so that the database can be asked and changed directly."""
+        """Writes everything kept so far, so that the database can be asked and changed directly.
+
+        What could not be written once is never half of a commit: from then on this raises the same again.
+        """
+        if self._failed is not None:
+            raise self._failed
         if not self._frames and not self._writes:
             return
         for frame in self._frames:
@@ -196,7 +202,11 @@ class Buffered:
             sets = Sets()
             for write in writes:
                 sets.add(write)
-            sets.write(self.tx)
+            try:
+                sets.write(self.tx)
+            except BaseException as failed:
+                self._failed = failed
+                raise
 
     def _take_back(self, frame: Frame, error: BaseException) -> None:
         if frame.opened is not None:  # what was kept before it began is written, and stays

@@ -246,7 +246,7 @@ def _take(batch: Batch, item: InboxItem) -> Json | None:
         require_engineer_may(item)
         with batch.attempt():
             answer = HANDLERS[item.kind](batch, item)
-    except (ListsChanged, Unavailable):
+    except (ListsChanged, Conflict, Unavailable):
         raise  # no answer at all: the batch is undone and taken again
     except EntrepotError as error:
         if item.source == observe.SOURCE:
@@ -270,7 +270,7 @@ def _act(batch: Batch, settlement: Settlement) -> None:
     try:
         with batch.attempt():
             DUE[act[0]](batch, settlement)
-    except ListsChanged:
+    except (ListsChanged, Conflict):
         raise
     except Exception as error:
         log.exception("due act failed", act=act[0], settlement=settlement.id, error=repr(error)[:POISON_LOG_CHARS])
