@@ -107,6 +107,10 @@ class Stop:
     until: int
     reason: str
 
+    def holds_up(self, act: Act, at: int) -> bool:
+        """True while it lasts, for a payout under `all`, for a funding under any."""
+        return at < self.until and (self.grade == "all" or act is Act.FUND)
+
 
 @dataclass(frozen=True, slots=True)
 class PaymentFacts:
@@ -165,7 +169,7 @@ def pauses(regime: Regime, facts: PaymentFacts) -> tuple[Pause, ...]:
     found += [
         Pause("stopped", f"The supervisor stopped {stop.grade} until {stop.until} (Unix s): {stop.reason}")
         for stop in facts.stops
-        if facts.at < stop.until and (stop.grade == "all" or facts.act is Act.FUND)
+        if stop.holds_up(facts.act, facts.at)
     ]
     return tuple(found)
 

@@ -13,12 +13,15 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from entrepot.core.errors import EntrepotError, Refused
+from entrepot.core.passport import Act
+from entrepot.core.settlement import Settlement
 from entrepot.rails.rail import Operation
+from entrepot.regimes.regime import Stop
 from entrepot.store.records import InboxItem, OutboxItem
 
 from .books import day_end
 from .chain import contract_settings, observe, orders
-from .checks.check import read_terms
+from .checks.check import read_terms, stops_in_force
 from .engineers import sandbox
 from .people import single_sign_on
 from .step import follow
@@ -32,7 +35,9 @@ OUT_S = 2.0  # how long what is held together may take: far less than its lease
 RAIL_ATTEMPTS_MAX = 8
 NOT_READY_ATTEMPTS_MAX = 60
 RETRY_S = 1
-DECIDED_AFRESH = ("fund_with_authorization", "release", "refund", "reject")  # once it is known that they failed
+DECIDED_AFRESH = {  # once it is known that they failed
+    "fund_with_authorization": Act.FUND, "release": Act.RELEASE, "refund": Act.REFUND, "reject": Act.REJECT
+}  # fmt: skip
 STANDING_ATTEMPTS_MAX = 16  # of every other operation, each after twice the time: 18 hours in all
 FOLLOWED_ATTEMPTS_MAX, RETRY_S_MAX = 200, 6 * 3600
 ERROR_CHARS = 300
@@ -64,6 +69,7 @@ def send_out(ctx: Context) -> int:
         return 0
     held: dict[str, orders.Order] = {}
     operations = _operations(ctx, [item for item in items if item.kind == "rail"], held, sent)
+    items = [item for item in items if item.once not in sent.done]
     _deliver(ctx, [item for item in items if item.kind == "message"], sent)
     for item in items:
         if item.once in operations:
@@ -121,6 +127,7 @@ def _operations(
 ) -> dict[str, Operation]:
     """Each item's operation with its terms, read in one transaction; what cannot be read is a defect of its own."""
     made: dict[str, Operation] = {}
+    overtaken: list[str] = []
     if not items:
         return made
     with ctx.store.work() as tx:
@@ -128,8 +135,11 @@ def _operations(
         kept = tx.many.settlements(sorted({item.settlement for item in items}))
         unread = [one.id for one in kept.values() if ctx.terms.get(one.terms_hash) is None]
         papers = {paper.settlement: paper for paper in tx.many.papers(unread, ["terms"])}  # the newest of each
+        stops = stops_in_force(batch)
         for item in items:
             try:
+                if _is_overtaken(item, kept[item.settlement], stops, batch.now):
+                    overtaken.append(item.once)
                 made[item.once] = Operation(
                     once=item.once,
                     kind=item.body["kind"],
@@ -141,7 +151,20 @@ def _operations(
                     held[item.once] = orders.read_order(tx, item, kept[item.settlement])
             except (AssertionError, KeyError, ValueError, EntrepotError) as error:
                 _defect(item, error, sent)
+    for once in overtaken:
+        if once in made and ctx.rail.state_of(once).name == "unknown":  # what the rail has it has
+            log.info("payment held up before it was sent", once=once)
+            sent.done.append(once)
+            del made[once]
     return made
+
+
+def _is_overtaken(item: OutboxItem, settlement: Settlement, stops: Sequence[Stop], now: int) -> bool:
+    """True for a payment that waited here until an order, a review or a stop came: it is decided afresh after that."""
+    act = DECIDED_AFRESH.get(item.body["kind"])
+    if act is None:
+        return False
+    return not observe.is_awaited(settlement, item.once) or any(stop.holds_up(act, now) for stop in stops)
 
 
 def _submit(ctx: Context, item: OutboxItem, operation: Operation, held: dict[str, orders.Order], sent: Sent) -> None:

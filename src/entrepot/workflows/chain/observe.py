@@ -128,6 +128,11 @@ def operation_in_flight(settlement: Settlement) -> str:
     return f"{settlement.id}:{settlement.in_flight['seq']}:{kind}" if kind else ""
 
 
+def is_awaited(settlement: Settlement, once: str) -> bool:
+    """True while the settlement stands where this payment is its next step: no order, no review, no other attempt."""
+    return settlement.state in _DROPPED and operation_in_flight(settlement) == once
+
+
 _DROPPED = {
     State.FUNDING: "funding_dropped",
     State.RELEASING: "release_dropped",
