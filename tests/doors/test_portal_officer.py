@@ -263,7 +263,7 @@ def test_a_company_is_suspended_by_two_and_reads_that_new_trades_are_paused(grou
     with second.expect_navigation():
         second.click("button:has-text('Confirm as the second')")
     assert "is suspended until" in second.inner_text("h1")
-    assert code_of(lambda: ground.propose("OFF-PAUSED-2", "late", "buyer")) == "participant_not_admitted"
+    assert code_of(lambda: ground.propose("OFF-PAUSED-2", "late", "buyer")) == "own_trades_paused"
     party.goto(f"{ground.house.base_url}/settlements")
     said = party.inner_text(".sheet")
     assert "New trades and new payments of your company are paused" in said and "charged" not in said

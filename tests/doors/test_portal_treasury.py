@@ -66,7 +66,7 @@ def test_a_pdf_invoice_is_quoted_and_the_original_stays_a_pdf(ground: Ground, en
     assert seller.locator(".countdown").inner_text()[0].isdigit()
     with seller.expect_navigation():
         seller.click("#act-dry-run button")
-    assert "this would clear now" in seller.inner_text("#would")
+    assert "it meets the published rules now" in seller.inner_text("#would")
     seller.goto(seller.url.removesuffix("/dry-run"))
     seller.click("details.paper >> nth=0")
     with seller.expect_download() as download:

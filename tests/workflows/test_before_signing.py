@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from test_limits import CAP_PAYMENT, sale_of
 from trading_house import House
 from trading_sale import sale
 
@@ -14,8 +15,35 @@ def test_a_dry_run_of_a_trade_says_what_would_be_and_keeps_nothing(house: House)
     before = trade.one
     for side in ("seller", "buyer"):
         said = house.ask("dry_run", side, {}, settlement=trade.id)
-        assert said["would_clear"] is True and said["total"]["amount_minor"] == str(before.total_minor)
+        assert said["rules_met"] is True and said["total"]["amount_minor"] == str(before.total_minor)
     assert trade.one == before and not house.papers(trade.id, "decision_fund")
+
+
+def test_a_dry_run_answers_alike_for_a_clean_a_namesake_and_a_listed_buyer(new_house: Callable[..., House]) -> None:
+    """Whoever could tell them apart would ask a dry run whom the lists name."""
+    house = new_house("seller", "buyer", "namesake", "listed")
+    said, agreed = [], []
+    for buyer in ("buyer", "namesake", "listed"):
+        trade = sale(house, buyer=buyer)
+        new = house.ask("dry_run", "seller", trade.proposal())
+        kept = house.ask("dry_run", "seller", {}, settlement=trade.propose().id)
+        for one in (new, kept):
+            one["quote"] = {name: text for name, text in one["quote"].items() if not name.endswith("_at")}
+        said += [json.dumps(new, sort_keys=True), json.dumps(kept, sort_keys=True)]
+        agreed.append(trade.agree().one.state.value)
+    assert len(set(said)) == 1, said
+    assert agreed == ["cleared", "in_review", "refused"]
+
+
+def test_a_dry_run_tells_a_buyer_of_its_own_headroom_and_nobody_elses(house: House) -> None:
+    for _ in range(4):
+        sale_of(house, CAP_PAYMENT - 1000).propose().agree()
+    last = sale_of(house, CAP_PAYMENT - 1000).propose()
+    asked = {side: house.ask("dry_run", side, {}, settlement=last.id) for side in ("seller", "buyer")}
+    assert asked["seller"]["rules_met"] is True and asked["seller"]["reasons"] == []
+    assert [entry["code"] for entry in asked["buyer"]["reasons"]] == ["cap_window"]
+    above = house.ask("dry_run", "seller", sale_of(house, CAP_PAYMENT + 1).proposal())
+    assert [entry["code"] for entry in above["reasons"]] == ["cap_payment"], "the cap of one payment is public"
 
 
 def test_a_dry_run_of_anothers_trade_is_not_there(new_house: Callable[..., House]) -> None:

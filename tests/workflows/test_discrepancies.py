@@ -25,6 +25,25 @@ def test_the_notice_lists_every_discrepancy_at_once_and_both_sides_read_it(house
     assert set(paper.visible_to) == {trade.one.seller, trade.one.buyer}
 
 
+def test_what_the_examiner_writes_stands_after_what_the_rules_found(house: House) -> None:
+    trade = sale(house).propose().agree().fund()
+    wrong_papers(trade)
+    trade.examine(complies=False, note="  The vessel's name is blotted.  ").is_sound(State.DISCREPANT)
+    (notice,) = house.papers(trade.id, "examination")
+    codes = [entry["code"] for entry in notice["discrepancies"]]
+    assert len(codes) > 1 and codes.index("examiner") == len(codes) - 1
+    assert notice["discrepancies"][-1]["says"] == "The vessel's name is blotted."
+    (event,) = [one.event for one in house.events(trade.id) if one.event.kind == "found_discrepant"]
+    assert event.facts["discrepancies"] == codes
+
+
+def test_a_finding_without_a_word_is_still_one_discrepancy(house: House) -> None:
+    trade = sale(house).propose().agree().fund().present()
+    trade.examine(complies=False).is_sound(State.DISCREPANT)
+    (notice,) = house.papers(trade.id, "examination")
+    assert [entry["code"] for entry in notice["discrepancies"]] == ["examiner"]
+
+
 def test_clean_papers_have_no_discrepancy(house: House) -> None:
     trade = sale(house).propose().agree().fund().present()
     with house.store.work() as tx:

@@ -10,7 +10,7 @@ from trading_house import House
 from trading_sale import sale
 
 from entrepot.core.canonical import Json
-from entrepot.core.lifecycle import State
+from entrepot.core.lifecycle import STATES, State
 from entrepot.regimes.reporting import business_days_after, duties_after_block
 from entrepot.screening.highlight import marked_names
 from entrepot.screening.matching import compare_names
@@ -184,8 +184,8 @@ def test_a_suspended_company_starts_and_funds_nothing_and_what_is_in_escrow_goes
     until = house.now() + 2 * 3600
     officers = ("officer-1", "officer-2")
     house.four_eyes("suspension", {"participant": buyer, "until": until}, by=officers)
-    with pytest.raises(AssertionError, match="participant_not_admitted"):
-        sale(house).propose()
+    own = sale(house, "seller", seller=house.stated["buyer"]).proposal()
+    assert house.refusal("propose", "buyer", own) == "own_trades_paused"
     house.answer(house.put("fund", house.people["buyer"], waiting.funding(), waiting.id))
     house.run()
     assert house.settlement(waiting.id).state is not State.FUNDED and not house.settlement(waiting.id).funded_minor
@@ -194,6 +194,21 @@ def test_a_suspended_company_starts_and_funds_nothing_and_what_is_in_escrow_goes
     funded.is_sound("released")
     house.four_eyes("suspension_lift", {"participant": buyer}, by=officers)
     assert sale(house).propose().id
+
+
+def test_who_trades_with_a_suspended_company_reads_nothing_of_it(house: House) -> None:
+    """Proposed, quoted and tried as with anyone; what both sign is refused like anything that cannot proceed."""
+    buyer, asked = house.people["buyer"].participant, sale(house)
+    before = house.ask("dry_run", "seller", asked.proposal())
+    body = {"participant": buyer, "until": house.now() + 2 * 3600}
+    house.four_eyes("suspension", body, by=("officer-1", "officer-2"))
+    after = house.ask("dry_run", "seller", asked.proposal())
+    assert (after["rules_met"], after["reasons"]) == (before["rules_met"], before["reasons"]) == (True, [])
+    trade = asked.propose()
+    house.ask("requote", "seller", {}, trade.id)
+    trade.agree().is_sound(State.REFUSED)
+    assert STATES[trade.one.shown_state].public == STATES[State.REFUSED].public
+    assert "suspended" not in str([event.event for event in house.events(trade.id)])
 
 
 def test_a_suspension_ends_by_itself_and_has_an_end(house: House) -> None:

@@ -94,10 +94,10 @@ class Trade:
         assert self.one.state is State.PRESENTED, self.one.state
         return self
 
-    def examine(self, *, complies: bool) -> Trade:
+    def examine(self, *, complies: bool, note: str = "") -> Trade:
         """The examiner of record signs what it found."""
         body = {"complies": complies, "signature": self.signed(EXAMINATION, self.about(complies=complies), "examiner")}
-        self.house.ask("examine", "examiner", body, self.id)
+        self.house.ask("examine", "examiner", body | {"note": note}, self.id)
         self.house.run()
         return self
 

@@ -132,7 +132,11 @@ class DryRun(Strict):
 
 @router.post("/dry-runs")
 def dry_run(request: Request, body: NewTrade | DryRun, caller: Signed, key: Key) -> JSONResponse:
-    """Would this clear, and at what cost? Nothing is kept, reserved or sent."""
+    """Is it complete, does it meet the published rules, and at what cost? Nothing is kept, reserved or sent.
+
+    Screening runs once both have signed; it is no part of this, and no answer tells of it. What the other company
+    pays or is paid elsewhere is not told either.
+    """
     if isinstance(body, NewTrade):
         return ask(request, caller, "dry_run", given(body))
     return ask(request, caller, "dry_run", {}, settlement=body.settlement)

@@ -1,22 +1,26 @@
-"""What would it cost, would it clear, who is this: answers that keep, reserve and send nothing."""
+"""What would it cost, does it meet the published rules, who is this: answers that keep, reserve and send nothing."""
 
 from __future__ import annotations
 
 from entrepot.core.canonical import Json
-from entrepot.core.decision import Decision
 from entrepot.core.errors import Invalid
 from entrepot.core.money import Money
 from entrepot.core.passport import Act
+from entrepot.core.settlement import Settlement
+from entrepot.core.terms import Terms
+from entrepot.regimes.regime import ListFacts, PartyFacts, PaymentFacts, evaluate, pauses
+from entrepot.regimes.rules import RULES
 from entrepot.screening.entity import NAME_CHARS_MAX, Subject
 from entrepot.store.records import InboxItem
 
-from ..checks.check import decide, read_terms
+from ..checks.check import read_terms, reference_minor, stops_in_force, window_since
+from ..checks.figures import in_force
+from ..checks.payee import cooling_until, is_outdated
 from ..step.answers import answered, require_role, text_in
 from ..step.batch import Batch
 from .propose import open_trade, own_settlement, quote_invoice
 
-NEUTRAL_CODE = "cannot_proceed"
-SHOWN_RULES = ("asset_banned", "asset_kind", "corridor", "cap_payment", "cap_window")
+NOT_PART = "Screening runs once both have signed; it is no part of a dry run."
 
 
 class _NothingKept(Exception):
@@ -31,38 +35,65 @@ def quote(batch: Batch, item: InboxItem) -> Json:
 
 
 def dry_run(batch: Batch, item: InboxItem) -> Json:
-    """Runs proposal and checks as if both had signed, and undoes all of it; or the checks alone of a trade of yours."""
+    """Quotes a proposal and holds it against the published rules, and undoes all of it; or a trade of yours."""
     require_role(item, "treasurer", "engineer")
     if item.settlement:
         settlement = own_settlement(batch, item)
-        terms = read_terms(batch, settlement)
-        decided = decide(batch, settlement, terms, Act.FUND)
-        return answered(200, {"quote": terms.quote, "total": terms.total.to_json(), **_would(decided)})
+        return answered(200, _said(batch, settlement, item))
     said: Json = {}
     try:
         with batch.attempt():
-            settlement = open_trade(batch, item)
-            terms = read_terms(batch, settlement)
-            decided = decide(batch, settlement, terms, Act.FUND)
-            said = {"quote": terms.quote, "total": terms.total.to_json(), **_would(decided)}
+            said = _said(batch, open_trade(batch, item), item)
             raise _NothingKept
     except _NothingKept:
         pass
     return answered(200, said)
 
 
-def _would(decided: Decision | tuple[object, ...]) -> Json:
-    """Reasons about the payment itself in full; any about persons as the neutral code that ordinary causes share."""
-    if not isinstance(decided, Decision):
-        return {"would_clear": False, "reasons": [{"code": "paused"}]}
-    shown = [
+def _said(batch: Batch, settlement: Settlement, item: InboxItem) -> Json:
+    """The price, and what the published rules say of it."""
+    terms = read_terms(batch, settlement)
+    reasons = _reasons(batch, settlement, terms, is_buyer=item.participant == settlement.buyer)
+    said: Json = {"quote": terms.quote, "total": terms.total.to_json(), "rules_met": not reasons, "reasons": reasons}
+    return said | {"not_part": NOT_PART}
+
+
+def _reasons(batch: Batch, settlement: Settlement, terms: Terms, *, is_buyer: bool) -> list[Json]:
+    """What stands against the terms by rules that anybody can read.
+
+    Nobody is screened here, and the facts hold nothing of the other company beyond the terms: neither its hits, its
+    standing nor its other payments, so that no answer and no duration tells of them. Only the buyer reads of its own
+    payments of the window.
+    """
+    regime = in_force(batch.tx, batch.ctx.regime(batch.now), batch.now)
+    lists, aged_s = batch.tx.checks.lists(with_entities=False), batch.ctx.faults.lists_aged_s
+    since = window_since(batch.now, regime.window_days)
+    facts = PaymentFacts(
+        act=Act.FUND,
+        at=batch.now,
+        chain_id=terms.venue.chain_id,
+        parties=tuple(
+            PartyFacts(role, party.participant, "admitted", party.country, is_wallet_admitted=True)
+            for role, party in (("seller", terms.seller), ("buyer", terms.buyer))
+        ),
+        asset_id=terms.price.asset.id,
+        asset_symbol=terms.price.asset.symbol,
+        asset_kind=terms.price.asset.kind,
+        amount_minor=reference_minor(batch, terms.total),
+        used_minor=batch.tx.checks.reserved(settlement.buyer, since=since, but_not=settlement.id) if is_buyer else 0,
+        hits=(),
+        lists=tuple(ListFacts(row.source, row.version, row.sha256, row.verified_at - aged_s) for row in lists),
+        stops=stops_in_force(batch),
+        hs_codes=tuple(line.hs for line in terms.lines),
+        places=(terms.incoterm_place,),
+    )
+    is_moved = is_outdated(batch, terms) or cooling_until(batch, terms, is_funded=False) > 0
+    if is_moved or pauses(regime, facts):
+        return [{"code": "paused"}]
+    return [
         {"code": entry.rule, "message": entry.message, "source": entry.source}
-        for entry in decided.reasons
-        if entry.rule in SHOWN_RULES
+        for entry in evaluate(regime, facts, RULES, {})
     ]
-    hidden = any(entry.rule not in SHOWN_RULES and entry.weighs for entry in decided.reasons)
-    clear = decided.verdict.name == "CLEAR"
-    return {"would_clear": clear, "reasons": shown + ([{"code": NEUTRAL_CODE}] if hidden else [])}
 
 
 def screen(batch: Batch, item: InboxItem) -> Json:

@@ -38,6 +38,7 @@ declare(
     buyer_is_seller="Nobody sells to itself: the buyer is another participant.",
     goods_incomplete="Lines without a Harmonized System code, or no Incoterm: they must be supplied.",
     participant_not_admitted="The participant is not admitted, or has no admitted wallet on this rail.",
+    own_trades_paused="New trades of your own company are paused for now; what is in escrow goes on as agreed.",
     new_trades_stopped="The supervisor stopped new trades for now.",
 )
 
@@ -55,6 +56,7 @@ def open_trade(batch: Batch, item: InboxItem) -> Settlement:
     """Reads the invoice, registers it, quotes it. Raises: Refused(duplicate_invoice, no_rate, …), Invalid."""
     invoice = read_invoice(invoice_bytes(item.body))
     seller = _admitted(batch, item.participant)
+    _require_not_suspended(batch, seller)
     buyer = _admitted(batch, text_in(item.body, "buyer", chars_max=32))
     if buyer.id == seller.id:
         raise Refused("buyer_is_seller", "Nobody sells to itself: the buyer is another participant.", path="buyer")
@@ -188,12 +190,18 @@ def invoice_bytes(body: Json) -> bytes:
 
 
 def _admitted(batch: Batch, participant_id: str) -> Participant:
+    """Who is admitted with a wallet, suspended or not: whoever trades with a suspended company reads nothing of it."""
     participant = batch.tx.people.participant(participant_id)
-    is_free = not suspended_until(batch.tx, participant_id, batch.now)
-    is_in = participant is not None and participant.status == "admitted" and is_free
+    is_in = participant is not None and participant.status in ("admitted", "suspended")
     if participant is None or not is_in or not batch.tx.people.wallets(participant_id):
         raise Refused("participant_not_admitted", "The participant is not admitted, or has no admitted wallet here.")
     return participant
+
+
+def _require_not_suspended(batch: Batch, own: Participant) -> None:
+    """A suspended company starts no trade, and knows why. Raises: Refused(own_trades_paused)."""
+    if own.status == "suspended" or suspended_until(batch.tx, own.id, batch.now):
+        raise Refused("own_trades_paused", "New trades of your company are paused for now.")
 
 
 def _day_in(asked: Json, name: str) -> str:

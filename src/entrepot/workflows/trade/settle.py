@@ -38,6 +38,7 @@ from .propose import own_settlement, side_of
 from .unwind import block_held
 
 DOCUMENTS_MAX = 10
+NOTE_CHARS_MAX = 500
 AUTHORIZED_S_MIN = 60  # that a payment's authorisation must still hold: it takes a few blocks
 DOCUMENT_BASE64_MAX = 7_000_000
 
@@ -172,8 +173,9 @@ def examined(batch: Batch, item: InboxItem) -> Json:
         batch.keep_json(settlement, "examination", statement, visible_to=(settlement.seller, settlement.buyer))
         return _answer(check_release(batch, settlement))
     found: list[Json] = [entry.to_json() for entry in examination_of(batch, settlement)]
-    if not found:
-        found = [{"code": "examiner", "rule": "examiner", "says": str(item.body.get("note", ""))[:500]}]
+    note = str(item.body.get("note") or "").strip()[:NOTE_CHARS_MAX]
+    if note or not found:
+        found.append({"code": "examiner", "rule": "examiner", "says": note})
     settlement = batch.happen(
         settlement,
         "found_discrepant",

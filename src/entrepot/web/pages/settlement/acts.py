@@ -156,7 +156,7 @@ def _download(content: bytes, name: str, media_type: str) -> Response:
 
 
 async def dry_run(visitor: Visitor, id_: str) -> dict[str, Any]:
-    """Whether this trade would clear now, as far as a party may be told; nothing is kept."""
+    """Whether this trade meets the published rules now; nothing is kept, and nobody is screened."""
     return (await visitor.door.post("/dry-runs", {"settlement": id_}, once=once())).body
 
 

@@ -58,7 +58,7 @@ async def settlement(request: Request, visitor: Visitor) -> Response:
 
 
 async def tried(request: Request) -> Response:
-    """The page with a dry run's answer on it: would this clear now?"""
+    """The page with a dry run's answer on it: does this meet the published rules now?"""
     visitor = await visitor_of(request)
     await form_of(request)
     request.state.stops = []

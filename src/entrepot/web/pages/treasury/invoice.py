@@ -28,7 +28,6 @@ LINE = ("description", "hs", "quantity", "unit", "price")
 ABOUT_GOODS = ("goods_incomplete",)
 REASONS = {
     "paused": marked("Checks are paused for the moment; ask again later."),
-    "cannot_proceed": marked("It cannot proceed as it is. The reason is not shown here."),
 }
 
 
