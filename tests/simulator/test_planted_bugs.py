@@ -14,7 +14,7 @@ from entrepot.core.ledger import Answer, Phase
 from entrepot.simulator.run import run_seed
 from entrepot.simulator.shrink import shrunk, story
 from entrepot.store import memory_checks, memory_inbox, memory_ledger, memory_settlements
-from entrepot.workflows import work
+from entrepot.workflows import send, work
 from entrepot.workflows.chain import observe
 from entrepot.workflows.checks import check
 from entrepot.workflows.step import batch
@@ -97,6 +97,10 @@ def outbox_item_lost(patch: pytest.MonkeyPatch) -> None:
 def stop_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(check, "stops_in_force", lambda _: ())
     patch.setattr("entrepot.workflows.trade.propose.stops_in_force", lambda _: ())
+
+
+def queued_payment_sent_whatever_came(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(send, "_is_overtaken", lambda *_: False)
 
 
 def message_not_sent(patch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from acts_played import BLOCK, DECIDE, LATE, SEND, WATCH, end, events, ordered, 
 
 from entrepot.core.lifecycle import State
 from entrepot.simulator.acts import Stage
-from entrepot.simulator.plan import AGREED, DISCREPANT, FUNDED, TURN
+from entrepot.simulator.plan import AGREED, DISCREPANT, FUNDED, PRESENTED, TURN
 from entrepot.workflows import send
 
 DAY_S = 86_400
@@ -34,6 +34,30 @@ def test_a_waiver_that_failed_behind_an_order_in_its_block_is_sent_again_and_the
     assert stage.world.rail.state_of(waived).name == "failed"
     assert end(stage) == State.RELEASED
     assert stage.world.rail.state_of(f"{waived}:2").name == "final"
+
+
+HOLDS = {
+    "block": ((("block", 1), DECIDE), ordered("unblock")),
+    "freeze": (ordered("freeze", 86_400), ordered("unfreeze")),
+    "stop": (
+        (("stop", "all", 86_400), DECIDE, ("confirm", 1), DECIDE),
+        (("lift_stops",), DECIDE, ("confirm", 1), DECIDE),
+    ),
+}
+
+
+@pytest.mark.parametrize("hold", HOLDS)
+def test_a_payout_that_waited_for_the_node_until_it_was_held_up_is_not_sent_and_decided_afresh_later(
+    stage: Stage, hold: str
+) -> None:
+    begin, lift = HOLDS[hold]
+    play(stage, *PRESENTED, ("node", True))
+    assert play(stage, ("examine", 1, "comply"), DECIDE, SEND) == State.RELEASING
+    play(stage, ("wait", 300), *begin, ("node", False), ("wait", 40), SEND, *TURN, *TURN)
+    assert the_trade(stage).released_minor == 0 and the_trade(stage).state is not State.RELEASED
+    play(stage, *lift, *TURN, *TURN)
+    assert end(stage) == State.RELEASED
+    assert events(stage).count("release_cleared") == 2 and events(stage).count("released") == 1
 
 
 def test_a_lift_that_reaches_the_escrow_late_does_not_lift_the_block_that_came_after_it(stage: Stage) -> None:

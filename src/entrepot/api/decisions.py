@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from entrepot.core.canonical import hex0x, sha256_of, unhex
 from entrepot.core.crypto import secp256k1_recover
 from entrepot.core.errors import Unknown
-from entrepot.core.passport import Passport
+from entrepot.core.passport import Act, Passport
 from entrepot.core.settlement import Settlement
 from entrepot.store.records import Paper
 from entrepot.store.reports import PLACE_MAX
@@ -23,7 +23,7 @@ from .views import find, is_staff
 
 router = APIRouter(prefix="/v1", tags=["supervision"])
 SCANNED_MAX = 1_000  # decisions that one request opens; a filter that finds little goes on with `next`
-ACTS = ("fund", "release", "refund", "reject", "return", "fee")
+ACTS = tuple(act.name.lower() for act in Act)
 Place = Annotated[int, Query(ge=1, le=PLACE_MAX)]
 Time = Annotated[int, Query(ge=0, le=2**40)]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from entrepot.core.errors import Invalid, Refused, Unknown
+from entrepot.core.passport import Act
 
 from .line import app, decision_app, lists_app, regime_app, screening_app, show
 
@@ -114,11 +115,7 @@ def show_decision(settlement: str, *, json: bool = False) -> None:
     from entrepot.wire import open_store
 
     with open_store("work") as store, store.work() as tx:
-        papers = [
-            paper
-            for act in ("fund", "release", "refund", "reject", "return")
-            for paper in tx.papers.of(settlement, kind=f"decision_{act}")
-        ]
+        papers = [paper for act in Act for paper in tx.papers.of(settlement, kind=f"decision_{act.name.lower()}")]
     if not papers:
         raise Unknown("not_found", f"There is no decision about settlement {settlement}.")
     decisions = [codec.loads(paper.body) for paper in papers]

@@ -280,8 +280,9 @@ def _signed(settlement: Settlement, event: Event) -> Change:
     return {"signed_by": (*settlement.signed_by, event.by.value)}
 
 
-def _referred(_: Settlement, __: Event) -> Change:
-    return {"disposed_by": ()}
+def _referred(_: Settlement, event: Event) -> Change:
+    """Who disposed of the same hits before a review ran out need not, and may not, do so again."""
+    return {"disposed_by": tuple(event.facts.get("disposed_by", ()))}
 
 
 def _disposed(settlement: Settlement, event: Event) -> Change:
@@ -290,9 +291,9 @@ def _disposed(settlement: Settlement, event: Event) -> Change:
     return {"disposed_by": (*settlement.disposed_by, event.actor)}
 
 
-def _review_cleared(settlement: Settlement, event: Event) -> Change:
-    if len({*settlement.disposed_by, event.actor}) < DISPOSERS_REQUIRED:
-        raise Refused("same_person", f"{DISPOSERS_REQUIRED} persons clear a review.")
+def _review_decided(settlement: Settlement, event: Event) -> Change:
+    if event.by is Role.OFFICER and len({*settlement.disposed_by, event.actor}) < DISPOSERS_REQUIRED:
+        raise Refused("same_person", f"{DISPOSERS_REQUIRED} persons decide a review.")
     return {"disposed_by": ()}
 
 
@@ -440,7 +441,8 @@ _CHANGES: dict[str, Apply] = {
     "proposal_expired": _due,
     "referred": _referred,
     "disposed": _disposed,
-    "review_cleared": _review_cleared,
+    "review_cleared": _review_decided,
+    "refused": _review_decided,
     "blocked": _no_longer_awaited,
     "review_lapsed": _review_timed_out,
     "review_expired": _review_timed_out,

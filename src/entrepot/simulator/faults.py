@@ -115,11 +115,13 @@ class FaultyRail(SimulatedRail):
         self.name = name
         self._fuse = fuse
         self.loses_reply = self.tells_twice = self.passes_over = False
+        self.asked: Callable[[Operation], object] = lambda _: None  # hears of every operation before it is tried
         self.meanwhile: Callable[[], object] | None = None  # what another worker does while this one waits for the rail
 
     def submit(self, operation: Operation) -> Sent:
         """See Rail.submit."""
         self._fuse.effect()
+        self.asked(operation)
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile is not None:
             meanwhile()

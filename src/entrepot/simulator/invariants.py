@@ -22,6 +22,7 @@ from entrepot.core.passport import VALIDITY_S_MAX, Passport
 from entrepot.core.settlement import Event, Settlement, apply, event_of, leaf
 from entrepot.core.terms import Terms
 from entrepot.messages.reading import read_payment
+from entrepot.rails.rail import Operation
 from entrepot.regimes.harbour import HARBOUR_1
 from entrepot.store.records import Change, LoggedEvent, OutboxItem
 from entrepot.store.store import Transaction
@@ -43,6 +44,12 @@ PASSPORTS = {
 ALLOWED = ("cleared", *PASSPORTS)
 STOPPED_BY = {"cleared": ("fund", "all"), "funding_sent": ("fund", "all"), **dict.fromkeys(
     ("release_cleared", "refund_cleared", "reject_cleared", "return_cleared", "fee_cleared"), ("all",))}  # fmt: skip
+PAYING_IN = {
+    "fund_with_authorization": State.FUNDING,
+    "release": State.RELEASING,
+    "refund": State.REFUNDING,
+    "reject": State.REJECTING,
+}
 HELD_FOR = {"funding_sent": "credits_pending", "release_cleared": "debits_pending", "refund_cleared": "debits_pending"}
 
 
@@ -87,6 +94,9 @@ class Invariants:
     message_bodies: dict[str, bytes] = field(default_factory=dict)
     listed: tuple[int, frozenset[str], bool] = (-1, frozenset(), False)
 
+    def __post_init__(self) -> None:
+        self.world.rail.asked = self._check_asked
+
     def strike(self, fault: str) -> None:
         """A fault was lit."""
         self.struck[fault] = self.world.steps
@@ -128,6 +138,19 @@ class Invariants:
             self._check_root(tx)
             stuck = [item.id for item in tx.inbox.stuck() if item.id not in self.poisoned]
             _unless(not stuck, "nothing is set aside but poison", stuck)
+
+    def _check_asked(self, operation: Operation) -> None:
+        """The rail is asked for a payment only where it is the settlement's next step, and under no stop of it."""
+        state = PAYING_IN.get(operation.kind)
+        if state is None or self.world.rail.state_of(operation.once).name != "unknown":
+            return  # what the rail has already was asked for in its time
+        with self.world.store.real.work() as tx:
+            one, stops = tx.settlements.get(operation.settlement), self._stops(tx)
+        _unless(one is not None and one.state is state, "nothing is paid that is held up", f"{operation.once}: {one}")
+        grades = {str(change.body["grade"]) for change in stops} & (
+            {"fund", "all"} if state is State.FUNDING else {"all"}
+        )
+        _unless(not grades, "a stop stops", f"{operation.once} was sent under a stop of {grades}")
 
     # The log
 
@@ -340,7 +363,7 @@ class Invariants:
         """What ended without a payment to the seller reserves nothing; what holds money does."""
         everything = tx.checks.reserved(shadow.buyer, since=0)
         own = everything - tx.checks.reserved(shadow.buyer, since=0, but_not=shadow.id)
-        if shadow.is_ended and shadow.state is not State.RELEASED:
+        if shadow.is_ended and not shadow.released_minor:
             _unless(own == 0, "a reserve is given back", f"{shadow.id} is {shadow.state} and reserves {own}")
         elif shadow.held_minor:
             _unless(own > 0, "money held is reserved", f"{shadow.id} holds money and reserves nothing")

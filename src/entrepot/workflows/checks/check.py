@@ -129,8 +129,11 @@ def keep_decision(batch: Batch, settlement: Settlement, decision: Decision) -> J
 
 
 def refer(batch: Batch, settlement: Settlement, decision: Decision, facts: Json) -> Settlement:
-    """Into review: the open hits wait for two persons."""
+    """Into review: the open hits wait for two persons; who disposed of just these before is one of them."""
     keep_case(batch, settlement, decision)
+    hits = tuple(decision.open_hits())
+    before = {entry.person: None for entry in batch.tx.checks.dispositions(settlement.id) if entry.hits == hits}
+    facts = facts | ({"disposed_by": list(before)} if before else {})
     review_by = batch.now + batch.ctx.regime(batch.now).review_s
     return batch.happen(settlement, "referred", Role.RULES, facts, dates={"review_by": review_by})
 

@@ -35,6 +35,7 @@ ROLES = (
     "invoice_seller",
     "invoice_buyer",
     "origin",
+    *(f"{side}_{what}" for side in ("seller", "buyer") for what in ("owner", "director")),
 )
 
 declare(
@@ -175,7 +176,8 @@ def _facts(subject: Subject, hit: Hit) -> HitFacts:
 
 def _pair_digest(subject: Subject, hit: Hit) -> str:
     """16 hex digits over who was compared with which content of the entry: what a disposition is about."""
-    compared = "|".join((subject.kind, subject.name, subject.country, subject.wallet, repr(subject.identifiers)))
+    said = (subject.kind, subject.name, subject.country, subject.wallet, repr(subject.identifiers))
+    compared = "|".join((*said, subject.birth_date) if subject.birth_date else said)
     return sha256_of({"schema": "entrepot/pair/1", "subject": compared, "entry": hit.listed.to_json()}).hex()[:16]
 
 

@@ -7,7 +7,6 @@ Owners and directors are screened with every payment (check), not here.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import Callable
@@ -156,7 +155,7 @@ def _documents(batch: Batch, participant: str, body: Json) -> list[Json]:
         name, about = text_in(row, "name", chars_max=NAME_CHARS_MAX), text_in(row, "kind", chars_max=60)
         try:
             raw = base64.b64decode(text_in(row, "base64", chars_max=2 * DOCUMENT_BYTES_MAX), validate=True)
-        except binascii.Error:
+        except ValueError:  # binascii's, or characters beyond ASCII
             raise Invalid("malformed", "base64 is not base64.", path="documents.base64") from None
         paper = _keep(batch, participant, DOCUMENT, raw, media=_media(raw))
         kept.append({"paper": paper.id, "name": name, "kind": about, "sha256": paper.sha256, "at": batch.now})

@@ -155,9 +155,9 @@ CHANGES: dict[str, Kind] = {
     "wallet": Kind(("operator",), _check_wallet, _paid_elsewhere),
     "bank": Kind(("operator",), check_payee, _paid_elsewhere),
     "freeze": Kind(("authority", "supervisor"), _check_order, _ordered(unwind.freeze)),
-    "unfreeze": Kind(("authority", "supervisor"), _check_order, _ordered(unwind.lift)),
+    "unfreeze": Kind(("authority", "supervisor"), _check_order, _ordered(unwind.unfreeze)),
     "return_payment": Kind(("officer",), _check_return, _ordered(unwind.return_mispaid)),
-    "unblock": Kind(("officer",), _check_order, _ordered(unwind.lift)),
+    "unblock": Kind(("officer",), _check_order, _ordered(unwind.unblock)),
 }
 
 

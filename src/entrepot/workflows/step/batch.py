@@ -16,7 +16,7 @@ from entrepot.core.bookkeeping import book_accounts, transfers_for
 from entrepot.core.canonical import canonical
 from entrepot.core.crypto import sha256
 from entrepot.core.ledger import ACCEPTED
-from entrepot.core.lifecycle import Role, State
+from entrepot.core.lifecycle import Role
 from entrepot.core.log import tree_root
 from entrepot.core.settlement import Event, Settlement, apply, leaf
 from entrepot.store.records import LoggedEvent, OutboxItem, Paper
@@ -72,7 +72,7 @@ class Batch:
         self.tx.settlements.save(after, [logged])
         self.logged.append(logged)
         self.know(after)
-        if after.is_ended and not settlement.is_ended and after.state is not State.RELEASED:
+        if after.is_ended and not settlement.is_ended and not after.released_minor:  # nothing of it was paid
             self.tx.checks.free(after.id, at=self.now)
             self.tx.checks.free_invoice(after.id)
         return after

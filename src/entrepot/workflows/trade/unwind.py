@@ -156,14 +156,22 @@ def freeze(batch: Batch, item: InboxItem) -> Json:
     return _answered(settlement)
 
 
-def lift(batch: Batch, item: InboxItem) -> Json:
-    """Ends a freeze, or a block under a recorded licence or delisting: a freeze that lies under a block stays.
+def unfreeze(batch: Batch, item: InboxItem) -> Json:
+    """Ends a freeze, once two of those who may order one agreed (supervise). Raises: Refused(not_in_this_state)."""
+    return _lift(batch, item, "unfrozen", Role.AUTHORITY)
 
-    Called once two persons agreed (supervise).
+
+def unblock(batch: Batch, item: InboxItem) -> Json:
+    """Ends a block under a recorded licence or delisting, once two officers agreed: a freeze that lies under it stays.
+
+    Raises: Refused(not_in_this_state).
     """
+    return _lift(batch, item, "unblocked", Role.OFFICER)
+
+
+def _lift(batch: Batch, item: InboxItem, kind: str, by: Role) -> Json:
     settlement = own_settlement(batch, item)
     order = order_sha256(settlement, text_in(item.body, "reason", chars_max=REASON_CHARS_MAX))
-    kind, by = ("unfrozen", Role.AUTHORITY) if settlement.state is State.FROZEN else ("unblocked", Role.OFFICER)
     settlement = batch.happen(settlement, kind, by, {"order_sha256": order}, actor=item.person)
     left_until = settlement.dates["frozen_until"] if settlement.state is State.FROZEN else 0
     _hold(batch, settlement, LIFT, left_until, order)
