@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,11 @@ ORIGIN = "entrepot.local/pilot"
 OWNERS = 3  # keys of the registry's owners in the keystore; one that the registry does not know signs nothing
 
 declare("Unavailable", not_set_up="This deployment is not set up yet: run `entrepot init` first.")
-declare("Invalid", ledger_engine_unknown="ENTREPOT_LEDGER names no ledger engine, or not where it is.")
+declare(
+    "Invalid",
+    ledger_engine_unknown="ENTREPOT_LEDGER names no ledger engine, or not where it is.",
+    policy_unknown="The house's file sets a figure that does not exist.",
+)
 declare(
     "Refused",
     regime_not_in_force="No version of the regime is in force at this time.",
@@ -187,9 +191,18 @@ def context_of(settings: Settings, store: Store, rail: EvmRail) -> Context:
         ledger_engine=_engine_beside_the_books(settings, store),
         poster=Poster(allows_loopback=house.deployment.chain_id in DEVELOPMENT_CHAINS),
         sandbox=_sandbox(house, rail),
-        policy=replace(Policy(origin=ORIGIN, message_dir=str(settings.messages_dir)), **house.body.get("policy", {})),
+        policy=_policy(house, settings),
         sign_in=SignIn(origin=settings.origin, provider=_provider(settings)),
     )
+
+
+def _policy(house: House, settings: Settings) -> Policy:
+    """The operator's own figures. Raises: Invalid(policy_unknown): a figure that does nothing misleads."""
+    given = dict(house.body.get("policy", {}))
+    unknown = sorted(given.keys() - {entry.name for entry in fields(Policy)})
+    if unknown:
+        raise Invalid("policy_unknown", f"{settings.house_path.name} sets {unknown[0]}, which is no figure of ours.")
+    return replace(Policy(message_dir=str(settings.messages_dir)), **given)
 
 
 def ledger_engine(settings: Settings) -> Ledger | None:
@@ -216,9 +229,9 @@ def _engine_beside_the_books(settings: Settings, store: Store) -> Ledger | None:
     return engine
 
 
-def expected_statement(settings: Settings | None = None) -> tuple[str, str]:
+def expected_statement() -> tuple[str, str]:
     """(account, currency) of the bank's statements that this deployment reconciles."""
-    house = House(settings or read_settings())
+    house = House(read_settings())
     account = str(house.body.get("policy", {}).get("bank_account", Policy.bank_account))
     return account, house.assets.get(house.deployment.asset).peg
 

@@ -11,7 +11,7 @@ import pytest
 
 from entrepot.core.crypto import ed25519_verify, secp256k1_recover
 from entrepot.core.errors import Invalid, Refused
-from entrepot.signers.keystore import CURVES, KEYS_MAX, Keystore, Purpose, require_purpose
+from entrepot.signers.keystore import CURVES, KEYS_MAX, Keystore, Purpose
 
 DIGEST = bytes(range(32))
 
@@ -87,12 +87,6 @@ def test_asking_for_a_key_of_the_wrong_kind_is_our_defect(keys: Keystore) -> Non
     with pytest.raises(AssertionError, match="32 bytes"):
         keys.rail().sign_digest(b"short")
     assert not keys.folder.exists() or [path.name for path in keys.folder.iterdir()] == ["rail-1.json"]
-
-
-def test_a_key_plugged_in_for_another_purpose_is_our_defect(keys: Keystore) -> None:
-    require_purpose(keys.passport(1), Purpose.PASSPORT)
-    with pytest.raises(AssertionError, match="passport key is not for checkpoint"):
-        require_purpose(keys.passport(1), Purpose.CHECKPOINT)
 
 
 def test_a_key_never_shows_itself(keys: Keystore) -> None:

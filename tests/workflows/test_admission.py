@@ -103,6 +103,9 @@ def test_documents_are_sealed_with_the_file_and_others_are_refused(house: House)
     program = base64.b64encode(b"MZ\x90\x00\xff").decode()
     bad = application(documents=[{"name": "a.exe", "kind": "Register extract", "base64": program}])
     assert house.refusal("admit", "operator-1", bad) == "document_unrecognised"
+    for garbled in ("é", "=", "TVqQ*"):
+        bad = application(documents=[{"name": "a.pdf", "kind": "Register extract", "base64": garbled}])
+        assert house.refusal("admit", "operator-1", bad) == "malformed"
 
 
 def test_a_wrong_lei_an_unknown_id_and_a_year_of_letters_are_refused(house: House) -> None:

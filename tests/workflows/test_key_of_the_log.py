@@ -12,7 +12,7 @@ from trading_sale import Trade, sale
 from entrepot.api import bundle
 from entrepot.api.caller import Caller
 from entrepot.commands.running import set_up
-from entrepot.core.errors import Refused
+from entrepot.core.errors import Invalid, Refused
 from entrepot.verify import verify
 from entrepot.wire import context_of, facts_of
 
@@ -32,6 +32,15 @@ def pinned(house: House) -> dict[str, Any]:
 
 def failed(raw: bytes, key: dict[str, Any]) -> set[str]:
     return {check.part for check in verify(raw, key) if check.status == "failed"}
+
+
+def test_a_figure_of_the_operator_that_does_nothing_is_refused_by_its_name(house: House) -> None:
+    body = json.loads(house.settings.house_path.read_text())
+    body["policy"] |= {"sign_within_s": 60}
+    house.settings.house_path.write_text(json.dumps(body))
+    with pytest.raises(Invalid, match="sign_within_s") as refused:
+        begin(house)
+    assert refused.value.code == "policy_unknown"
 
 
 def begin(house: House) -> None:

@@ -49,7 +49,7 @@ SECOND_TRIES_MAX, SECOND_TRY_S = 6, 0.3  # an operation that the rail did not ta
 MINED_TIMEOUT_S = 10
 GRANT_MINOR = 10**15
 POLICY = {
-    "propose_s": 600, "sign_s": 600, "fund_s": 900, "present_s": 3600, "examination_s": 7200, "cure_s": 3600,
+    "propose_s": 600, "fund_s": 900, "present_s": 3600, "examination_s": 7200, "cure_s": 3600,
     "dispute_s": 3600, "passport_s": 1800, "ask_rail_s": 5, "pause_s": 30, "block_review_s": 86_400,
 }  # fmt: skip
 STRANGER = bytes(31) + b"\x77"

@@ -165,7 +165,7 @@ def open_context(home: Path, store: Store, rail: Any, examiner: str) -> Context:
         advance_chain=lambda _: None,
         load_lists=lambda: None,
         poster=Poster(allows_loopback=True),
-        policy=replace(Policy(origin=ORIGIN, message_dir=str(home / "messages")), ask_rail_s=120),
+        policy=Policy(message_dir=str(home / "messages"), ask_rail_s=120),
     )  # fmt: skip
 
 

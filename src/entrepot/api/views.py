@@ -17,7 +17,6 @@ from entrepot.workflows.step import shown
 from .caller import Caller
 
 NEUTRAL = "checking"
-STAFF_PAPERS = ("decision_", "case", "pause", "invoice_conflict")
 
 
 def is_staff(caller: Caller) -> bool:

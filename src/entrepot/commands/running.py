@@ -19,8 +19,6 @@ from entrepot.settings import Settings, read_settings
 
 from .line import app, show
 
-POLICY_FIELDS = ("fund_s", "present_s", "examination_s", "cure_s", "dispute_s", "passport_s", "fee_bps")
-
 
 def quiet_logs() -> None:
     """Structured logs on stderr, without personal data; libraries only from warnings on."""

@@ -201,8 +201,3 @@ def _read(path: Path, purpose: Purpose, number: int, curve: Curve) -> bytes:
     if body != expected:
         raise Invalid("key_unreadable", f"{path.name} is a key of another purpose.")
     return private
-
-
-def require_purpose(signer: Signer | MessageSigner, purpose: Purpose) -> None:
-    """Asserts that a key is used for what it was made for: plugging it in elsewhere is our defect."""
-    assert signer.purpose is purpose, f"a {signer.purpose} key is not for {purpose}"

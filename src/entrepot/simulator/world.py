@@ -41,7 +41,7 @@ BLOCK_S = 12
 FOR_EVER_S = 1e9
 LISTS_READ_S = 12 * 3600
 POLICY = Policy(
-    origin=ORIGIN, propose_s=3600, sign_s=3600, fund_s=6 * 3600, present_s=2 * 86_400, examination_s=4 * 86_400,
+    propose_s=3600, fund_s=6 * 3600, present_s=2 * 86_400, examination_s=4 * 86_400,
     cure_s=86_400, dispute_s=5 * 86_400, passport_s=1800, ask_rail_s=30, pause_s=60, block_review_s=20 * 86_400,
 )  # fmt: skip
 

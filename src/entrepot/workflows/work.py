@@ -98,20 +98,16 @@ def _ask_or_pay_back(batch: Batch, settlement: Settlement) -> Settlement:
     return unwind.check_refund(batch, settlement)
 
 
-def _fund_expired(batch: Batch, settlement: Settlement) -> Settlement:
-    """Lapses only once final block time has passed the date: before that a payment may still count."""
-    if batch.final_time() <= settlement.dates["fund_by"]:
-        batch.tx.settlements.postpone(settlement.id, until=batch.now + 1)
-        return settlement
-    return batch.happen(settlement, "fund_expired", Role.CLOCK)
+def _finally_past(kind: str, date: str) -> Callable[[Batch, Settlement], Settlement]:
+    """Only once final block time has passed the date: a payment or an award that came in time is known by then."""
 
+    def act(batch: Batch, settlement: Settlement) -> Settlement:
+        if batch.final_time() <= settlement.dates[date]:
+            batch.tx.settlements.postpone(settlement.id, until=batch.now + 1)
+            return settlement
+        return batch.happen(settlement, kind, Role.CLOCK)
 
-def _dispute_expired(batch: Batch, settlement: Settlement) -> Settlement:
-    """Only once final block time has passed the date, by which an award that came in time is known."""
-    if batch.final_time() <= settlement.dates["dispute_by"]:
-        batch.tx.settlements.postpone(settlement.id, until=batch.now + 1)
-        return settlement
-    return batch.happen(settlement, "dispute_expired", Role.CLOCK)
+    return act
 
 
 def _block_review(batch: Batch, settlement: Settlement) -> Settlement:
@@ -138,10 +134,10 @@ DUE: dict[str, Callable[[Batch, Settlement], Settlement]] = {
     "release_check": _release_check,
     "refund_check": unwind.check_refund,
     "ask_rail": _ask_or_pay_back,
-    "fund_expired": _fund_expired,
+    "fund_expired": _finally_past("fund_expired", "fund_by"),
     "review_expired": _review_expired,
     "freeze_ended": _freeze_ended,
-    "dispute_expired": _dispute_expired,
+    "dispute_expired": _finally_past("dispute_expired", "dispute_by"),
     "block_review_due": _block_review,
     **{kind: _clock_event(kind) for kind in ("proposal_expired", "quote_expired", "review_lapsed")},
 }

@@ -146,7 +146,7 @@ def _act(batch: Batch, item: InboxItem, kind: str, body: Json, *, lasts_s: int, 
 
 
 def perform(ctx: Context, item: OutboxItem) -> None:
-    """Does outside, once, what a fault is for. Raises: Unavailable."""
+    """Does outside, at least once, what a fault is for. Raises: Unavailable."""
     assert ctx.sandbox is not None, "the sandbox is on development chains only"
     body = item.body
     if body["kind"] == "reorganisation":

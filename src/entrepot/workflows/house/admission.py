@@ -31,7 +31,6 @@ FILE, FILE_SCHEMA = "kyb_file", "entrepot/kyb/1"
 DOCUMENT = "kyb_document"
 PERSONS_MAX, DOCUMENTS_MAX = 30, 20
 DOCUMENT_BYTES_MAX = 5_000_000
-OWNER_PERCENT_MIN = 25  # Source: FATF Recommendation 24 note, "more than 25%" as an example of a threshold
 RATINGS = ("low", "medium", "high")
 NOTES_CHARS_MAX = 2_000
 _COUNTRY = re.compile(r"[A-Z]{2}\Z")

@@ -84,9 +84,9 @@ def whole_in(body: Json, name: str, *, default: int | None = None, low: int = 0,
 _SIGNATURE = re.compile(r"0x([0-9a-f]{2}){65,1024}\Z")
 
 
-def signature_in(body: Json, name: str = "signature") -> str:
+def signature_in(body: Json) -> str:
     """A 0x-hex signature of 65 to 1024 bytes. Raises: Invalid(malformed)."""
-    value = body.get(name)
+    value = body.get("signature")
     if not isinstance(value, str) or not _SIGNATURE.match(value):
-        raise Invalid("malformed", f"{name} is 0x-hex of at least 65 bytes.", path=name)
+        raise Invalid("malformed", "signature is 0x-hex of at least 65 bytes.", path="signature")
     return value

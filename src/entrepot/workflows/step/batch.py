@@ -77,10 +77,10 @@ class Batch:
             self.tx.checks.free_invoice(after.id)
         return after
 
-    def send(self, once: str, kind: str, settlement: str, body: dict[str, Any], *, due_at: int = 0) -> None:
+    def send(self, once: str, kind: str, settlement: str, body: dict[str, Any]) -> None:
         """Queues something to do outside, once, with the same commit as its cause."""
         carried = body | {SPAN: self.span} if self.span else body
-        self.outgoing.append(OutboxItem(once, kind, settlement, carried, due_at or self.now))
+        self.outgoing.append(OutboxItem(once, kind, settlement, carried, self.now))
 
     def operate(self, settlement: Settlement, kind: str, arguments: dict[str, Any]) -> None:
         """Queues one operation on the rail, once for the last event of this settlement."""

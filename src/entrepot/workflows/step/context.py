@@ -73,9 +73,7 @@ class Posts(Protocol):
 class Policy:
     """The operator's own figures: durations in seconds, fee in basis points, and where messages go."""
 
-    origin: str = "entrepot.local/pilot"
     propose_s: int = 3600
-    sign_s: int = 3600
     fund_s: int = 24 * 3600
     present_s: int = 21 * 24 * 3600
     examination_days: int = 5

@@ -29,13 +29,13 @@ from entrepot.rails.authorization import authorization_of
 from entrepot.store.records import InboxItem, Paper
 from entrepot.store.store import Transaction
 
-from ..checks.check import check_funding, decide, give_passport, keep_case, keep_decision, pause, read_terms, refer
+from ..checks.check import check_funding, decide, give_passport, keep_decision, pause, read_terms
 from ..checks.payee import require_payable
 from ..step.answers import answered, require_role, signature_in, whole_in
 from ..step.batch import Batch
 from ..step.follow import arrival_s
 from .propose import own_settlement, side_of
-from .unwind import block_held
+from .unwind import otherwise
 
 DOCUMENTS_MAX = 10
 NOTE_CHARS_MAX = 500
@@ -258,17 +258,6 @@ def check_release(batch: Batch, settlement: Settlement) -> Settlement:
 def _was_finding_set_aside(batch: Batch, settlement: Settlement) -> bool:
     """True if a finding of the examiner met a defect of ours: then nobody was silent, and silence is no acceptance."""
     return any(item.kind == "examine" and item.settlement == settlement.id for item in batch.tx.inbox.stuck())
-
-
-def otherwise(batch: Batch, settlement: Settlement, decided: Decision, facts: Json) -> Settlement:
-    """The three ways a check of held money ends when it is not clear: review, block, reject."""
-    outcome = decided.outcome(holds_money=True)
-    if outcome == "review":
-        return refer(batch, settlement, decided, facts)
-    if outcome == "block":
-        keep_case(batch, settlement, decided)
-        return block_held(batch, settlement, Role.RULES, decided.sha256(), facts)
-    return batch.happen(settlement, "reject_ordered", Role.RULES, facts, dates={"ask_rail_at": batch.now})
 
 
 def fee_share(settlement: Settlement, amount_minor: int) -> int:

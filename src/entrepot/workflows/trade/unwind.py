@@ -59,17 +59,8 @@ def _pay_back(batch: Batch, settlement: Settlement, act: Act) -> Settlement:
     if act is Act.REJECT:
         decided = replace(decided, reasons=tuple(entry for entry in decided.reasons if entry.about == "listed"))
     facts = keep_decision(batch, settlement, decided)
-    outcome = decided.outcome(holds_money=True)
-    if outcome == "block":
-        keep_case(batch, settlement, decided)
-        return block_held(batch, settlement, Role.RULES, decided.sha256(), facts)
-    if outcome == "review":
-        return refer(batch, settlement, decided, facts)
-    if outcome == "reject" and act is Act.REFUND:
-        return batch.happen(settlement, "reject_ordered", Role.RULES, facts, dates={"ask_rail_at": batch.now})
-    if outcome != "clear":
-        batch.tx.settlements.postpone(settlement.id, until=batch.now + batch.ctx.policy.pause_s)
-        return settlement
+    if decided.outcome(holds_money=True) != "clear":
+        return otherwise(batch, settlement, decided, facts)
     amount = settlement.held_minor
     passport, signature = give_passport(
         batch, settlement, terms, decided, payee=terms.buyer_address, amount_minor=amount
@@ -88,6 +79,17 @@ def _pay_back(batch: Batch, settlement: Settlement, act: Act) -> Settlement:
         {"passport": passport.to_json() | {"signature": signature}},
     )
     return settlement
+
+
+def otherwise(batch: Batch, settlement: Settlement, decided: Decision, facts: Json) -> Settlement:
+    """The three ways a check of held money ends when it is not clear: review, block, reject."""
+    outcome = decided.outcome(holds_money=True)
+    if outcome == "review":
+        return refer(batch, settlement, decided, facts)
+    if outcome == "block":
+        keep_case(batch, settlement, decided)
+        return block_held(batch, settlement, Role.RULES, decided.sha256(), facts)
+    return batch.happen(settlement, "reject_ordered", Role.RULES, facts, dates={"ask_rail_at": batch.now})
 
 
 def dispute(batch: Batch, item: InboxItem) -> Json:
