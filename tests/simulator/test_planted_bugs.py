@@ -144,7 +144,8 @@ def event_without_its_state(patch: pytest.MonkeyPatch) -> None:
 PLANTS: tuple[Plant, ...] = (
     lost_refund, lost_release, event_dropped, mispayment_forgotten, release_twice_in_the_books, hold_never_voided,
     hold_of_another_amount, reserve_not_given_back, leaf_missing, due_act_forgotten, outbox_item_lost, stop_ignored,
-    message_not_sent, passport_for_another_wallet, stale_passport, everything_is_clear, event_without_its_state,
+    queued_payment_sent_whatever_came, message_not_sent, passport_for_another_wallet, stale_passport,
+    everything_is_clear, event_without_its_state,
 )  # fmt: skip
 
 
