@@ -14,7 +14,7 @@ from made_up import MASTER_KEY, NOW, funded, happen, new_id
 
 from entrepot.core import note
 from entrepot.core.crypto import ed25519_public, ed25519_sign
-from entrepot.core.errors import Refused
+from entrepot.core.errors import Refused, Unavailable
 from entrepot.core.ledger import AccountClass, Phase, Transfer, account
 from entrepot.core.log import tree_root
 from entrepot.store import embedded
@@ -84,6 +84,50 @@ def test_a_point_in_time_is_restored_and_replays_to_the_root_that_was_signed_the
         restore(folder, back, at=at)
     with pytest.raises(Refused, match="no copy"):
         restore(folder, home / "other", at=made.finished_at - 60)
+
+
+def test_a_second_folder_takes_the_archive_over_and_is_restored_beside_the_running_server(home: Path) -> None:
+    live, first, second = home / "live", home / "first", home / "it's 100% second"
+    server = embedded.start(live)
+    migrate(server.owner_dsn)
+    server.stop()
+    back_up(live, first)
+    server = embedded.start(live)
+    store = PostgresStore(master_key=MASTER_KEY, work_dsn=server.work_dsn)
+    try:
+        trade(store)
+        back_up(live, second)
+        shutil.rmtree(first)  # its disk is gone: nothing needs it any more
+        wanted = trade(store)
+        archive_now(server.owner_dsn)
+        restore(second, home / "restored", at=None)
+        assert _read(home / "restored") == wanted
+        wal = sorted((second / "wal").iterdir())
+        assert wal and all(not path.name.endswith(".part") for path in wal)
+    finally:
+        store.close()
+        server.stop()
+
+
+def test_a_restore_that_fails_leaves_nothing_behind(home: Path) -> None:
+    live, folder, back = home / "live", home / "backup", home / "restored"
+    server = embedded.start(live)
+    migrate(server.owner_dsn)
+    server.stop()
+    made = back_up(live, folder)
+    for at in (int(time.time()) + 3_600, 99_999_999_999_999):
+        with pytest.raises(Refused) as refused:
+            restore(folder, back, at=at)
+        assert refused.value.code == "restore_ahead"
+    (made.base / "global" / "pg_control").write_bytes(b"damaged")
+    with pytest.raises(Unavailable) as failed:
+        restore(folder, back, at=None)
+    assert failed.value.code == "backup_failed"
+    assert sorted(path.name for path in home.iterdir()) == ["backup", "live"]
+    (home / "file").write_text("no folder")
+    with pytest.raises(Refused) as unusable:
+        back_up(live, home / "file")
+    assert unusable.value.code == "backup_folder_unusable"
 
 
 def _read(directory: Path) -> Replayed:

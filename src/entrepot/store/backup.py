@@ -5,7 +5,7 @@ A copy lies in FOLDER/base-TIME, the log's segments in FOLDER/wal. Keys are not 
 
 from __future__ import annotations
 
-import os
+import shlex
 import shutil
 import subprocess
 import time
@@ -31,6 +31,8 @@ declare(
     archive_off="The database runs without an archive of its log; it is switched on while nothing else uses it.",
     restore_over="Something is there already: a restore goes into an empty home.",
     backup_missing="The folder has no copy from before that time.",
+    restore_ahead="That time has not come: nothing is archived for it.",
+    backup_folder_unusable="The folder is no folder, or none can be made there.",
 )
 declare("Unavailable", backup_failed="The copy, the archive or the recovery did not finish; what is there is not used.")
 
@@ -44,10 +46,11 @@ class Backup:
 
 
 def back_up(directory: Path, folder: Path) -> Backup:
-    """Copies the server's files while it runs, and has its log archived from now on. Raises: Refused, Unavailable."""
-    wal = folder / "wal"
-    wal.mkdir(parents=True, exist_ok=True)
-    with _server(directory, wal) as server:
+    """Copies the server's files while it runs, and has its log archived in `folder` from now on, wherever it was.
+
+    Raises: Refused(archive_off, backup_folder_unusable), Unavailable(backup_failed).
+    """
+    with _server(directory, folder.resolve() / "wal") as server:
         settings = {key: str(value) for key, value in conninfo_to_dict(server.owner_dsn).items() if value is not None}
         base = folder / datetime.now(UTC).strftime(_NAME)
         program = Path(server.server.bin_path) / "pg_basebackup"
@@ -73,44 +76,63 @@ def archive_now(owner_dsn: str) -> None:
             if found is not None and found[0] is not None and found[0] >= row[0]:
                 return
             time.sleep(LOOK_S)
-    raise Unavailable("backup_failed", f"Segment {row[0]} was not archived within {WAIT_S:.0f} s.")
+        told = connection.execute("SELECT current_setting('archive_command')").fetchone()
+    raise Unavailable(
+        "backup_failed", f"Segment {row[0]} was not archived within {WAIT_S:.0f} s by: {told and told[0]}"
+    )
 
 
 def restore(folder: Path, directory: Path, *, at: int | None) -> Path:
     """Brings files as of a time (Unix s; None: all archived) into an empty `directory`; the base it came from.
 
-    Raises: Refused(restore_over, backup_missing), Unavailable(backup_failed).
+    They are made beside it, so that a restore that fails leaves nothing that could be taken for a database.
+    Raises: Refused(restore_over, restore_ahead, backup_missing), Unavailable(backup_failed).
     """
     if directory.exists():
         raise Refused("restore_over", f"{directory} is there already.")
-    bases = [one for one in sorted(folder.glob("base-*")) if _finished(one) <= (time.time() if at is None else at)]
+    until = int(time.time()) if at is None else at
+    if until > time.time():
+        raise Refused("restore_ahead", f"{at} (Unix s) has not come.")
+    bases = [one for one in sorted(folder.glob("base-*")) if _finished(one) <= until]
     if not bases:
-        raise Refused("backup_missing", f"{folder} has no copy that was finished by {at} (Unix s).")
+        raise Refused("backup_missing", f"{folder} has no copy that was finished by {until} (Unix s).")
+    beside = directory.with_name(f"{directory.name}.restoring")
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        _recover(bases[-1], folder.resolve() / "wal", beside, at=at)
+        beside.rename(directory)
+    except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError, psycopg.Error) as error:
+        raise Unavailable("backup_failed", f"{_last_words(beside)} ({type(error).__name__})") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return bases[-1]
+
+
+def _recover(base: Path, wal: Path, directory: Path, *, at: int | None) -> None:
+    """Copies a base, and has the server replay the archive up to the time."""
     directory.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(bases[-1], directory)
-    (directory / "log").unlink(missing_ok=True)
+    shutil.copytree(base, directory)
+    for left in (directory / "log", directory / ".handle_pids.json", *directory.glob(".s.PGSQL.*")):
+        left.unlink(missing_ok=True)  # of the server that was copied
     wanted = "" if at is None else f"recovery_target_time = '{datetime.fromtimestamp(at, UTC).isoformat()}'\n"
+    copy = f'cp {shlex.quote(str(wal)).replace("%", "%%")}/%f "%p"'.replace("'", "''")
     with (directory / "postgresql.auto.conf").open("a") as file:
-        file.write(
-            f'\narchive_mode = off\nrestore_command = \'cp "{folder.resolve() / "wal"}/%f" "%p"\'\n'
-            f"{wanted}recovery_target_action = 'promote'\n"
-        )
+        file.write(f"\narchive_mode = off\nrestore_command = '{copy}'\n{wanted}recovery_target_action = 'promote'\n")
     (directory / "recovery.signal").touch()
-    _hand_over(directory, (folder / "wal").stat())
+    directory.chmod(0o700)
+    embedded.hand_over(directory, directory)
     server = embedded.start(directory)
     try:
         _promoted(server.owner_dsn)
     finally:
         server.stop()
-    return bases[-1]
 
 
-def _hand_over(directory: Path, owner: os.stat_result) -> None:
-    """Run by root, the server has an OS user of its own, who owns the archive: the files are that user's."""
-    directory.chmod(0o700)
-    if os.geteuid() == 0:
-        for path in (directory, *directory.rglob("*")):
-            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+def _last_words(directory: Path) -> str:
+    """What the server said last that went wrong."""
+    log = directory / "log"
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    return next((line.strip() for line in reversed(lines) if "FATAL" in line), "The server did not start.")[-300:]
 
 
 def _promoted(owner_dsn: str) -> None:
@@ -134,26 +156,37 @@ def _finished(base: Path) -> int:
 
 @contextmanager
 def _server(directory: Path, wal: Path) -> Iterator[embedded.Embedded]:
-    """The server with its archive on; where we started it, it is restarted for that, and stopped afterwards."""
+    """The server with its archive in `wal`; where we started it, it is restarted for that, and stopped afterwards."""
     server = embedded.start(directory)
     try:
-        if not _archives(server.owner_dsn):
-            if server.was_running:
-                raise Refused("archive_off", "Stop serve and work, run `entrepot backup` once, and start them again.")
-            owner = directory.resolve().stat()
-            os.chown(wal, owner.st_uid, owner.st_gid)
-            target = wal.resolve()
-            command = f'test ! -f "{target}/%f" && cp "%p" "{target}/%f.part" && mv "{target}/%f.part" "{target}/%f"'
-            with psycopg.connect(server.owner_dsn, autocommit=True) as connection:
-                for name, value in (("archive_mode", "on"), ("archive_command", command)):
-                    said = sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value))
-                    connection.execute(said)
+        is_on = _archives(server.owner_dsn)
+        if not is_on and server.was_running:
+            raise Refused("archive_off", "Stop serve and work, run `entrepot backup` once, and start them again.")
+        try:
+            wal.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Refused("backup_folder_unusable", f"{wal}: {error.strerror}.") from None
+        embedded.hand_over(wal, directory.resolve())
+        _archive_in(server.owner_dsn, wal)
+        if not is_on:
             server.stop()
             server = embedded.start(directory)
         yield server
     finally:
         if not server.was_running:
             server.stop()
+
+
+def _archive_in(owner_dsn: str, wal: Path) -> None:
+    """From now on each segment is copied there, and is on the disk before it is noted; the same one again is no error."""
+    folder = shlex.quote(str(wal)).replace("%", "%%")
+    kept, part = f"{folder}/%f", f"{folder}/%f.part"
+    copy = f'cp "%p" {part} && sync {part} && mv {part} {kept} && sync {folder}'
+    command = f'if test -f {kept}; then cmp -s "%p" {kept}; else {copy}; fi'
+    with psycopg.connect(owner_dsn, autocommit=True) as connection:
+        for name, value in (("archive_mode", "on"), ("archive_command", command)):
+            connection.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))
+        connection.execute("SELECT pg_reload_conf()")
 
 
 def _archives(owner_dsn: str) -> bool:

@@ -6,6 +6,7 @@ Works as root too: the server then runs as an OS user of its own, for which the 
 from __future__ import annotations
 
 import os
+import pwd
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,18 @@ def start(directory: Path, *, version: int | None = None) -> Embedded:
     dsns = {role: _dsn(socket_dir, role) for role in ("postgres", SERVE_ROLE, WORK_ROLE)}
     _create_database(_dsn(socket_dir, "postgres", database="postgres"))
     return Embedded(dsns["postgres"], dsns[SERVE_ROLE], dsns[WORK_ROLE], server, was_running)
+
+
+def hand_over(folder: Path, directory: Path) -> None:
+    """Run by root, the server of `directory` has an OS user of its own: whatever is in `folder` becomes that user's."""
+    if os.geteuid() != 0:
+        return
+    version = pgdata_version(directory) or VERSION_DEFAULT
+    user = get_server(directory, cleanup_mode=None, start=False, postgres_version=version).system_user
+    assert user is not None, "run by root, the server has a user of its own"
+    entry = pwd.getpwnam(user)
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
 
 
 def _tune(directory: Path) -> None:
