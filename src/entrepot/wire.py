@@ -287,12 +287,17 @@ def open_store(role: str, settings: Settings | None = None) -> Iterator[Postgres
     master_key = kept_key or os.urandom(KEY_BYTES)
     with _embedded(settings, role) if not dsn else nullcontext(dsn) as found:
         is_work = role == "work"
-        store = PostgresStore(
-            master_key=master_key,
-            work_dsn=found if is_work else "",
-            serve_dsn="" if is_work else found,
-            keeps_intents=settings.ledger != "postgres",
-        )
+        try:
+            store = PostgresStore(
+                master_key=master_key,
+                work_dsn=found if is_work else "",
+                serve_dsn="" if is_work else found,
+                keeps_intents=settings.ledger != "postgres",
+            )
+        except Refused as refused:
+            if refused.code == "master_key_differs" and not kept_key:
+                raise Refused(refused.code, f"{path} is missing: restore it from its backup.", path=str(path)) from None
+            raise
         try:
             if not kept_key:  # only now: a database that has data keys refuses a fresh one
                 keep_master_key(path, master_key)

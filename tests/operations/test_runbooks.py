@@ -72,8 +72,10 @@ def test_a_lost_master_key_is_never_made_anew_and_its_backup_opens_everything_ag
     for wrong in (b"", os.urandom(32)):
         if wrong:
             key.write_bytes(wrong)
+            key.chmod(0o600)
         refused = entrepot(home, "ledger", "check")
         assert refused.returncode != 0 and "master_key_differs" in refused.stderr, refused.stderr
+        assert wrong or "is missing" in refused.stderr
         assert not wrong or key.read_bytes() == wrong
         assert wrong or not key.exists(), "none was made"
     key.write_bytes(kept)

@@ -107,8 +107,13 @@ def test_a_key_that_opens_nothing_changes_nothing(database: Database, key: Path,
     assert refused.value.code == "master_key_differs"
     assert bodies(database, MASTER_KEY, papers[0])[0]
     key.write_bytes(MASTER_KEY[:31])
-    with pytest.raises(Refused, match="31 bytes, not 32"):
+    with pytest.raises(Refused, match="no file of 32 bytes"):
         read_master_key(key)
+    key.chmod(0o644)
+    key.write_bytes(MASTER_KEY)
+    with pytest.raises(Refused) as exposed:
+        read_master_key(key)
+    assert exposed.value.code == "key_exposed"
     key.unlink()
     with pytest.raises(Refused, match="no master.key"):
         change_master_key(database.owner_dsn, key)

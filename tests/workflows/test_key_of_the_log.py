@@ -77,3 +77,5 @@ def test_a_lost_key_of_the_log_is_not_made_anew_unseen_and_a_new_one_is_publishe
     assert failed(exported(house, first), new_key) == failed(exported(house, second), new_key) == set()
     assert failed(before, old_key) == set(), "what was given out before is proved by the key of before"
     assert failed(before, new_key) == {"manifest"}
+    (kept,) = house.settings.home.glob("verification-key-before-*.json")
+    assert json.loads(kept.read_text()) == old_key

@@ -19,8 +19,8 @@ def load(directory: Path, *, json: bool = False) -> None:
     from entrepot.wire import open_store
     from entrepot.workflows.checks.screen import load_lists
 
-    if not directory.is_dir():
-        raise Invalid("malformed", f"There is no folder {directory}.", path=str(directory))
+    if not directory.is_dir() or not any(directory.iterdir()):
+        raise Invalid("malformed", f"There is no list in {directory}.", path=str(directory))
     with open_store("work") as store:
         with store.work() as tx:
             now = int(time.time()) + tx.checks.clock_offset_s()
@@ -67,6 +67,8 @@ def screen(name: str, *, kind: str = "organization", country: str = "", json: bo
     from entrepot.wire import open_store
     from entrepot.workflows.checks.screen import ListScreener
 
+    if not name.strip():
+        raise Invalid("malformed", "A name is needed: nothing was screened.", path="name")
     with open_store("work") as store:
         screener = ListScreener(store)
         screener.warm()

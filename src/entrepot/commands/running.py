@@ -119,8 +119,18 @@ def set_up(settings: Settings, store: Any) -> list[str]:
         house |= {"operator": operator, "examiner": examiner, "opened_at": now}
         _write(settings.house_path, house, mode=0o644)
     if settings.deployment_path.exists():
-        _write(settings.verification_key_path, House(settings).verification_key(), mode=0o644)
+        _publish(settings.verification_key_path, House(settings).verification_key())
     return sorted(json.loads(settings.credentials_path.read_text()))
+
+
+def _publish(path: Path, key: dict[str, Any]) -> None:
+    """Writes what verifiers pin; one that named another key of the log is kept, as what was given out needs it."""
+    before = json.loads(path.read_text()) if path.exists() else key
+    if before.get("checkpoint_key") != key["checkpoint_key"]:
+        kept = path.with_name(f"{path.stem}-before-{int(time.time())}.json")
+        os.replace(path, kept)
+        print(f"A NEW KEY OF THE LOG: publish {path.name}; the one before is kept as {kept.name}.", file=sys.stderr)
+    _write(path, key, mode=0o644)
 
 
 def _write(path: Path, body: Any, *, mode: int) -> None:

@@ -7,6 +7,8 @@ import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Literal
 
+from entrepot.core.errors import Invalid
+
 from .line import app, show
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 TELL_EVERY_S = 5.0
 STORIES_MAX = 3
+MINUTES_MAX, SEED_MAX = 60 * 24 * 366, 2**63 - 1
 
 
 @app.command
@@ -37,6 +40,11 @@ def simulate(
     from entrepot.simulator.many import run_many
     from entrepot.simulator.run import in_memory
 
+    for name, value in (("seeds", seeds), ("steps", steps), ("jobs", jobs)):
+        if value < 1:
+            raise Invalid("malformed", f"{name} is a whole number from 1 on.", path=name)
+    if not 0 <= minutes < MINUTES_MAX or abs(first_seed) > SEED_MAX:
+        raise Invalid("malformed", "minutes are 0 or more, and a seed has at most 63 bits.")
     until = time.time() + 60 * minutes if minutes else 0.0
     with databases() if store == "postgres" else nullcontext(in_memory) as stores:
         is_one = store == "postgres"

@@ -178,7 +178,7 @@ def _server(directory: Path, wal: Path) -> Iterator[embedded.Embedded]:
 
 
 def _archive_in(owner_dsn: str, wal: Path) -> None:
-    """From now on each segment is copied there, and is on the disk before it is noted; the same one again is no error."""
+    """From now on each segment is copied there, and is on the disk before it is noted; the same again is no error."""
     folder = shlex.quote(str(wal)).replace("%", "%%")
     kept, part = f"{folder}/%f", f"{folder}/%f.part"
     copy = f'cp "%p" {part} && sync {part} && mv {part} {kept} && sync {folder}'

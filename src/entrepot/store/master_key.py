@@ -28,11 +28,17 @@ _SIGNED_IN = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_data
 
 
 def read_master_key(path: Path) -> bytes:
-    """The key, b"" where there is none yet. Raises: Refused(master_key_differs) for a file of another size."""
-    kept = path.read_bytes() if path.exists() else b""
-    if path.exists() and len(kept) != KEY_BYTES:
-        raise Refused("master_key_differs", f"{path.name} has {len(kept)} bytes, not {KEY_BYTES}.")
-    return kept
+    """The key, b"" where there is none yet.
+
+    Raises: Refused(key_exposed) where others can read it, Refused(master_key_differs) for a file of another size.
+    """
+    if not path.exists():
+        return b""
+    if not path.is_file() or path.stat().st_size != KEY_BYTES:
+        raise Refused("master_key_differs", f"{path.name} is no file of {KEY_BYTES} bytes.")
+    if path.stat().st_mode & 0o077:
+        raise Refused("key_exposed", f"{path.name} can be read by others (mode {path.stat().st_mode & 0o777:o}).")
+    return path.read_bytes()
 
 
 def keep_master_key(path: Path, key: bytes) -> None:

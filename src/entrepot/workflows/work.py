@@ -306,7 +306,7 @@ class Worker:
     def run(self) -> None:
         """Runs until `stop`; a loop that fails outside tries again, one that meets a defect goes on with the rest."""
         loops = [
-            threading.Thread(target=self._loop, args=(act, pause_s), name=act.__name__)
+            threading.Thread(target=self._loop, args=(act, pause_s), name=act.__name__.strip("_"))
             for act, pause_s in (
                 (send_out, IDLE_S),
                 (self._compare_sides, IDLE_S),
@@ -319,6 +319,7 @@ class Worker:
                 (day_end.nightly, NIGHT_EVERY_S),
             )
         ]
+        self.ctx.instruments.begin(["step", *(loop.name for loop in loops)])
         threading.Thread(target=self._warm, name="warm", daemon=True).start()
         for loop in loops:
             loop.start()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.metadata
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,13 @@ class Instruments:
             "entrepot_worker_last_turn_timestamp_seconds", "When a turn last ended well (Unix time).", ["loop"],
             registry=self.registry,
         )  # fmt: skip
+
+    def begin(self, loops: Iterable[str]) -> None:
+        """Failures are told from zero on: what is first told at one has not risen, and no alert sees it."""
+        for loop, why in product(loops, ("unavailable", "defect")):
+            self._failed.labels(loop, why)
+        for outcome in ("taken", "failed"):
+            self.webhooks.labels(outcome)
 
     @contextmanager
     def turn(self, loop: str) -> Iterator[Callable[[int], None]]:
