@@ -80,3 +80,16 @@ def test_every_event_is_told_in_words(side: str) -> None:
         assert said and "{" not in said
         if kind not in CONFIDENTIAL and side != sentences.OTHER:
             assert not TIPPING.search(said), said
+
+
+def test_the_examiners_last_moment_and_the_day_of_payment_are_told_as_two() -> None:
+    view = {"state": "presented", "next_act": "release_check", "next_act_at": 9, "examine_by": 5}
+    told = sentences.otherwise(view, ENGLISH, VALUES)
+    assert told.index("EXAMINE_BY") < told.index("Silence") < told.index("DEADLINE")
+    accepted = sentences.otherwise(view | {"next_act_at": 4}, ENGLISH, VALUES)
+    assert "DEADLINE" in accepted and "xaminer" not in accepted, "what was accepted waits for nobody"
+
+
+def test_a_seller_whose_documents_differ_reads_that_silence_gives_the_money_back() -> None:
+    told = sentences.sentence("discrepant", sentences.SELLER, ENGLISH, VALUES)
+    assert "otherwise the money goes back to BUYER" in told and "unless BUYER accepts" in told

@@ -125,17 +125,22 @@ STEPS: dict[tuple[str, str], Step] = {
     ),
     ("presented", "seller"): Step(
         marked("The escrow has recorded the hash of your documents; the clock of the expiry stands still."),
-        marked("Be the examiner, and say that they comply."),
+        marked("Be the examiner, and see what the rules found."),
         "examiner",
     ),
     ("presented", "buyer"): Step(
         marked("The documents are with the examiner; silence would count as yes."),
-        marked("Be the examiner, and say that they comply."),
+        marked("Be the examiner, and see what the rules found."),
         "examiner",
     ),
     ("presented", "examiner"): Step(
         marked("The machine compared the documents with the terms; what it found is on the page."),
         marked("Sign that they comply. The checks run once more, and the escrow pays."),
+        "seller",
+    ),
+    ("differs", "examiner"): Step(
+        marked("The machine compared the documents with the terms, and found what differs."),
+        marked("Sign that they differ: the notice names every discrepancy to both sides."),
         "seller",
     ),
     ("releasing", "seller"): Step(marked("The checks ran again and were clear."), marked("Wait for the payment.")),
@@ -177,6 +182,8 @@ def guide_for(request: Request, visitor: Visitor, at: str, values: Mapping[str, 
     state = str(view["state"]) if view else (NEW if at == "/new" else LIST)
     if view and state == "quoted" and side in view["signed_by"]:
         state = "signed"
+    if (state, who) == ("presented", "examiner") and values.get("found_count"):
+        state = "differs"
     step = STEPS.get((state, who), Step("", ""))
     you = language.say(
         SIDES.get(side) or ROLES.get(visitor.role, ROLES["treasurer"]),

@@ -101,6 +101,7 @@ async def _page(request: Request, visitor: Visitor, id_: str, would: dict[str, A
         costs=costs.of_quote(view, terms, language, asset, invoiced, percent),
         sheets=sheets,
         found_apart=papers.unplaced(sheets, found),
+        found_count=len(found),
         document_names=papers.NAMES,
         **await _proofs(visitor, id_, terms, events, side, values, asset),
         would=would,
@@ -206,8 +207,9 @@ def _percent(text: str) -> Decimal:
 
 
 async def _found(visitor: Visitor, id_: str, view: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """What differs: the examiner's notice, or for those who may read it before, what the rules find."""
-    said = (view.get("examination") or {}).get("discrepancies")
+    """What differs: the examiner's notice of this round, or for those who may read it before, what the rules find."""
+    notice = view.get("examination") or {}
+    said = notice.get("discrepancies") if notice.get("round") == view["round"] else None
     if said is None and view["state"] == "presented" and visitor.role in READS_MORE:
         findings = await visitor.door.find(f"/settlements/{id_}/findings")
         said = (findings or {}).get("discrepancies")

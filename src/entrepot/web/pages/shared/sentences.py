@@ -113,12 +113,13 @@ SENTENCES: dict[tuple[str, str], str] = {
         "discrepant",
         SELLER,
     ): marked(
-        "The documents differ from the terms. Present them again by {deadline}, or {buyer} accepts them as they are."
+        "The documents differ from the terms. Present them again by {deadline}; otherwise the money goes back to {buyer} "
+        "then, unless {buyer} accepts them as they are."
     ),
     (
         "discrepant",
         BUYER,
-    ): marked("The documents differ from the terms. {seller} may present again until {deadline}, or you accept them."),
+    ): marked("The documents differ from the terms. {seller} may present again until {deadline}, or you accept them as they are."),
     ("discrepant", OTHER): marked("The documents differ from the terms; {seller} may cure them until {deadline}."),
     ("releasing", SELLER): marked("{price} is on its way to you."),
     ("releasing", BUYER): marked("The documents were in order. {price} is on its way to {seller}."),
@@ -176,7 +177,11 @@ OTHERWISE: dict[str, str] = {
     "quote_expired": marked("Unless both have signed, the quote lapses on {deadline}, and nobody owes anything."),
     "fund_expired": marked("If nobody pays, the settlement lapses on {deadline}."),
     "refund_check": marked("If nobody acts, it goes back to {buyer} on {deadline}, checked afresh."),
-    "release_check": marked("If the examiner says nothing by {deadline}, it goes to {seller}, checked afresh."),
+    "release_check": marked("On {deadline} it goes to {seller}, checked afresh."),
+    "silence": marked(
+        "The examiner's last moment is {examine_by}. Silence counts as acceptance: then, on {deadline}, it goes to "
+        "{seller}, checked afresh."
+    ),
     "review_lapsed": marked("If nobody decides by {deadline}, the settlement ends."),
     "review_expired": marked("If nobody decides by {deadline}, the money goes back to {buyer}."),
     "dispute_expired": marked("If the arbiters say nothing by {deadline}, it goes on as before the dispute."),
@@ -221,8 +226,18 @@ def sentence(state: str, side: str, language: Language, values: Mapping[str, Any
 def otherwise(view: Mapping[str, Any], language: Language, values: Mapping[str, Any]) -> Shown:
     """What happens if nobody acts; empty where nothing is due or it is not for this reader."""
     act = str(view.get("next_act") or "")
-    text = OTHERWISE.get("award_lost" if act == "dispute_expired" and view.get("award_sent") else act)
+    if act == "dispute_expired" and view.get("award_sent"):
+        act = "award_lost"
+    elif act == "release_check" and _is_awaited(view):
+        act = "silence"
+    text = OTHERWISE.get(act)
     return language.say(text, **values) if text and view.get("next_act_at") else Markup("")
+
+
+def _is_awaited(view: Mapping[str, Any]) -> bool:
+    """True while the examiner may still speak: what was accepted or awarded is paid before that moment."""
+    last = int(view.get("examine_by") or 0)
+    return 0 < last < int(view.get("next_act_at") or 0)
 
 
 def documents_named(required: list[str], language: Language) -> str:
