@@ -19,6 +19,9 @@ from babel.messages.pofile import read_po, write_po
 from jinja2 import nodes
 
 from docs import declared_codes
+from entrepot.api.journal import COLUMNS
+from entrepot.regimes.yardsticks import YARDSTICKS
+from entrepot.workflows.house.disclose import PURPOSES
 from entrepot.workflows.house.inform import TEMPLATES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,6 +63,7 @@ def sentences() -> list[str]:
         found |= dict.fromkeys(in_python(path.read_text()))
     found |= dict.fromkeys(code.meaning for code in declared_codes())
     found |= dict.fromkeys(TEMPLATES.values())
+    found |= dict.fromkeys((*COLUMNS.values(), *PURPOSES.values(), *(one.says for one in YARDSTICKS)))
     return [sentence for sentence in found if sentence.strip()]
 
 

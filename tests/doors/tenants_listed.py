@@ -64,6 +64,7 @@ GETS: dict[str, tuple[str, dict[str, str]]] = {
     "/v1/changes": (STAFF, {}),
     "/v1/stops/history": (STAFF, {}),
     "/v1/contract-settings": (STAFF, {}),
+    "/v1/document-templates/{kind}": (PUBLIC, {}),
     "/v1/sandbox/samples/invoice": (ABSENT, {"buyer": "{participant}"}),
     "/v1/sandbox/samples/{settlement}/{kind}": (ABSENT, {}),
     "/v1/decisions": (STAFF, {}),

@@ -56,11 +56,20 @@ def act(page: Any, form: str, name: str) -> None:
 def test_a_pdf_invoice_is_quoted_and_the_original_stays_a_pdf(ground: Ground, enter: Any, tmp_path: Path) -> None:
     raw = pdf_with("factur-x.xml", samples.ubl_invoice(ground.trade_facts("TRE-PDF", "seller", "buyer")))
     (tmp_path / "invoice.pdf").write_bytes(raw)
+    (tmp_path / "empty.xml").write_bytes(b"")
+    ground.propose("TRE-KNOWN", "seller", "buyer")  # only who trades with it finds a company by its name
     seller = enter("treasurer-seller")
     seller.goto(f"{ground.house.base_url}/new")
     seller.set_input_files("#invoice", tmp_path / "invoice.pdf")
     assert seller.inner_text(".chosen") == "invoice.pdf"
-    seller.fill("#buyer", ground.parties["buyer"].participant)
+    for named, says in (("Nobody & Sons", "No company that you trade with"), (ground.stated["buyer"].name.upper(), "")):
+        seller.set_input_files("#invoice", tmp_path / ("empty.xml" if not says else "invoice.pdf"))
+        seller.fill("#buyer", named)
+        with seller.expect_navigation():
+            seller.click("button:has-text('Get a firm quote')")
+        assert (says or "The file is empty") in seller.inner_text("#problem")
+    seller.set_input_files("#invoice", tmp_path / "invoice.pdf")
+    assert seller.inner_text("#buyer-says + strong") == ground.stated["buyer"].name, "the name as admitted"
     seller.click("button:has-text('Get a firm quote')")
     seller.wait_for_url(re.compile(r"/settlements/[0-9a-f]{32}$"))
     assert seller.locator(".countdown").inner_text()[0].isdigit()
@@ -152,6 +161,27 @@ def test_the_examiner_reads_what_the_rules_found_before_signing_that_documents_d
     assert "UCP 600" in seller.inner_text("#papers") and "differ" in seller.inner_text("h1")
     act(buyer, "waive", "Accept the documents as they are")
     seller.wait_for_selector(".chip.final:has-text('Paid')")
+
+
+def test_a_file_that_cannot_be_presented_is_named_by_its_field(ground: Ground, enter: Any, tmp_path: Path) -> None:
+    made = ground.agree("TRE-PAPERS", "seller", "buyer")
+    ground.fund(made)
+    seller = opened(enter("treasurer-seller"), ground, made)
+    if seller.get_attribute("#act-present", "open") is None:
+        seller.click("#act-present summary")
+    with seller.expect_download() as download:
+        seller.click("#act-present a[download='packing_list.json']")
+    fitting = Path(download.value.path()).read_bytes()
+    papers = ground.documents(made)
+    for name, raw in (("invoice", papers[0]), ("transport_document", papers[2]), ("packing_list", b"")):
+        (tmp_path / name).write_bytes(raw)
+        seller.set_input_files(f"#paper-{name}", tmp_path / name)
+    seller.click("#act-present button.first")
+    seller.wait_for_selector("#act-present .said:has-text('The file chosen as Packing list is empty')")
+    (tmp_path / "packing_list").write_bytes(fitting.replace(b'"packages"', b'"parcels"'))
+    seller.set_input_files("#paper-packing_list", tmp_path / "packing_list")
+    seller.click("#act-present button.first")
+    seller.wait_for_selector("#act-present .said:has-text('Packing list: Document 2')")
 
 
 def test_two_arbiters_share_a_price_between_both_sides(ground: Ground, enter: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 from entrepot.core.lifecycle import AS_BEFORE, CONFIDENTIAL, HIDDEN, LIFECYCLE, STATES, State
 from entrepot.web import navigation
 from entrepot.web.language import Language
-from entrepot.web.pages.shared import sentences
+from entrepot.web.pages.shared import findings, sentences
 from entrepot.web.pages.shared.story import HAPPENED, happened
 from entrepot.workflows.house import supervise
 
@@ -93,3 +93,21 @@ def test_the_examiners_last_moment_and_the_day_of_payment_are_told_as_two() -> N
 def test_a_seller_whose_documents_differ_reads_that_silence_gives_the_money_back() -> None:
     told = sentences.sentence("discrepant", sentences.SELLER, ENGLISH, VALUES)
     assert "otherwise the money goes back to BUYER" in told and "unless BUYER accepts" in told
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["on board 2026-11-22, presented 2026-11-21", "shipped before presentation", "the invoice says 20 KGM",
+     "invoice is required", "not presented", "presented 2 times", "within 21 days after shipment", "not stated",
+     "presented 2026-11-22 10:00:00 UTC", "by 2026-11-22 10:00:00 UTC", "on board 2026-11-22", "net is not above gross",
+     "not later than 2026-11-22", "at most 5.00", "line 1: 咖啡", "5 KGM within 5%", "the invoice does not name it",
+     "the packing list says 5", "咖啡: net 5 kg, gross 4 kg", "does not name 咖啡", "UCP 600 art. 14(d) (verified)"],
+)  # fmt: skip
+def test_what_the_rules_find_is_told_in_the_readers_language(text: str) -> None:
+    entry = {"code": "goods_conflict", "says": text}
+    said = str(findings.told(entry, ENGLISH)["says"])
+    assert said.replace(",", "").removeprefix("the ") == text.replace(",", "").removeprefix("the ")
+    told = str(findings.told(entry, Language("ar", now=0))["says"])
+    assert re.search("[\u0600-\u06ff]", told) and "<span" not in told, told
+    written = findings.told(entry | {"code": "examiner"}, Language("ar", now=0))["says"]
+    assert f'<span dir="auto">{text}</span>' == written, "as it was written"

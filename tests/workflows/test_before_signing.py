@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 import json
+import re
 from collections.abc import Callable
 
+import pytest
 from test_limits import CAP_PAYMENT, sale_of
 from trading_house import House
 from trading_sale import sale
+
+from entrepot.documents import samples
 
 
 def test_a_dry_run_of_a_trade_says_what_would_be_and_keeps_nothing(house: House) -> None:
@@ -44,6 +50,22 @@ def test_a_dry_run_tells_a_buyer_of_its_own_headroom_and_nobody_elses(house: Hou
     assert [entry["code"] for entry in asked["buyer"]["reasons"]] == ["cap_window"]
     above = house.ask("dry_run", "seller", sale_of(house, CAP_PAYMENT + 1).proposal())
     assert [entry["code"] for entry in above["reasons"]] == ["cap_payment"], "the cap of one payment is public"
+
+
+@pytest.mark.parametrize(
+    ("delivered", "hs", "path", "says"),
+    [(True, False, "supplied.hs", "Line 1 has no HS code"),
+     (False, True, "supplied.incoterm", "no Incoterm: supply it"),
+     (False, False, "supplied", "supply both")],
+)  # fmt: skip
+def test_what_an_invoice_lacks_is_named(house: House, delivered: bool, hs: bool, path: str, says: str) -> None:
+    trade = sale(house)
+    lines = tuple(line if hs else dataclasses.replace(line, hs=None) for line in trade.facts.lines)
+    raw = samples.ubl_invoice(dataclasses.replace(trade.facts, lines=lines))
+    raw = raw if delivered else re.sub(rb"<cac:DeliveryTerms>.*?</cac:DeliveryTerms>", b"", raw, flags=re.DOTALL)
+    body = trade.proposal() | {"invoice_base64": base64.b64encode(raw).decode()}
+    answer = house.answer(house.put("propose", house.people["seller"], body))["body"]
+    assert (answer["code"], answer["path"]) == ("goods_incomplete", path) and says in answer["detail"]
 
 
 def test_a_dry_run_of_anothers_trade_is_not_there(new_house: Callable[..., House]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 from plays import wrong_papers
 from trading_house import House
 from trading_sale import sale
@@ -42,6 +44,23 @@ def test_a_finding_without_a_word_is_still_one_discrepancy(house: House) -> None
     trade.examine(complies=False).is_sound(State.DISCREPANT)
     (notice,) = house.papers(trade.id, "examination")
     assert [entry["code"] for entry in notice["discrepancies"]] == ["examiner"]
+
+
+def test_a_document_that_cannot_be_read_is_named_and_nothing_is_presented(house: House) -> None:
+    trade = sale(house).propose().agree().fund()
+    papers = trade.documents()
+    broken = papers[1].replace(b'"packages"', b'"parcels"')
+    for bad, code, says in ((broken, "document_field", "packages"), (b" ", "document_empty", "empty")):
+        raw = [base64.b64encode(one).decode() for one in (papers[0], bad, papers[2])]
+        body = trade.presenting(papers) | {"documents_base64": raw}
+        answer = house.answer(house.put("present", house.people["seller"], body, trade.id))["body"]
+        assert answer["code"].startswith(code) and says in answer["detail"], answer
+        assert answer["path"] == "documents_base64[1]" and "Document 2" in answer["detail"]
+    lacking = [papers[0], papers[0], papers[2]]
+    answer = house.answer(house.put("present", house.people["seller"], trade.presenting(lacking), trade.id))["body"]
+    assert answer["code"] == "documents_missing" and "packing list" in answer["detail"]
+    assert "invoice, invoice, transport document" in answer["detail"]
+    trade.is_sound(State.FUNDED)
 
 
 def test_clean_papers_have_no_discrepancy(house: House) -> None:

@@ -1,4 +1,4 @@
-"""/v1/sandbox/samples: an invented invoice and its papers, to try a trade with; on local development chains only."""
+"""Invented papers: /v1/document-templates shows each form anywhere; /v1/sandbox/samples fits a trade to try with."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ from .reading import newest_json
 from .trades import Id, Signed
 from .views import find, may_see
 
-router = APIRouter(prefix="/v1/sandbox/samples", tags=["sandbox"])
+router = APIRouter(prefix="/v1", tags=["sandbox"])
 
+Kind = Literal["invoice", "packing_list", "transport_document"]
 SHIPPED_DAYS_AGO, INVOICED_DAYS_AGO = 5, 8
+TEMPLATE_DAY = date(2026, 1, 2)
 
 
-@router.get("/invoice")
+@router.get("/sandbox/samples/invoice")
 def sample_invoice(request: Request, buyer: Id, caller: Signed) -> Response:
     """A UBL invoice of the caller's company to `buyer`, a company that it knows: coffee, numbered afresh each time."""
     _require_sandbox(request)
@@ -42,10 +44,8 @@ def sample_invoice(request: Request, buyer: Id, caller: Signed) -> Response:
     return Response(raw, media_type="application/xml")
 
 
-@router.get("/{settlement}/{kind}")
-def sample_paper(
-    request: Request, settlement: Id, kind: Literal["invoice", "packing_list", "transport_document"], caller: Signed
-) -> Response:
+@router.get("/sandbox/samples/{settlement}/{kind}")
+def sample_paper(request: Request, settlement: Id, kind: Kind, caller: Signed) -> Response:
     """A paper that fits the settlement's invoice, as its seller could present it."""
     _require_sandbox(request)
     with request.app.state.store.read(caller.reader) as tx:
@@ -65,6 +65,22 @@ def sample_paper(
     lines = tuple(dataclasses.replace(line, hs=line.hs or goods.get(line.description)) for line in facts.lines)
     write = samples.packing_list if kind == "packing_list" else samples.transport_document
     return Response(write(dataclasses.replace(facts, lines=lines)), media_type="application/json")
+
+
+@router.get("/document-templates/{kind}")
+def document_template(kind: Kind, caller: Signed) -> Response:
+    """A paper of an invented sale, as a form to be filled in anew: UBL for the invoice, else our JSON."""
+    facts = samples.coffee_trade(number="YOUR-NUMBER", issue_date=TEMPLATE_DAY)
+    facts = dataclasses.replace(
+        facts,
+        seller=StatedParty("Your company, as admitted", "VN"),
+        buyer=StatedParty("Your buyer, as admitted", "DE"),
+        lines=tuple(dataclasses.replace(line, description="Your goods, as on the invoice") for line in facts.lines),
+    )
+    if kind == "invoice":
+        return Response(samples.ubl_invoice(facts), media_type="application/xml")
+    write = samples.packing_list if kind == "packing_list" else samples.transport_document
+    return Response(write(facts), media_type="application/json")
 
 
 def _require_sandbox(request: Request) -> None:

@@ -375,16 +375,25 @@ def _goods(invoice: Invoice, supplied: dict[str, Any]) -> tuple[tuple[Line, ...]
         Line(line.description[:500] or "goods", line.hs or hs, str(line.quantity), line.unit, str(line.net_amount))
         for line in invoice.lines
     )
-    if not incoterm or not all(line.hs for line in lines):
-        raise Refused(
-            "goods_incomplete", "The invoice names no Incoterm, or a line has no HS code; supply them.", path="supplied"
-        )
+    _require_complete(incoterm, lines)
     names = [
         name
         for name, missing in (("incoterm", not invoice.delivery), ("hs", any(not line.hs for line in invoice.lines)))
         if missing
     ]
     return lines, incoterm, place, tuple(names)
+
+
+def _require_complete(incoterm: str, lines: tuple[Line, ...]) -> None:
+    """Raises: Refused(goods_incomplete), which says which of the two is missing, and in which line."""
+    bare = next((number for number, line in enumerate(lines, start=1) if not line.hs), 0)
+    if not incoterm and bare:
+        says = f"The invoice names no Incoterm, and line {bare} has no HS code: supply both."
+        raise Refused("goods_incomplete", says, path="supplied")
+    if not incoterm:
+        raise Refused("goods_incomplete", "The invoice names no Incoterm: supply it.", path="supplied.incoterm")
+    if bare:
+        raise Refused("goods_incomplete", f"Line {bare} has no HS code: supply it.", path="supplied.hs")
 
 
 def _invented(invoice: Invoice, parties: tuple[Participant, Participant]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from entrepot.core.canonical import Json, hex0x, sha256_of, unhex
 from entrepot.core.crypto import secp256k1_recover
 from entrepot.core.decision import Decision
 from entrepot.core.eip712 import Struct
-from entrepot.core.errors import Invalid, Refused, declare
+from entrepot.core.errors import EntrepotError, Invalid, Refused, declare
 from entrepot.core.lifecycle import Role, State
 from entrepot.core.money import Money
 from entrepot.core.party import Party
@@ -24,7 +24,7 @@ from entrepot.documents.examination import Discrepancy, Examination, examine
 from entrepot.documents.invoice import media_type_of
 from entrepot.documents.presented import ExaminedTerms, GoodsAgreed
 from entrepot.documents.stated import KINDS, DeliveryTerms, StatedParty
-from entrepot.documents.trade_documents import read_document
+from entrepot.documents.trade_documents import Document, read_document
 from entrepot.rails.authorization import authorization_of
 from entrepot.store.records import InboxItem, Paper
 from entrepot.store.store import Transaction
@@ -47,6 +47,7 @@ declare(
     examination_late="The examination's time is over; silence has counted as acceptance.",
     documents_missing="The presentation lacks a document that the terms require.",
 )
+declare("Invalid", document_empty="The file is empty: there is nothing in it to read.")
 
 
 def fund(batch: Batch, item: InboxItem) -> Json:
@@ -89,6 +90,19 @@ def fund(batch: Batch, item: InboxItem) -> Json:
     return answered(202, {"settlement": settlement.id, "state": settlement.state.value})
 
 
+def _read(body: bytes, place: int) -> Document:
+    """A presented document. Raises: as `read_document`, naming which of the set is meant; document_empty."""
+    path = f"documents_base64[{place}]"
+    if not body.strip():
+        raise Invalid("document_empty", f"Document {place + 1} is an empty file.", path=path)
+    try:
+        return read_document(body)
+    except EntrepotError as error:
+        within = f" ({error.path})" if error.path and error.path not in error.message else ""
+        says = f"Document {place + 1}: {error.message}{within}"
+        raise type(error)(error.code, says, path=path, cites=error.cites) from None
+
+
 def _require_authorised(batch: Batch, settlement: Settlement, terms: Terms, given: Json) -> None:
     """The buyer's wallet signed this payment, and the token will take it now. Source: EIP-3009."""
     after, before = given["valid_after"], given["valid_before"]
@@ -111,10 +125,13 @@ def present(batch: Batch, item: InboxItem) -> Json:
         raise Refused("not_your_act", "The seller presents documents.")
     terms = read_terms(batch, settlement)
     raw = documents_in(item.body)
-    kinds = [read_document(body).kind for body in raw]
+    kinds = [_read(body, place).kind for place, body in enumerate(raw)]
     missing = sorted(set(terms.documents_required) - set(kinds))
     if missing:
-        raise Refused("documents_missing", f"The terms require {', '.join(missing)} too.", path="documents")
+        named = ", ".join(kind.replace("_", " ") for kind in missing)
+        read = ", ".join(kind.replace("_", " ") for kind in kinds)
+        says = f"The terms require {named} too; in this order were presented: {read}."
+        raise Refused("documents_missing", says, path="documents_base64")
     presented = presentation_sha256(settlement, raw)
     require_statement(
         PRESENTATION,
@@ -273,7 +290,7 @@ def presentation_sha256(settlement: Settlement, documents: list[bytes]) -> str:
             {
                 "schema": "entrepot/presentation/1",
                 "settlement": settlement.id,
-                "documents": sorted("0x" + read_document(body).sha256 for body in documents),
+                "documents": sorted("0x" + _read(body, place).sha256 for place, body in enumerate(documents)),
             }
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
@@ -14,10 +15,12 @@ from ...door import Problem
 from ...language import marked
 from ...page import acted, once, shown
 from ...visitor import FORM_BYTES_MAX, Visitor, form_of, visitor_of
+from .papers import NAMES
 
 AUTHORIZED_S = 6 * 3600
 ACTS = ("sign", "withdraw", "fund", "present", "waive", "dispute", "requote", "renew", "examine", "award")
 SIGNATURES_MAX = 5
+_PLACE = re.compile(r"documents_base64\[([0-9]{1,2})\]\Z")
 
 
 async def statement(request: Request) -> Response:
@@ -31,7 +34,9 @@ async def statement(request: Request) -> Response:
         about, fields = await _about(act, form, visitor)
         said = (await visitor.door.post(f"/settlements/{id_}/statements", about)).body
     except Problem as problem:
-        return JSONResponse({"problem": str(problem)}, status_code=problem.status)
+        named = _about_field(problem, form, visitor)
+        says = str(problem) if named is problem else f"{named.path}: {problem}"
+        return JSONResponse({"problem": says}, status_code=problem.status)
     return JSONResponse({"digest": said["digest"], "typed_data": said["typed_data"], "fields": fields})
 
 
@@ -42,7 +47,7 @@ async def _about(act: str, form: FormData, visitor: Visitor) -> tuple[dict[str, 
         fields = {"valid_before": str(until), "attempt": str(attempt)}
         return {"act": "funding", "attempt": attempt, "valid_before": until}, fields
     if act == "present":
-        return {"act": "presentation", "documents_base64": await _uploaded(form)}, {}
+        return {"act": "presentation", "documents_base64": await _uploaded(form, visitor)}, {}
     if act == "dispute":
         return {"act": "dispute", "reason": str(form.get("reason", ""))}, {}
     if act == "examine":
@@ -52,13 +57,36 @@ async def _about(act: str, form: FormData, visitor: Visitor) -> tuple[dict[str, 
     return {"act": "waiver"}, {}
 
 
-async def _uploaded(form: FormData) -> list[str]:
-    """The chosen files, base64, in the order in which the form names them."""
+async def _uploaded(form: FormData, visitor: Visitor) -> list[str]:
+    """The chosen files, base64, in the order in which the form names them. Raises: Problem for an empty one."""
     found = []
-    for _, value in form.multi_items():
-        if isinstance(value, UploadFile) and value.filename:
-            found.append(base64.b64encode(await value.read(FORM_BYTES_MAX)).decode())
+    for name, value in _chosen(form):
+        raw = await value.read(FORM_BYTES_MAX)
+        await value.seek(0)
+        if not raw.strip():
+            says = visitor.language.say("The file chosen as {document} is empty.", document=_label(name, visitor))
+            raise Problem(422, {"detail": str(says), "code": "document_empty"})
+        found.append(base64.b64encode(raw).decode())
     return found
+
+
+def _chosen(form: FormData) -> list[tuple[str, UploadFile]]:
+    return [(name, one) for name, one in form.multi_items() if isinstance(one, UploadFile) and one.filename]
+
+
+def _label(name: str, visitor: Visitor) -> str:
+    """What the page calls a field of the form for documents."""
+    kind = name.removeprefix("paper-")
+    return str(visitor.language.say(NAMES.get(kind, kind)))
+
+
+def _about_field(problem: Problem, form: FormData, visitor: Visitor) -> Problem:
+    """The same refusal, its path the label of the field whose file it is about."""
+    place = _PLACE.match(problem.path)
+    names = [name for name, _ in _chosen(form)]
+    if place is None or int(place[1]) >= len(names):
+        return problem
+    return Problem(problem.status, problem.body | {"path": _label(names[int(place[1])], visitor)})
 
 
 async def act(request: Request, visitor: Visitor, form: FormData) -> str:
@@ -69,8 +97,11 @@ async def act(request: Request, visitor: Visitor, form: FormData) -> str:
     key = str(form.get("once", ""))
     if kind == "renew":
         return await _renew(id_, visitor, key)
-    path, body = await _asked(id_, kind, form)
-    await visitor.door.post(f"/{path}", body, once=key)
+    path, body = await _asked(id_, kind, form, visitor)
+    try:
+        await visitor.door.post(f"/{path}", body, once=key)
+    except Problem as problem:
+        raise _about_field(problem, form, visitor) from None
     return f"/settlements/{id_}?done={kind}"
 
 
@@ -97,7 +128,7 @@ async def _renew(id_: str, visitor: Visitor, key: str) -> str:
     return f"/settlements/{answer.body['settlement']}" if answer.is_done else "/settlements"
 
 
-async def _asked(id_: str, kind: str, form: FormData) -> tuple[str, dict[str, Any] | None]:
+async def _asked(id_: str, kind: str, form: FormData, visitor: Visitor) -> tuple[str, dict[str, Any] | None]:
     signature = {"signature": str(form.get("signature", ""))}
     here = f"settlements/{id_}"
     if kind == "sign":
@@ -110,7 +141,7 @@ async def _asked(id_: str, kind: str, form: FormData) -> tuple[str, dict[str, An
         whole = {name: int(str(form.get(name, "0")) or 0) for name in ("attempt", "valid_before")}
         return f"{here}/funding", signature | whole | {"valid_after": 0}
     if kind == "present":
-        return f"{here}/presentations", signature | {"documents_base64": await _uploaded(form)}
+        return f"{here}/presentations", signature | {"documents_base64": await _uploaded(form, visitor)}
     if kind == "waive":
         return f"{here}/waivers", signature
     if kind == "examine":
@@ -143,6 +174,14 @@ async def paper(request: Request, visitor: Visitor) -> Response:
     return _download(found.content, f"{paper_id}.{suffix}", "application/octet-stream")
 
 
+async def template(request: Request, visitor: Visitor) -> Response:
+    """A document of an invented trade in the form that is read here, to be filled in anew."""
+    kind = request.path_params["kind"]
+    found = await visitor.door.fetch(f"/document-templates/{kind}")
+    suffix = "xml" if found.headers["content-type"].startswith("application/xml") else "json"
+    return _download(found.content, f"{kind}-template.{suffix}", "application/octet-stream")
+
+
 async def evidence(request: Request, visitor: Visitor) -> Response:
     """The evidence bundle."""
     id_ = request.path_params["settlement"]
@@ -162,6 +201,7 @@ async def dry_run(visitor: Visitor, id_: str) -> dict[str, Any]:
 
 ID = "{settlement:str}"
 ROUTES = [
+    Route("/document-templates/{kind:str}", shown(template)),
     Route(f"/settlements/{ID}/statement", statement, methods=["POST"]),
     Route(f"/settlements/{ID}/evidence", shown(evidence)),
     Route(f"/settlements/{ID}/papers/{{paper:str}}", shown(paper)),

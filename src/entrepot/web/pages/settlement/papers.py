@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -48,7 +48,7 @@ async def sheets(
     id_: str,
     view: Mapping[str, Any],
     terms: Mapping[str, Any],
-    found: list[Mapping[str, Any]],
+    found: Sequence[Mapping[str, Any]],
 ) -> list[Sheet]:
     """Each required document: what was presented last, beside the terms, with what was found to differ in it."""
     kept = (await visitor.door.get(f"/settlements/{id_}/documents"))["documents"]
@@ -67,7 +67,7 @@ async def sheets(
     return made
 
 
-def unplaced(sheets_: list[Sheet], found: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def unplaced(sheets_: list[Sheet], found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Discrepancies that name no document shown."""
     placed = [id(entry) for sheet in sheets_ for entry in sheet.found]
     return [entry for entry in found if id(entry) not in placed]

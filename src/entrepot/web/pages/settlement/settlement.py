@@ -18,7 +18,7 @@ from ...language import Language, marked
 from ...page import page, shown
 from ...visitor import Visitor, form_of, visitor_of
 from ..officer import requests
-from ..shared import costs, sentences
+from ..shared import costs, findings, sentences
 from ..shared.story import happened
 from ..supervisor import oversight
 from ..treasury import approvals
@@ -206,14 +206,14 @@ def _percent(text: str) -> Decimal:
     return asked if asked.is_finite() and 0 <= asked <= PERCENT_MAX else costs.MONEY_PERCENT_A_YEAR
 
 
-async def _found(visitor: Visitor, id_: str, view: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+async def _found(visitor: Visitor, id_: str, view: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What differs: the examiner's notice of this round, or for those who may read it before, what the rules find."""
     notice = view.get("examination") or {}
     said = notice.get("discrepancies") if notice.get("round") == view["round"] else None
     if said is None and view["state"] == "presented" and visitor.role in READS_MORE:
-        findings = await visitor.door.find(f"/settlements/{id_}/findings")
-        said = (findings or {}).get("discrepancies")
-    return list(said or [])
+        found = await visitor.door.find(f"/settlements/{id_}/findings")
+        said = (found or {}).get("discrepancies")
+    return [findings.told(entry, visitor.language) for entry in said or []]
 
 
 async def _beside(request: Request, visitor: Visitor, events: list[dict[str, Any]]) -> list[dict[str, Any]]:

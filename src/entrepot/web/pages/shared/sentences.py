@@ -113,13 +113,16 @@ SENTENCES: dict[tuple[str, str], str] = {
         "discrepant",
         SELLER,
     ): marked(
-        "The documents differ from the terms. Present them again by {deadline}; otherwise the money goes back to {buyer} "
-        "then, unless {buyer} accepts them as they are."
+        "The documents differ from the terms. Present them again by {deadline}; otherwise the money goes back to "
+        "{buyer} then, unless {buyer} accepts them as they are."
     ),
     (
         "discrepant",
         BUYER,
-    ): marked("The documents differ from the terms. {seller} may present again until {deadline}, or you accept them as they are."),
+    ): marked(
+        "The documents differ from the terms. {seller} may present again until {deadline}, or you accept them as they "
+        "are."
+    ),
     ("discrepant", OTHER): marked("The documents differ from the terms; {seller} may cure them until {deadline}."),
     ("releasing", SELLER): marked("{price} is on its way to you."),
     ("releasing", BUYER): marked("The documents were in order. {price} is on its way to {seller}."),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -112,7 +113,7 @@ def waiting(told: Mapping[str, Any], language: Language) -> Chart:
     within = sum(counts[: bounds.index(3_600) + 1])
     share = within / over_all["count"] if over_all else 0.0
     lines = tuple(
-        Reference(f"G20: {one['share_percent']}%", _source(one), label=labels[bounds.index(one["value"])])
+        Reference(f"G20: {one['share_percent']}%", _source(one, language), label=labels[bounds.index(one["value"])])
         for one in told["yardsticks"]
         if one["unit"] == "s"
     )
@@ -174,7 +175,7 @@ def cost(told: Mapping[str, Any], language: Language) -> Chart:
         (series(marked("median"), "median_bps", "harbour"), series(marked("9 of 10"), "p90_bps", "waiting")),
         str(language.say("basis points")),
         tuple(
-            Reference(f"G20: {one['value'] / 100:g}%", _source(one), value=float(one["value"]))
+            Reference(f"G20: {one['value'] / 100:g}%", _source(one, language), value=float(one["value"]))
             for one in told["yardsticks"] if one["name"] == "cost_average"
         ),
     )  # fmt: skip
@@ -229,8 +230,10 @@ def _days(told: Mapping[str, Any]) -> list[int]:
     return list(range(min(paid), max(paid) + DAY_S, DAY_S)) if paid else []
 
 
-def _source(one: Mapping[str, Any]) -> str:
-    return f"{one['says']}. {one['source']} [{one['mark']}]"
+def _source(one: Mapping[str, Any], language: Language) -> Markup:
+    """What is aimed at, in the reader's language, and where that is written, as it is called there."""
+    cited = Markup('<span lang="en" dir="auto">{} [{}]</span>').format(one["source"], one["mark"])
+    return Markup("{}. {}").format(language.say(one["says"]), cited)
 
 
 def _bps(text: str, language: Language) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -20,12 +21,35 @@ from ...visitor import FORM_BYTES_MAX, SignInNeeded, Visitor, form_of, visitor_o
 
 LINES_MAX = 20
 NUMBER_CHARS_MAX = 40
+DOCUMENT_BYTES_MAX = 5_000_000  # of documents/stated.py: what is read of one file
 INCOTERMS = ("EXW", "FCA", "FAS", "FOB", "CFR", "CIF", "CPT", "CIP", "DAP", "DPU", "DDP")  # ICC, Incoterms 2020
 SUPPLIED = ("hs", "incoterm", "incoterm_place")
 HEAD = ("buyer", *SUPPLIED, "latest_shipment", "number", "issue_date", "due_date", "currency", "buyer_name",
         "buyer_country")  # fmt: skip
 LINE = ("description", "hs", "quantity", "unit", "price")
 ABOUT_GOODS = ("goods_incomplete",)
+_ID, _HEX_ID = re.compile(r"[0-9a-f]{32}\Z"), re.compile(r"\b[0-9a-f]{32}\b")
+# What a path of UBL, CII or our JSON holds; the first that fits counts.
+MEANINGS = (
+    ("InvoiceLine", marked("a line of the goods")),
+    ("IncludedSupplyChainTradeLineItem", marked("a line of the goods")),
+    ("lines", marked("a line of the goods")),
+    ("AccountingSupplierParty", marked("the seller")),
+    ("SellerTradeParty", marked("the seller")),
+    ("seller", marked("the seller")),
+    ("AccountingCustomerParty", marked("the buyer")),
+    ("BuyerTradeParty", marked("the buyer")),
+    ("buyer", marked("the buyer")),
+    ("Amount", marked("the amount to be paid")),
+    ("payable", marked("the amount to be paid")),
+    ("Currency", marked("the currency")),
+    ("currency", marked("the currency")),
+    ("Date", marked("the date of issue")),
+    ("date", marked("the date of issue")),
+    ("/cbc:ID", marked("the invoice's number")),
+    ("ram:ID", marked("the invoice's number")),
+    ("number", marked("the invoice's number")),
+)
 REASONS = {
     "paused": marked("Checks are paused for the moment; ask again later."),
 }
@@ -44,7 +68,8 @@ async def propose(request: Request) -> Response:
     typed, once = _typed(form), str(form.get("once", ""))
     try:
         raw, is_file = await _invoice(form, typed, visitor)
-        body: dict[str, Any] = {"invoice_base64": base64.b64encode(raw).decode(), "buyer": typed["buyer"]}
+        buyer = await _buyer_id(typed["buyer"], visitor)
+        body: dict[str, Any] = {"invoice_base64": base64.b64encode(raw).decode(), "buyer": buyer}
         body["supplied"] = {name: typed[name].upper() if name == "incoterm" else typed[name] for name in SUPPLIED}
         body["latest_shipment"] = typed["latest_shipment"]
         if form.get("dry"):
@@ -64,8 +89,7 @@ async def propose(request: Request) -> Response:
 async def _page(
     request: Request, visitor: Visitor, typed: dict[str, Any], *, status: int = 200, **said: Any
 ) -> Response:
-    participants = (await visitor.door.get("/participants"))["participants"]
-    buyers = [one for one in participants if one["kind"] == "company" and one["id"] != visitor.me["participant"]]
+    buyers = await _buyers(visitor)
     would, problem = said.get("would"), said.get("problem")
     return page(
         request,
@@ -74,6 +98,9 @@ async def _page(
         status=status,
         at="/new",
         buyers=buyers,
+        buyer_name=next((one["profile"]["name"] for one in buyers if _is_meant(one, typed["buyer"])), ""),
+        settlement=_settlement_in(problem),
+        means=_meaning(problem),
         typed=typed,
         incoterms=INCOTERMS,
         problem=problem,
@@ -103,13 +130,64 @@ async def _invoice(form: FormData, typed: dict[str, Any], visitor: Visitor) -> t
     """The file's bytes, or the JSON invoice of what was written. Raises: Problem where there is neither."""
     chosen = form.get("invoice")
     if isinstance(chosen, UploadFile) and chosen.filename:
-        return await chosen.read(FORM_BYTES_MAX), True
+        raw = await chosen.read(FORM_BYTES_MAX)
+        if not raw.strip():
+            raise _unreadable(visitor.language.say("The file is empty: there is nothing in it to read."))
+        if len(raw) > DOCUMENT_BYTES_MAX:
+            most = visitor.language.number(DOCUMENT_BYTES_MAX)
+            raise _unreadable(visitor.language.say("The file is too large: at most {most} bytes are read.", most=most))
+        return raw, True
     if not typed["number"]:
         says = str(
             visitor.language.say("Choose an invoice as a file, or write one here: its number is the first field.")
         )
         raise Problem(422, {"detail": says, "code": "invoice_field_missing", "path": "invoice"})
     return json.dumps(await _written(typed, visitor)).encode(), False
+
+
+def _unreadable(says: object) -> Problem:
+    return Problem(422, {"detail": str(says), "code": "invoice_malformed", "path": ""})
+
+
+async def _buyers(visitor: Visitor) -> list[dict[str, Any]]:
+    """The companies that this one trades with: no other may be looked up by its name."""
+    participants = (await visitor.door.get("/participants"))["participants"]
+    return [one for one in participants if one["kind"] == "company" and one["id"] != visitor.me["participant"]]
+
+
+def _is_meant(one: dict[str, Any], typed: str) -> bool:
+    """True for a company's participant id and for its whole name as admitted, in any case."""
+    name = str(one["profile"].get("name", ""))
+    return typed == one["id"] or " ".join(typed.split()).casefold() == name.casefold()
+
+
+async def _buyer_id(typed: str, visitor: Visitor) -> str:
+    """The participant id that was typed, or of the one company that is so called. Raises: Problem for none or many."""
+    if _ID.match(typed):
+        return typed
+    found = [one["id"] for one in await _buyers(visitor) if _is_meant(one, typed)]
+    if len(found) == 1:
+        return str(found[0])
+    says = visitor.language.say(
+        "Several companies that you trade with are called {name}: enter the participant id of the one you mean."
+        if found
+        else "No company that you trade with is called {name}. Enter the participant id that your new buyer gives you.",
+        name=typed,
+    )
+    raise Problem(422, {"detail": str(says), "code": "malformed", "path": ""})
+
+
+def _settlement_in(problem: Problem | None) -> str:
+    """The settlement that carries this invoice already, where it is the reader's; else ""."""
+    found = _HEX_ID.search(str(problem)) if problem is not None and problem.code == "duplicate_invoice" else None
+    return found[0] if found else ""
+
+
+def _meaning(problem: Problem | None) -> str:
+    """What the field that a refusal names is called among people, "" where it is named already."""
+    if problem is None or not problem.code.startswith("invoice_field"):
+        return ""
+    return next((says for part, says in MEANINGS if part in problem.path), "")
 
 
 async def _written(typed: dict[str, Any], visitor: Visitor) -> dict[str, Any]:

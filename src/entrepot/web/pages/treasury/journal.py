@@ -13,10 +13,22 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ...inert import inert
+from ...language import marked
 from ...page import page, shown
 from ...visitor import Visitor
 
 LINES_SHOWN = 200
+# What the books call an account (api/journal.py), as people do.
+ACCOUNTS = {
+    "wallet": marked("Your wallet"),
+    "counterparty": marked("The other side"),
+    "seller": marked("Seller"),
+    "buyer": marked("Buyer"),
+    "escrow": marked("Escrow"),
+    "fee": marked("Fee"),
+    "operator": marked("Operator"),
+    "beside_trade": marked("Beside the trade"),
+}
 
 
 async def journal(request: Request, visitor: Visitor) -> Response:
@@ -32,6 +44,7 @@ async def journal(request: Request, visitor: Visitor) -> Response:
         last=last.isoformat(),
         told=told,
         totals=[_shown(one, visitor) for one in told["totals"]],
+        accounts=ACCOUNTS,
         lines=[_shown(line, visitor) for line in told["lines"][:LINES_SHOWN]],
     )
 
