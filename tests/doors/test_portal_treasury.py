@@ -86,6 +86,28 @@ def test_a_pdf_invoice_is_quoted_and_the_original_stays_a_pdf(ground: Ground, en
     assert seller.inner_text(".countdown") != before
 
 
+def test_what_is_wrong_with_an_invoice_is_said_in_words_of_people(ground: Ground, enter: Any, tmp_path: Path) -> None:
+    made = ground.propose("TRE-TWICE", "seller", "buyer")
+    raw = samples.ubl_invoice(ground.facts[made])
+    (tmp_path / "again.xml").write_bytes(raw)
+    (tmp_path / "bare.xml").write_bytes(raw.replace(b"<cbc:ID>TRE-TWICE</cbc:ID>", b"", 1))
+    (tmp_path / "large.xml").write_bytes(b" " * 5_000_000 + raw)
+    seller = enter("treasurer-seller")
+    for name, says in (
+        ("bare", "That is the invoice's number"),
+        ("large", "too large"),
+        ("again", "settlement of yours"),
+    ):
+        seller.goto(f"{ground.house.base_url}/new")
+        seller.set_input_files("#invoice", tmp_path / f"{name}.xml")
+        seller.fill("#buyer", ground.parties["buyer"].participant)
+        with seller.expect_navigation():
+            seller.click("button:has-text('Get a firm quote')")
+        assert says in seller.inner_text("#problem"), seller.inner_text("#problem")
+    seller.click("#problem a")
+    assert seller.url.endswith(f"/settlements/{made}")
+
+
 def test_a_form_becomes_an_invoice_and_loses_nothing_on_the_way(ground: Ground, browser: Any) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
