@@ -31,7 +31,7 @@ COST = Chart(
     (Reference("G20: 1%", "FSB [T]", value=100),),
 )  # fmt: skip
 VOLUME = Chart("volume", "Volume", "By day.", "stack", "Day", ("1 Nov", "2 Nov", "3 Nov"), (MEDIAN, SLOWEST), "USD")
-CAPS = Chart("caps", "Caps", "Used.", "bars", "Who", ("A", "B", "C"), (MEDIAN,), "%")
+CAPS = Chart("caps", "Caps", "Used.", "bars", "Who", ("A", "paid in to documents presented", "C"), (MEDIAN,), "%")
 EMPTY = Chart("none", "Nothing", "Yet.", "columns", "Day", ("1 Nov",), (Series("n", (0,), ("0",)),))
 
 
@@ -100,6 +100,7 @@ def test_pictures_are_drawn_under_the_policy_and_follow_the_theme(chromium: Any,
     page.wait_for_selector("#caps .plot svg")
     assert page.locator(".plot svg").count() == 3
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert not any("…" in text for text in page.locator("#caps .plot svg text").all_text_contents()), "whole labels"
     colour = 'document.querySelector("#caps .plot").innerHTML.includes("{}")'
     assert page.evaluate(colour.format("#0e5a62")) and not page.evaluate(colour.format("#5fb8b4"))
     page.evaluate('document.documentElement.dataset.theme = "dark"')

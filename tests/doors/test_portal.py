@@ -7,18 +7,27 @@ import html
 import re
 import uuid
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from doors_ground import Ground
 
 from entrepot.documents import samples
+from entrepot.web.visitor import RENEW_AFTER_S, form_token
 
 pytestmark = pytest.mark.slow
 XSS = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 FIRST_PAGE_BYTES_MAX = 100_000
+SIGN_WITH_A_TOKEN_THAT_IS_NOT_OURS = """() => {
+  const act = document.getElementById("act-sign");
+  act.open = true;
+  act.querySelector("[name=form_token]").value = "0".repeat(64);
+  act.querySelector("button.first").click();
+}"""
 
 
 def files(ground: Ground, folder: Path, number: str, seller: str, buyer: str) -> dict[str, Path]:
@@ -163,6 +172,64 @@ def test_a_form_of_another_site_does_nothing(ground: Ground, signed_in: httpx.Cl
     assert ground.view(made)["state"] == "quoted"
     assert signed_in.post(path, data={"form_token": mine, "once": "b"}).status_code == 303
     assert ground.view(made)["state"] == "lapsed"
+
+
+def grown_old(ground: Ground, secret: str) -> None:
+    """A session ten minutes later: the next page renews it."""
+    with psycopg.connect(ground.house.database.owner_dsn) as connection:
+        connection.execute(
+            "UPDATE credentials SET expires_at = expires_at - %s WHERE secret_sha256 = %s",
+            (RENEW_AFTER_S + 60, sha256(secret.encode()).hexdigest()),
+        )
+
+
+def sent(http: httpx.Client, mine: str) -> int:
+    """The status of a form that opens nothing."""
+    return http.post("/disclosures/purpose", data={"form_token": mine, "purpose": ""}).status_code
+
+
+def test_forms_outlive_the_renewal_of_their_session_in_every_tab(ground: Ground, signed_in: httpx.Client) -> None:
+    other_tab, first = token(signed_in), signed_in.cookies["entrepot_session"]
+    grown_old(ground, first)
+    this_tab = token(signed_in)
+    assert signed_in.cookies["entrepot_session"] != first, "the page renewed the session"
+    assert [sent(signed_in, one) for one in (other_tab, this_tab)] == [303, 303]
+
+
+def test_a_form_of_another_session_or_of_an_ended_one_does_nothing(ground: Ground, signed_in: httpx.Client) -> None:
+    mine = token(signed_in)
+    with httpx.Client(base_url=ground.house.base_url, trust_env=False, timeout=20) as other:
+        enter_as(other, "treasurer-carol")
+        assert sent(other, mine) == 403 and sent(signed_in, token(other)) == 403
+    ended = signed_in.cookies["entrepot_session"]
+    signed_in.post("/sign-out", data={"form_token": mine})
+    enter_as(signed_in, "treasurer-carol")
+    assert sent(signed_in, mine) == 403
+    kept = {"cookie": f"entrepot_session={ended}"}
+    answer = httpx.post(
+        f"{ground.house.base_url}/disclosures/purpose", data={"form_token": mine}, headers=kept, trust_env=False
+    )
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+
+
+def test_a_form_of_another_membership_is_not_this_ones() -> None:
+    session = {"session": "5" * 64}
+    here = {"participant": "1" * 32, "role": "treasurer", "credential": session}
+    assert form_token(here) == form_token(dict(here))
+    others: list[dict[str, Any]] = [{"role": "signatory"}, {"participant": "2" * 32}, {"credential": {"session": "6"}}]
+    assert len({form_token(here | other) for other in [{}, *others]}) == 4
+
+
+def test_a_form_that_is_refused_while_signing_says_so_in_a_sentence(ground: Ground, enter: Any) -> None:
+    made = ground.propose("WEB-SIGN-SAYS", "carol", "dave")
+    page = enter("treasurer-carol")
+    page.goto(f"{ground.house.base_url}/settlements/{made}")
+    page.evaluate(SIGN_WITH_A_TOKEN_THAT_IS_NOT_OURS)  # at once: a live refresh brings a good token back
+    page.wait_for_selector("#act-sign .said:has-text('This form was not made by this page')")
+    assert "Open the page again" in page.inner_text("#act-sign .said")
+    page.context.clear_cookies()
+    page.evaluate(SIGN_WITH_A_TOKEN_THAT_IS_NOT_OURS)
+    page.wait_for_selector("#act-sign .said:has-text('you are signed out')")
 
 
 def test_what_an_invoice_says_is_text_wherever_it_is_shown(ground: Ground, signed_in: httpx.Client) -> None:

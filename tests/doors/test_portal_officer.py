@@ -40,6 +40,8 @@ def test_a_review_by_two_officers_and_the_same_one_is_refused_where_everybody_se
     ground.until(made, "in_review")
     first, second = enter("officer-1"), enter("officer-2")
     first.goto(f"{ground.house.base_url}/queue")
+    row = first.inner_text(f"tr:has(a[href='/cases/{made}'])")
+    assert row.index(ground.stated["carol"].name) < row.index("Meridian"), "the seller, then the buyer, as everywhere"
     first.keyboard.press("j")
     while made not in (first.evaluate("document.activeElement.href") or ""):
         first.keyboard.press("j")
@@ -63,7 +65,22 @@ def test_a_review_by_two_officers_and_the_same_one_is_refused_where_everybody_se
     second.click(f"a[href='/cases/{made}']")
     say(second, "clear", "I agree.")
     ground.until(made, "cleared")
-    assert "closed" in second.inner_text("h1")
+    assert "closed" in second.inner_text("h1") and "may pay" in second.inner_text("h1")
+
+
+def test_a_case_that_two_refused_says_so_and_what_each_side_reads(ground: Ground) -> None:
+    made = ground.agree("OFF-REFUSED", "carol", "namesake")
+    ground.until(made, "in_review")
+    case = page_of(ground, "officer-1", f"/cases/{made}")
+    assert "The checks run before" in case, "what each side reads meanwhile"
+    for officer in (ground.officer, ground.officer2):
+        officer.post(f"/cases/{made}/dispositions", {"verdict": "refuse", "reason": "the same"})
+    ground.until(made, "refused")
+    case = page_of(ground, "officer-1", f"/cases/{made}")
+    heading = case.partition("<h1>")[2].partition("</h1>")[0]
+    assert "closed" in heading and "was refused. No money was moved." in heading and "went on" not in case
+    sentence = page_of(ground, "treasurer-carol", f"/settlements/{made}").partition("<h1>")[2].partition("</h1>")[0]
+    assert "has ended" in sentence and f"<q>{sentence}</q>" in case
 
 
 def test_two_officers_who_disagree_are_both_shown(ground: Ground, enter: Any) -> None:

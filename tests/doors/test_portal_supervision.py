@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -61,6 +62,16 @@ def test_a_stop_by_two_supervisors_is_seen_by_everyone_within_a_second(ground: G
         lift(ground)
     for page in watching:
         page.wait_for_selector("#stops .stop.notice", state="detached")
+    second.goto(f"{ground.house.base_url}/stops")
+    row = second.locator("table.rows tbody tr:has-text('A drill of the supervisors.')").first
+    (lifted,) = (
+        one["lift"] for one in ground.supervisor.get("/stops/history")["stops"] if one["id"] == confirmed["id"]
+    )
+    ends = datetime.fromtimestamp(confirmed["until"], UTC).isoformat().replace("+00:00", "Z")
+    assert row.locator(f"td[data-name=Until] > div > time[datetime='{ends}']").count() == 1, "the end that it had stays"
+    assert all(text in row.inner_text() for text in (
+        "lifted", lifted["proposed_by_name"], lifted["confirmed_by_name"], lifted["reason"]
+    ))  # fmt: skip
 
 
 WATCH = """() => new MutationObserver(() => {

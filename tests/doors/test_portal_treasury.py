@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from doors_ground import Ground, code_of
 from eth_account import Account
@@ -18,6 +19,7 @@ from pypdf import PdfWriter
 
 from entrepot.documents import samples
 from entrepot.verify import check_parts, verify
+from entrepot.web.language import Language
 
 pytestmark = pytest.mark.slow
 PROVIDER = """
@@ -216,9 +218,28 @@ def test_two_arbiters_share_a_price_between_both_sides(ground: Ground, enter: An
     for page in (first, opened(second, ground, made)):
         if page.get_attribute("#act-award", "open") is None:
             page.click("#act-award summary")
-        page.fill("#to_seller_minor", str(half))
+    for typed, says in (("0.0000001", "too fine"), ("1,5", "no amount"), (f"{half}", "too large")):
+        first.fill("#to_seller", typed)
+        first.click("button[data-only]")
+        first.wait_for_selector(f"#act-award .said:has-text('{says}')")
+        assert first.input_value("#to_seller") == typed and not first.inner_text("#mine")
+    for page in (first, second):
+        page.fill("#to_seller", f"{half / 10**6:,.6f}")
+        assert f"USDC {half / 10**6:,.2f}"[:-1] in page.inner_text("#echo")
     first.click("button[data-only]")
     first.wait_for_selector("#mine:has-text('0x')")
+    for width in (390, 1440):
+        first.set_viewport_size({"width": width, "height": 900})
+        assert first.evaluate("document.documentElement.scrollWidth") <= width
+        box, form = (first.locator(one).bounding_box() for one in ("#mine", "#act-award form"))
+        assert box["x"] >= form["x"] and box["x"] + box["width"] <= form["x"] + form["width"] + 1
+    signed = first.inner_text("#mine")
+    first.fill("#to_seller", "1")
+    assert not first.inner_text("#mine") and not first.input_value("#act-award [name=signature]")
+    first.fill("#to_seller", f"{half / 10**6:.6f}")
+    first.click("button[data-only]")
+    first.wait_for_selector("#mine:has-text('0x')")
+    assert first.inner_text("#mine") == signed, "the same amount, however it is written"
     second.fill("#signatures", first.inner_text("#mine"))
     with second.expect_navigation():
         second.click("text=Sign and send the award")
@@ -287,6 +308,27 @@ def test_the_list_is_filtered_saved_shared_and_forgotten(ground: Ground, enter: 
     assert page.locator(".views a:has-text('My list')").count() == 0
     page.goto(f"{ground.house.base_url}/overview")
     assert page.locator(f"a[href='/settlements/{made}']").count() == 1
+
+
+def test_lists_say_what_the_reader_pays_with_the_fee_and_gets_without_it(ground: Ground) -> None:
+    made = ground.agree("TRE-DUE", "dave", "carol")
+    ground.until(made, "cleared")
+    due = ground.view(made)
+    ground.brought_to("funded", "TRE-HELD", "carol", "dave")
+    price, fee = int(due["price_minor"]), int(due["fee_minor"])
+    views = ground.parties["carol"].get("/settlements", limit=200)["settlements"]
+    sold = [view for view in views if view["seller_name"] == ground.stated["carol"].name and int(view["held_minor"])]
+    mine = sum(int(view["price_minor"]) - int(view["released_minor"]) for view in sold if view["state"] != "refunding")
+
+    def said(minor: int) -> str:
+        return str(Language("en").amount(minor, {"symbol": "USDC", "decimals": 6}))
+
+    with httpx.Client(base_url=ground.house.base_url, trust_env=False, timeout=20) as http:
+        assert http.post("/sign-in/demo", data={"person": "treasurer-carol", "next": "/"}).status_code == 303
+        listed = http.get("/settlements?q=TRE-DUE").text
+        assert said(price + fee) in listed and said(price) not in listed
+        figure = http.get("/overview").text.partition("as seller")[2].partition("</div>")[0]
+        assert said(mine) in figure, (figure, mine)
 
 
 def test_the_journal_balances_and_holds_no_line_of_anothers(ground: Ground, enter: Any) -> None:

@@ -9,8 +9,10 @@ import pytest
 from entrepot.core.lifecycle import AS_BEFORE, CONFIDENTIAL, HIDDEN, LIFECYCLE, STATES, State
 from entrepot.web import navigation
 from entrepot.web.language import Language
+from entrepot.web.page import _env
 from entrepot.web.pages.shared import findings, sentences
 from entrepot.web.pages.shared.story import HAPPENED, happened
+from entrepot.web.pages.supervisor import measures
 from entrepot.workflows.house import supervise
 
 SIDES = (sentences.BUYER, sentences.SELLER, sentences.OTHER)
@@ -68,6 +70,26 @@ def test_nobody_is_told_to_wait_for_arbiters_who_have_decided() -> None:
     assert "arbiters" in sentences.otherwise(view, ENGLISH, VALUES)
     assert "escrow" in sentences.otherwise(view | {"award_sent": True}, ENGLISH, VALUES)
     assert not sentences.acts(view | {"award_sent": True}, sentences.OTHER, "arbiter")
+
+
+def test_the_card_of_the_checks_says_nothing_false_and_tells_no_refusal() -> None:
+    def card(*signed_by: str, is_ended: bool) -> str:
+        view = {"signed_by": signed_by, "is_ended": is_ended}
+        shown = _env.get_template("settlement/why.html").render(view=view, checks=[], language=ENGLISH, _=ENGLISH.say)
+        return re.sub(r"<[^>]*>", " ", shown)
+
+    assert "once both have signed" in card("seller", is_ended=False) and "yet" not in card("seller", is_ended=True)
+    assert "The checks run;" in card("seller", "buyer", is_ended=False)
+    over = card("seller", "buyer", is_ended=True)  # refused or withdrawn: the same words
+    assert "ended before a payment was allowed" in over
+    assert "allowed" not in card("seller", is_ended=False) and not re.search(r"refus|nothing has", over, re.I)
+    assert not TIPPING.search(over)
+
+
+def test_few_settlements_are_not_told_in_halves() -> None:
+    told = {"step": "all", "count": 2, "median_s": 120, "p90_s": 240}
+    assert "Half" not in measures.sentence({"steps": [told]}, ENGLISH)
+    assert "Half of 20" in measures.sentence({"steps": [told | {"count": 20}]}, ENGLISH)
 
 
 @pytest.mark.parametrize("side", SIDES)

@@ -17,6 +17,11 @@ def test_a_sentence_is_escaped_once_however_it_is_shown() -> None:
     assert escape(said) == escape(str(said)) == "a participant&#39;s file"
 
 
+def test_what_is_at_this_moment_is_now() -> None:
+    said = Language("en", now=1_000)
+    assert (said.left(1_000), said.left(1_060), said.left(940)) == ("now", "in 1 minute", "1 minute ago")
+
+
 def test_a_value_is_text_in_the_page_and_in_the_plain_sentence() -> None:
     said = ENGLISH.tell("{name} paid", name="<b>Smith & Sons</b>")
     assert escape(said) == "<b>&lt;b&gt;Smith &amp; Sons&lt;/b&gt;</b> paid"

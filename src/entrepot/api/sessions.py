@@ -11,6 +11,7 @@ from pydantic import Field
 
 from entrepot.core.crypto import sha256
 from entrepot.core.errors import Unauthenticated
+from entrepot.store.records import Credential
 from entrepot.workflows.checks.standing import suspended_until
 
 from .ask import ask
@@ -63,7 +64,17 @@ def me(request: Request, caller: Signed) -> dict[str, Any]:
         "participant_name": named(participant),
         "memberships": memberships,
         "paused_until": until or None,
-        "credential": {"kind": held.kind, "opened_at": held.opened_at, "expires_at": held.expires_at} if held else {},
+        "credential": _shown(held) if held else {},
+    }
+
+
+def _shown(held: Credential) -> dict[str, Any]:
+    """A credential to whoever holds it; `session` names it, the same through every renewal, and opens nothing."""
+    return {
+        "kind": held.kind,
+        "opened_at": held.opened_at,
+        "expires_at": held.expires_at,
+        "session": held.session or held.secret_sha256,
     }
 
 

@@ -159,6 +159,8 @@ class Language:
 
     def left(self, at: int) -> str:
         """How long until (or since) a time, in words."""
+        if at == self.now:
+            return str(self.say("now"))
         return str(format_timedelta(at - self.now, add_direction=True, locale=self.locale))
 
     def short_day(self, at: int) -> str:

@@ -119,7 +119,7 @@ def acted(act: Act) -> Callable[[Request], Awaitable[Response]]:
 
     async def endpoint(request: Request) -> Response:
         visitor = await visitor_of(request)
-        form = await form_of(request)
+        form = await form_of(request, visitor)
         try:
             where = await act(request, visitor, form)
         except Problem as problem:

@@ -107,22 +107,26 @@ async def visitor_of(request: Request) -> Visitor:
         door,
         me,
         language_of(request, int(clock["now"])),
-        form_token(secret),
+        form_token(me),
         theme if theme in ("light", "dark") else "",
     )
 
 
-def form_token(secret: str) -> str:
-    """What every form of this session carries; nobody without the cookie's value can make it."""
-    return hmac.new(secret.encode(), b"entrepot/form/1", hashlib.sha256).hexdigest()
+def form_token(me: Mapping[str, Any]) -> str:
+    """What every form of this session in this membership carries; only who holds the session is told its name.
+
+    It stays as it is when the session is renewed: forms that are open then, in whatever tab, are still ours.
+    """
+    acts_as = f"entrepot/form/2 {me['participant']} {me['role']}"
+    return hmac.new(str(me["credential"]["session"]).encode(), acts_as.encode(), hashlib.sha256).hexdigest()
 
 
-async def form_of(request: Request) -> FormData:
-    """The form of a change, sent by a page of ours in this session. Raises: Forged."""
+async def form_of(request: Request, visitor: Visitor) -> FormData:
+    """The form of a change, sent by a page of ours in this visitor's session. Raises: Forged."""
     require_own(request)
     form = await request.form(max_files=FORM_FILES_MAX, max_fields=FORM_FIELDS_MAX, max_part_size=FORM_BYTES_MAX)
     sent = str(form.get("form_token", ""))
-    if not hmac.compare_digest(sent, form_token(kept(request, COOKIE))):
+    if not hmac.compare_digest(sent, visitor.form_token):
         raise Forged
     return form
 

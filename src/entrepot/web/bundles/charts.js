@@ -34,7 +34,7 @@ function picture(spec, width) {
   const marks = spec.references.map((one) => one.value).filter((value) => value !== null); // a line to reach is in sight
   const names = {
     type: "category", data: spec.labels.map(inDirection), axisTick: { show: false }, axisLine: { lineStyle: { color: line } },
-    axisLabel: { ...text, hideOverlap: true, width: isLying ? width / 3 : undefined, overflow: "truncate" },
+    axisLabel: { ...text, hideOverlap: true, width: isLying ? width / 3 : undefined, overflow: isLying ? "break" : "truncate", lineHeight: isLying ? 14 : undefined },
     inverse: isLying || isRtl, boundaryGap: !isLine, position: isLying && isRtl ? "right" : undefined,
   };
   const values = {

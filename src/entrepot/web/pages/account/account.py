@@ -66,14 +66,14 @@ def _in_force(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 async def begin_passkey(request: Request) -> Response:
     """A challenge for one more passkey."""
     visitor = await visitor_of(request)
-    await form_of(request)
+    await form_of(request, visitor)
     return await begun(request, visitor.door, "/passkeys/attempts")
 
 
 async def add_passkey(request: Request) -> Response:
     """One more passkey."""
     visitor = await visitor_of(request)
-    form = await form_of(request)
+    form = await form_of(request, visitor)
     body = {
         "attempt": kept(request, ATTEMPT_COOKIE),
         "passkey": answer_in(form),

@@ -160,10 +160,10 @@ def answer_in(form: FormData) -> Any:
 
 async def sign_out(request: Request) -> Response:
     """Ends the session here and in the API."""
-    await form_of(request)
-    door = request.app.state.api.door(kept(request, COOKIE))
+    visitor = await visitor_of(request)
+    await form_of(request, visitor)
     try:
-        await door.delete("/credentials/this", once=secrets.token_hex(16))
+        await visitor.door.delete("/credentials/this", once=secrets.token_hex(16))
     except Problem as problem:
         if problem.status != 401:
             raise
@@ -175,7 +175,7 @@ async def sign_out(request: Request) -> Response:
 async def switch(request: Request) -> Response:
     """Acts in another membership of the same person, under a new secret."""
     visitor = await visitor_of(request)
-    form = await form_of(request)
+    form = await form_of(request, visitor)
     participant, _, role = str(form.get("membership", "")).partition(" ")
     secret = await open_session(visitor.door, participant=participant, role=role)
     response = RedirectResponse("/", status_code=303)

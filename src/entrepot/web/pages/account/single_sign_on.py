@@ -38,8 +38,7 @@ async def begin(request: Request) -> Response:
     """Begins, and shows a page that leads to the provider: a form may lead to no other site than ours."""
     purpose = request.path_params["purpose"]
     if purpose == BIND:
-        await visitor_of(request)
-        await form_of(request)
+        await form_of(request, await visitor_of(request))
     elif purpose in BEGINS:
         require_own(request)
     else:

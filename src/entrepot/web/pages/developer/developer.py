@@ -182,7 +182,7 @@ async def one_request(request: Request, visitor: Visitor) -> Response:
 async def _told_once(request: Request, act: Any, *, back: str) -> Response:
     """Does what a form asks and shows a secret in its answer; the address of the answer shows nothing again."""
     visitor = await visitor_of(request)
-    form = await form_of(request)
+    form = await form_of(request, visitor)
     request.state.stops = []
     try:
         told = await act(visitor, form)

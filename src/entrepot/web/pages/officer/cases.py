@@ -110,6 +110,7 @@ async def case(request: Request, visitor: Visitor) -> Response:
     hits = pair.hits(found, language)
     asked = request.query_params.get("hit", "0")
     chosen = hits[int(asked)] if asked.isdigit() and int(asked) < len(hits) else (hits[0] if hits else None)
+    told = await _told(request, visitor, found)
     return page(
         request,
         visitor,
@@ -119,7 +120,8 @@ async def case(request: Request, visitor: Visitor) -> Response:
         hits=hits,
         hit=chosen,
         others=[one for one in found["reasons"] if one["about"] != "listed"],
-        sentence=_sentence(row, chosen, found, language),
+        sentence=_sentence(row, chosen, found, told["staff"], language),
+        customers=told["customers"],
         says=_answers(found),
         words=WORDS,
         is_open=found["state"] == "in_review",
@@ -132,6 +134,24 @@ async def case(request: Request, visitor: Visitor) -> Response:
     )
 
 
+async def _told(request: Request, visitor: Visitor, found: Mapping[str, Any]) -> dict[str, Any]:
+    """The settlement's sentence as its page says it: to staff, and to each side as that side reads it now."""
+    door, language, id_ = visitor.door, visitor.language, found["id"]
+    terms = (await door.get(f"/trades/{id_}"))["terms"]
+    events = (await door.get(f"/settlements/{id_}/events"))["events"]
+    asset = await asset_of(request, visitor, found["asset"])
+
+    def said(view: Mapping[str, Any], side: str) -> Any:
+        values = sentences.values_of(view, terms, asset, language)
+        return sentences.sentence(sentences.variant(view, events), side, language, values)
+
+    shown = found["customer_sees"]["view"]
+    return {
+        "staff": said(await door.get(f"/settlements/{id_}"), sentences.OTHER),
+        "customers": [(terms[side]["name"], said(shown, side)) for side in (sentences.SELLER, sentences.BUYER)],
+    }
+
+
 async def _drafts(visitor: Visitor, settlement: str) -> list[dict[str, Any]]:
     """Freeze notices of this settlement that wait for a second person."""
     changes = (await visitor.door.get("/changes"))["changes"]
@@ -142,8 +162,8 @@ async def _drafts(visitor: Visitor, settlement: str) -> list[dict[str, Any]]:
     ]
 
 
-def _sentence(row: Mapping[str, Any], hit: Any, found: Mapping[str, Any], language: Any) -> Any:
-    """The question that the case asks, or what is true once it is answered."""
+def _sentence(row: Mapping[str, Any], hit: Any, found: Mapping[str, Any], now: Any, language: Any) -> Any:
+    """The question that the case asks; once it is answered `now`, what is true of the settlement."""
     parties = {"buyer": row["buyer_name"], "seller": row["seller_name"], "amount": row["amount"]}
     if found["state"] == "blocked":
         return language.tell(
@@ -158,7 +178,7 @@ def _sentence(row: Mapping[str, Any], hit: Any, found: Mapping[str, Any], langua
             deadline=language.moment(row["due_at"]),
         )
     if found["state"] != "in_review":
-        return language.tell("This case is closed: the payment from {buyer} to {seller} went on.", **parties)
+        return language.say("This case is closed. {now}", now=now.html)
     if hit is not None:
         return hit["question"]
     return language.tell("May {amount} from {buyer} to {seller} be paid? A rule asks for people.", **parties)

@@ -258,7 +258,8 @@ def _form(request: Request, visitor: Visitor, id_: str, values: Mapping[str, Any
 
 async def apply(request: Request) -> Response:
     """Files it; what is refused comes back in the form, with what was typed."""
-    visitor, form = await visitor_of(request), await form_of(request)
+    visitor = await visitor_of(request)
+    form = await form_of(request, visitor)
     request.state.stops = []
     body = await _filed(form)
     try:

@@ -11,9 +11,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ...assets import asset_of
 from ...door import Problem
 from ...language import marked
 from ...page import acted, once, shown
+from ...typed import minor_of
 from ...visitor import FORM_BYTES_MAX, Visitor, form_of, visitor_of
 from .papers import NAMES
 
@@ -25,22 +27,25 @@ _PLACE = re.compile(r"documents_base64\[([0-9]{1,2})\]\Z")
 
 async def statement(request: Request) -> Response:
     """What an act needs signed: its digest and typed data, with what must be sent along. Changes nothing."""
-    visitor, form = await visitor_of(request), await form_of(request)
+    visitor = await visitor_of(request)
+    form = await form_of(request, visitor)
     id_, act = request.path_params["settlement"], str(form.get("act", ""))
     try:
         if act == "sign":
             to_sign = (await visitor.door.get(f"/trades/{id_}"))["to_sign"]
             return JSONResponse({"digest": to_sign["digest"], "typed_data": to_sign["typed_data"], "fields": {}})
-        about, fields = await _about(act, form, visitor)
+        about, fields = await _about(request, act, form, visitor)
         said = (await visitor.door.post(f"/settlements/{id_}/statements", about)).body
     except Problem as problem:
         named = _about_field(problem, form, visitor)
-        says = str(problem) if named is problem else f"{named.path}: {problem}"
+        is_ours = problem.title == str(problem)  # what the API says of one case stands as it is
+        says = str(visitor.language.say(problem.title)) if is_ours else str(problem)
+        says = says if named is problem else f"{named.path}: {says}"
         return JSONResponse({"problem": says}, status_code=problem.status)
     return JSONResponse({"digest": said["digest"], "typed_data": said["typed_data"], "fields": fields})
 
 
-async def _about(act: str, form: FormData, visitor: Visitor) -> tuple[dict[str, Any], dict[str, str]]:
+async def _about(request: Request, act: str, form: FormData, visitor: Visitor) -> tuple[dict[str, Any], dict[str, str]]:
     if act == "fund":
         attempt = int(str(form.get("attempt", "0")) or 0)
         until = visitor.language.now + AUTHORIZED_S
@@ -53,7 +58,7 @@ async def _about(act: str, form: FormData, visitor: Visitor) -> tuple[dict[str, 
     if act == "examine":
         return {"act": "examination", "complies": _complies(form)}, {}
     if act == "award":
-        return {"act": "award", "to_seller_minor": _minor(form)}, {}
+        return {"act": "award", "to_seller_minor": await _awarded(request, visitor, form)}, {}
     return {"act": "waiver"}, {}
 
 
@@ -97,7 +102,7 @@ async def act(request: Request, visitor: Visitor, form: FormData) -> str:
     key = str(form.get("once", ""))
     if kind == "renew":
         return await _renew(id_, visitor, key)
-    path, body = await _asked(id_, kind, form, visitor)
+    path, body = await _asked(request, visitor, kind, form)
     try:
         await visitor.door.post(f"/{path}", body, once=key)
     except Problem as problem:
@@ -128,8 +133,8 @@ async def _renew(id_: str, visitor: Visitor, key: str) -> str:
     return f"/settlements/{answer.body['settlement']}" if answer.is_done else "/settlements"
 
 
-async def _asked(id_: str, kind: str, form: FormData, visitor: Visitor) -> tuple[str, dict[str, Any] | None]:
-    signature = {"signature": str(form.get("signature", ""))}
+async def _asked(request: Request, visitor: Visitor, kind: str, form: FormData) -> tuple[str, dict[str, Any] | None]:
+    id_, signature = request.path_params["settlement"], {"signature": str(form.get("signature", ""))}
     here = f"settlements/{id_}"
     if kind == "sign":
         return f"trades/{id_}/signatures", signature
@@ -152,7 +157,7 @@ async def _asked(id_: str, kind: str, form: FormData, visitor: Visitor) -> tuple
     if kind == "award":
         others = str(form.get("signatures", "")).split()[:SIGNATURES_MAX]
         signed = list(dict.fromkeys([signature["signature"], *others]))[:SIGNATURES_MAX]
-        return f"{here}/awards", {"to_seller_minor": _minor(form), "signatures": signed}
+        return f"{here}/awards", {"to_seller_minor": await _awarded(request, visitor, form), "signatures": signed}
     return f"{here}/disputes", signature | {"reason": str(form.get("reason", ""))}
 
 
@@ -160,9 +165,11 @@ def _complies(form: FormData) -> bool:
     return form.get("finding") == "complies"
 
 
-def _minor(form: FormData) -> int:
-    text = str(form.get("to_seller_minor", ""))
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 30 else -1
+async def _awarded(request: Request, visitor: Visitor, form: FormData) -> int:
+    """What the arbiters give the seller in all, in minor units: typed in the asset's own, at most the price."""
+    view = await visitor.door.get(f"/settlements/{request.path_params['settlement']}")
+    asset = await asset_of(request, visitor, view["asset"])
+    return minor_of(str(form.get("to_seller", "")), asset, path="to_seller", at_most=int(view["price_minor"]))
 
 
 async def paper(request: Request, visitor: Visitor) -> Response:

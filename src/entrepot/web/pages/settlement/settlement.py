@@ -60,7 +60,7 @@ async def settlement(request: Request, visitor: Visitor) -> Response:
 async def tried(request: Request) -> Response:
     """The page with a dry run's answer on it: does this meet the published rules now?"""
     visitor = await visitor_of(request)
-    await form_of(request)
+    await form_of(request, visitor)
     request.state.stops = []
     id_ = request.path_params["settlement"]
     return await _page(request, visitor, id_, would=await acts.dry_run(visitor, id_))
@@ -75,7 +75,7 @@ async def _page(request: Request, visitor: Visitor, id_: str, would: dict[str, A
     terms, events = trade["terms"], (await door.get(f"/settlements/{id_}/events"))["events"]
     asset = await asset_of(request, visitor, view["asset"])
     side = side_of(view, visitor)
-    values = values_of(view, terms, asset, visitor)
+    values = sentences.values_of(view, terms, asset, language)
     found = await _found(visitor, id_, view)
     sheets = await papers.sheets(visitor, id_, view, terms, found)
     percent = _percent(request.query_params.get("percent", ""))
@@ -167,28 +167,6 @@ def side_of(view: Mapping[str, Any], visitor: Visitor) -> str:
         return sentences.OTHER
     ours = visitor.me["participant"]
     return {view["buyer"]: sentences.BUYER, view["seller"]: sentences.SELLER}.get(ours, sentences.OTHER)
-
-
-def values_of(
-    view: Mapping[str, Any], terms: Mapping[str, Any], asset: Mapping[str, Any], visitor: Visitor
-) -> dict[str, Any]:
-    """What a sentence may name."""
-    language = visitor.language
-    due = view.get("next_act_at")
-    amounts = {
-        "price": view["price_minor"],
-        "fee": view["fee_minor"],
-        "total": int(view["price_minor"]) + int(view["fee_minor"]),
-        **{name: view[f"{name}_minor"] for name in ("held", "released", "refunded")},
-    }
-    return {
-        "buyer": terms["buyer"]["name"],
-        "seller": terms["seller"]["name"],
-        "deadline": language.moment(int(due)) if due else language.say("a date that is not set yet"),
-        "examine_by": language.moment(int(view.get("examine_by") or due or language.now)),
-        "documents": sentences.documents_named(terms["documents_required"], language),
-        **{name: language.amount(minor, asset) for name, minor in amounts.items()},
-    }
 
 
 def _has_lapsed(view: Mapping[str, Any]) -> bool:

@@ -226,6 +226,27 @@ def sentence(state: str, side: str, language: Language, values: Mapping[str, Any
     return language.tell(text, **values)
 
 
+def values_of(
+    view: Mapping[str, Any], terms: Mapping[str, Any], asset: Mapping[str, Any], language: Language
+) -> dict[str, Any]:
+    """What a sentence may name."""
+    due = view.get("next_act_at")
+    amounts = {
+        "price": view["price_minor"],
+        "fee": view["fee_minor"],
+        "total": int(view["price_minor"]) + int(view["fee_minor"]),
+        **{name: view[f"{name}_minor"] for name in ("held", "released", "refunded")},
+    }
+    return {
+        "buyer": terms["buyer"]["name"],
+        "seller": terms["seller"]["name"],
+        "deadline": language.moment(int(due)) if due else language.say("a date that is not set yet"),
+        "examine_by": language.moment(int(view.get("examine_by") or due or language.now)),
+        "documents": documents_named(terms["documents_required"], language),
+        **{name: language.amount(minor, asset) for name, minor in amounts.items()},
+    }
+
+
 def otherwise(view: Mapping[str, Any], language: Language, values: Mapping[str, Any]) -> Shown:
     """What happens if nobody acts; empty where nothing is due or it is not for this reader."""
     act = str(view.get("next_act") or "")

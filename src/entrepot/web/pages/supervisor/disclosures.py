@@ -51,7 +51,7 @@ async def disclosures(request: Request, visitor: Visitor) -> Response:
 async def purpose(request: Request) -> Response:
     """Keeps the purpose for this session; an empty one is the role's own again."""
     visitor = await visitor_of(request)
-    form: FormData = await form_of(request)
+    form: FormData = await form_of(request, visitor)
     response = RedirectResponse("/disclosures", status_code=303)
     keep_purpose(response, request, visitor.me["person"], str(form.get("purpose", "")))
     return response

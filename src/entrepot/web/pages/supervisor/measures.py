@@ -70,6 +70,12 @@ def sentence(told: Mapping[str, Any], language: Language) -> Shown:
         return language.tell(
             "One settlement was paid out, {median} after agreement.", median=language.span(over_all["median_s"])
         )
+    if over_all["count"] < 10:
+        return language.tell(
+            "{count} settlements were paid out, typically within {median} of agreement.",
+            count=language.number(over_all["count"]),
+            median=language.span(over_all["median_s"]),
+        )
     return language.tell(
         "Half of {count} settlements were paid out within {median} of agreement, nine of ten within {p90}.",
         count=language.number(over_all["count"]),
@@ -144,7 +150,10 @@ def steps(told: Mapping[str, Any], language: Language) -> Chart:
     return Chart(
         "steps",
         str(language.say("Where the time goes")),
-        language.say("Half, and nine of ten, of the settlements took no longer; in {unit}.", unit=language.say(unit)),
+        language.say(
+            "Half took no longer than the first bar, nine of ten no longer than the second; in {unit}.",
+            unit=language.say(unit),
+        ),
         "bars",
         str(language.say("Step")),
         tuple(str(language.say(STEPS[row["step"]])) for row in rows),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from starlette.datastructures import FormData
@@ -17,6 +16,7 @@ from ...assets import asset_of
 from ...door import Problem
 from ...language import Language, marked
 from ...page import acted, page, shown
+from ...typed import minor_of, plain
 from ...visitor import Visitor
 from ..shared.powers import ACT_NAMES, power
 from ..shared.sentences import Chip
@@ -90,11 +90,10 @@ async def mandates(request: Request, visitor: Visitor) -> Response:
     told = await visitor.door.get("/mandates")
     asset = await _asset(request, visitor)
     given = [*told["mandates"], BLANK][:MANDATES_MAX] if told["mandates"] else [BLANK, BLANK]
-    decimals = int(asset["decimals"])
     entries = [
         {
             **one,
-            "limit": _plain(one["limits"].get(asset["id"], ""), decimals),
+            "limit": plain(one["limits"][asset["id"]], asset) if one["limits"].get(asset["id"]) else "",
             "from_day": _day(one["valid_from"]),
             "until_day": _day(one["valid_until"] - 1 if one["valid_until"] else 0),
         }
@@ -125,7 +124,7 @@ def _mandate(form: FormData, place: int, asset: Mapping[str, Any]) -> dict[str, 
         return str(form.get(f"{place}-{name}", "")).strip()
 
     mode = one("mode")
-    limit = _minor(one("limit"), int(asset["decimals"]))
+    limit = str(minor_of(one("limit"), asset, path="limits")) if one("limit") else ""
     until = _unix(one("until"))
     return {
         "name": one("name"),
@@ -170,33 +169,6 @@ async def _asset(request: Request, visitor: Visitor) -> Mapping[str, Any]:
     assets = (await visitor.door.get("/assets"))["assets"]
     token = next(one for one in assets if "/" in one["id"])
     return await asset_of(request, visitor, token["id"])
-
-
-def _plain(minor: str, decimals: int) -> str:
-    """Minor units as a person types them: 250000.5, "" for no limit."""
-    return f"{Decimal(int(minor)).scaleb(-decimals).normalize():f}" if minor else ""
-
-
-def _minor(text: str, decimals: int) -> str:
-    """What a person typed, in minor units; "" for no limit. Raises: Problem."""
-    cleaned = text.replace(",", "").replace(" ", "").replace("\u00a0", "")
-    if not cleaned:
-        return ""
-    try:
-        value = Decimal(cleaned).scaleb(decimals)
-    except InvalidOperation:
-        value = Decimal(-1)
-    if not value.is_finite() or value < 0 or value != value.to_integral_value():
-        raise Problem(
-            422,
-            {
-                "title": marked("This is no amount."),
-                "detail": f"{text:.40} is no amount.",
-                "code": "malformed",
-                "path": "limits",
-            },
-        )
-    return str(int(value))
 
 
 def _day(at: int) -> str:

@@ -63,7 +63,7 @@ async def new(request: Request, visitor: Visitor) -> Response:
 async def propose(request: Request) -> Response:
     """The invoice becomes a trade with a firm quote, or is tried; what was refused is said above the form as typed."""
     visitor = await visitor_of(request)
-    form = await form_of(request)
+    form = await form_of(request, visitor)
     request.state.stops = []
     typed, once = _typed(form), str(form.get("once", ""))
     try:

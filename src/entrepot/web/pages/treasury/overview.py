@@ -46,7 +46,9 @@ async def overview(request: Request, visitor: Visitor) -> Response:
         waiting=sorted(waiting, key=lambda row: row["due"] or 2**60),
         held=held,
         held_out=_sums(visitor, ((row["asset"], row["held_minor"]) for row in held if row["side"] == sentences.BUYER)),
-        held_in=_sums(visitor, ((row["asset"], row["held_minor"]) for row in held if row["side"] == sentences.SELLER)),
+        held_in=_sums(
+            visitor, ((row["asset"], row["seller_minor"]) for row in held if row["side"] == sentences.SELLER)
+        ),
         to_pay=_sums(visitor, ((row["asset"], row["total_minor"]) for row in _to_pay(live))),
         ahead=sorted(_ahead(live), key=lambda one: one["by"] or 2**60)[:AHEAD_MAX],
         charts=[one for one in await charts_of(request, visitor, told) if one.id in CHARTS and not one.is_empty],

@@ -155,6 +155,8 @@ async def _row(request: Request, visitor: Visitor, view: dict[str, Any]) -> dict
     acts = [act for act in sentences.acts(view, side, visitor.role) if act.is_first]
     others = {sentences.SELLER: "buyer", sentences.BUYER: "seller"}
     other = others.get(side, "")
+    price, held = int(view["price_minor"]), int(view["held_minor"])
+    total = price + int(view["fee_minor"])
     return {
         "id": view["id"],
         "invoice": view["invoice_number"],
@@ -165,10 +167,11 @@ async def _row(request: Request, visitor: Visitor, view: dict[str, Any]) -> dict
         else language.say("{first} → {second}", first=view["seller_name"], second=view["buyer_name"]),
         "other_id": view[other] if other else "",
         "side": side,
-        "amount": language.amount(view["price_minor"], asset),
+        "amount": language.amount(total if any(act.form == "fund" for act in acts) else price, asset),
         "price_minor": view["price_minor"],
-        "total_minor": int(view["price_minor"]) + int(view["fee_minor"]),
-        "held_minor": int(view["held_minor"]),
+        "total_minor": total,
+        "held_minor": held,
+        "seller_minor": 0 if view["state"] == "refunding" else min(held, price - int(view["released_minor"])),
         "asset": asset,
         "currency": str(view["invoiced"]["asset"]).rpartition(":")[2],
         "chip": sentences.chip(view, language),
