@@ -161,8 +161,8 @@ class Walk:
     def _countersigned(self, by: Role) -> dict[str, Any] | None:
         return {"terms_hash": "0xaa"} if self.at.signed_by and by.value not in self.at.signed_by else None
 
-    def _refused(self, _: Role) -> dict[str, Any] | None:
-        return None if self.at.funded_minor else {}
+    def _refused(self, by: Role) -> dict[str, Any] | None:
+        return None if self.at.funded_minor or (by is Role.OFFICER and not self.at.disposed_by) else {}
 
     def _review_cleared(self, _: Role) -> dict[str, Any] | None:
         return {} if self.at.disposed_by else None

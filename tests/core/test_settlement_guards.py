@@ -120,6 +120,17 @@ def test_what_was_disposed_of_once_is_disposed_of_anew() -> None:
     referred = apply(stale, replace(event("referred", Role.RULES), dates={"review_by": T0 + 9}))
     assert referred.disposed_by == ()
     assert code_of(referred, event("review_cleared", Role.OFFICER, actor="anna")) == "same_person"
+    same = apply(stale, replace(event("referred", Role.RULES, disposed_by=["anna"]), dates={"review_by": T0 + 9}))
+    assert code_of(same, event("review_cleared", Role.OFFICER, actor="anna")) == "same_person"
+    assert apply(same, event("review_cleared", Role.OFFICER, actor="ben")).state is not State.IN_REVIEW
+
+
+def test_a_review_before_money_is_refused_by_two_persons_too() -> None:
+    unpaid = replace(IN_REVIEW, funded_minor=0)
+    assert code_of(unpaid, event("refused", Role.OFFICER, actor="anna")) == "same_person"
+    once = apply(unpaid, event("disposed", Role.OFFICER, actor="anna"))
+    assert code_of(once, event("refused", Role.OFFICER, actor="anna")) == "same_person"
+    assert apply(once, event("refused", Role.OFFICER, actor="ben")).state is State.REFUSED
 
 
 @pytest.mark.parametrize(
