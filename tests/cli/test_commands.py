@@ -195,9 +195,9 @@ def test_ledger_post_keeps_a_ledger_of_its_own(left: Left, tmp_path: Path) -> No
 
 
 def test_lists(left: Left, tmp_path: Path) -> None:
-    """Loaded from a folder, with version and age; a folder that is not there is no empty one."""
+    """Loaded from a folder, with version and age; one that is not there, or has none, is an error and no success."""
     code, body = left.run("lists", "load", str(tmp_path))
-    assert code == OK and [row["source"] for row in body["loaded"]] == ["INVENTED"]
+    assert (code, body["code"], body["path"]) == (INVALID, "malformed", str(tmp_path))
     code, body = left.run("lists", "status")
     assert code == OK and body["lists"][0]["source"] == "INVENTED" and 0 <= body["lists"][0]["age_s"] < TIMEOUT_S
     (tmp_path / "copy.json").write_bytes(INVENTED_FILE.read_bytes())
