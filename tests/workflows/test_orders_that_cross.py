@@ -8,6 +8,7 @@ from acts_played import BLOCK, DECIDE, LATE, SEND, WATCH, end, events, ordered, 
 from entrepot.core.lifecycle import State
 from entrepot.simulator.acts import Stage
 from entrepot.simulator.plan import AGREED, DISCREPANT, FUNDED, PRESENTED, TURN
+from entrepot.store.records import OutboxItem
 from entrepot.workflows import send
 
 DAY_S = 86_400
@@ -58,6 +59,17 @@ def test_a_payout_that_waited_for_the_node_until_it_was_held_up_is_not_sent_and_
     play(stage, *lift, *TURN, *TURN)
     assert end(stage) == State.RELEASED
     assert events(stage).count("release_cleared") == 2 and events(stage).count("released") == 1
+
+
+def test_a_payout_that_was_held_up_while_the_node_is_gone_keeps_no_message_waiting(stage: Stage) -> None:
+    play(stage, *PRESENTED, ("node", True), ("examine", 1, "comply"), DECIDE, SEND, ("block", 1), DECIDE, ("wait", 40))
+    world = stage.world
+    with world.store.real.work() as tx:
+        paper = tx.papers.of(the_trade(stage).id, kind="terms")[0]
+        tx.outbox.put([OutboxItem("a message", "message", paper.settlement, {"paper": paper.id}, world.clock.now)])
+    play(stage, SEND)
+    with world.store.real.work() as tx:
+        assert [item.once for item in tx.outbox.waiting(limit=9) if item.kind == "message"] == []
 
 
 def test_a_lift_that_reaches_the_escrow_late_does_not_lift_the_block_that_came_after_it(stage: Stage) -> None:

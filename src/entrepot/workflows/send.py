@@ -58,6 +58,15 @@ class Sent:
     codes: dict[str, str] = field(default_factory=dict)  # of those that were not done
 
 
+@dataclass
+class Ready:
+    """Operations as they were read together, by their `once`, and what is to be minded of some."""
+
+    operations: dict[str, Operation] = field(default_factory=dict)
+    orders: dict[str, orders.Order] = field(default_factory=dict)
+    overtaken: set[str] = field(default_factory=set)  # payments: an order, a review or a stop came while they waited
+
+
 def send_out(ctx: Context) -> int:
     """Does things outside, each once; returns how many it took."""
     if ctx.faults.lasts("worker_paused"):
@@ -67,13 +76,11 @@ def send_out(ctx: Context) -> int:
         items = tx.outbox.claim(now=ctx.now(), limit=ctx.pace.outside, lease_s=LEASE_S, but=(day_end.RECONCILE,))
     if not items:
         return 0
-    held: dict[str, orders.Order] = {}
-    operations = _operations(ctx, [item for item in items if item.kind == "rail"], held, sent)
-    items = [item for item in items if item.once not in sent.done]
+    ready = _ready(ctx, [item for item in items if item.kind == "rail"], sent)
     _deliver(ctx, [item for item in items if item.kind == "message"], sent)
     for item in items:
-        if item.once in operations:
-            _try(ctx, item, lambda item=item: _submit(ctx, item, operations[item.once], held, sent), sent)  # type: ignore[misc]
+        if item.once in ready.operations:
+            _try(ctx, item, lambda item=item: _submit(ctx, item, ready, sent), sent)  # type: ignore[misc]
     _note(ctx, sent)
     ctx.traces.sent(items, sent.tried, sent.codes, began_ns=began_ns)
     for item in items:
@@ -122,14 +129,11 @@ def _keep_pace(ctx: Context, count: int, *, took_s: float) -> None:
         ctx.pace.outside = min(OUT_MAX, ctx.pace.outside * 2)
 
 
-def _operations(
-    ctx: Context, items: Sequence[OutboxItem], held: dict[str, orders.Order], sent: Sent
-) -> dict[str, Operation]:
+def _ready(ctx: Context, items: Sequence[OutboxItem], sent: Sent) -> Ready:
     """Each item's operation with its terms, read in one transaction; what cannot be read is a defect of its own."""
-    made: dict[str, Operation] = {}
-    overtaken: list[str] = []
+    ready = Ready()
     if not items:
-        return made
+        return ready
     with ctx.store.work() as tx:
         batch = Batch(ctx, tx, ctx.now())
         kept = tx.many.settlements(sorted({item.settlement for item in items}))
@@ -139,8 +143,8 @@ def _operations(
         for item in items:
             try:
                 if _is_overtaken(item, kept[item.settlement], stops, batch.now):
-                    overtaken.append(item.once)
-                made[item.once] = Operation(
+                    ready.overtaken.add(item.once)
+                ready.operations[item.once] = Operation(
                     once=item.once,
                     kind=item.body["kind"],
                     settlement=item.settlement,
@@ -148,15 +152,10 @@ def _operations(
                     arguments=item.body["arguments"],
                 )
                 if item.body["kind"] == "hold":
-                    held[item.once] = orders.read_order(tx, item, kept[item.settlement])
+                    ready.orders[item.once] = orders.read_order(tx, item, kept[item.settlement])
             except (AssertionError, KeyError, ValueError, EntrepotError) as error:
                 _defect(item, error, sent)
-    for once in overtaken:
-        if once in made and ctx.rail.state_of(once).name == "unknown":  # what the rail has it has
-            log.info("payment held up before it was sent", once=once)
-            sent.done.append(once)
-            del made[once]
-    return made
+    return ready
 
 
 def _is_overtaken(item: OutboxItem, settlement: Settlement, stops: Sequence[Stop], now: int) -> bool:
@@ -167,10 +166,16 @@ def _is_overtaken(item: OutboxItem, settlement: Settlement, stops: Sequence[Stop
     return not observe.is_awaited(settlement, item.once) or any(stop.holds_up(act, now) for stop in stops)
 
 
-def _submit(ctx: Context, item: OutboxItem, operation: Operation, held: dict[str, orders.Order], sent: Sent) -> None:
-    # An order whose reply was lost is there already: it is followed like any other, whatever was ordered since
-    if operation.kind == "hold" and ctx.rail.state_of(item.once).name == "unknown":
-        arguments = orders.signed_order(ctx, held[operation.once], operation.terms, dict(operation.arguments))
+def _submit(ctx: Context, item: OutboxItem, ready: Ready, sent: Sent) -> None:
+    operation = ready.operations[item.once]
+    may_be_late = operation.kind == "hold" or item.once in ready.overtaken
+    # What the rail has it has: an order or a payment whose reply was lost is followed, whatever came since
+    is_new = may_be_late and ctx.rail.state_of(item.once).name == "unknown"
+    if is_new and operation.kind != "hold":
+        log.info("payment held up before it was sent", once=item.once)
+        return
+    if is_new:
+        arguments = orders.signed_order(ctx, ready.orders[item.once], operation.terms, dict(operation.arguments))
         if arguments is None:
             log.info("order came to nothing", once=item.once)
             return
