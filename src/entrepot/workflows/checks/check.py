@@ -19,7 +19,7 @@ from entrepot.core.terms import Terms
 from entrepot.documents.invoice import read_invoice
 from entrepot.documents.stated import StatedParty
 from entrepot.documents.trade_documents import TransportDocument, read_document
-from entrepot.regimes.regime import ListFacts, PartyFacts, Pause, PaymentFacts, Stop, evaluate, pauses
+from entrepot.regimes.regime import HitFacts, ListFacts, PartyFacts, Pause, PaymentFacts, Stop, evaluate, pauses
 from entrepot.regimes.rules import RULES
 from entrepot.screening.entity import Subject
 from entrepot.store.records import Paper, Participant
@@ -70,27 +70,19 @@ def decide(
 ) -> Decision | tuple[Pause, ...]:
     """The decision for one act now, or why nothing may be decided. `also` are screened besides the trade's parties."""
     regime = in_force(batch.tx, batch.ctx.regime(batch.now), batch.now)
-    lists, aged_s = batch.tx.checks.lists(with_entities=False), batch.ctx.faults.lists_aged_s
+    lists = batch.tx.checks.lists(with_entities=False)
     parties = [batch.tx.people.participant(party.participant) for party in (terms.seller, terms.buyer)]
     subjects = (*_subjects(batch, settlement, terms, parties), *also)
-    facts = PaymentFacts(
-        act=act,
-        at=batch.now,
-        chain_id=terms.venue.chain_id,
+    facts = facts_of(
+        batch,
+        terms,
+        act,
         parties=_party_facts(batch, terms, parties, act),
-        asset_id=terms.price.asset.id,
-        asset_symbol=terms.price.asset.symbol,
-        asset_kind=terms.price.asset.kind,
-        amount_minor=reference_minor(batch, terms.total),
-        used_minor=_used_by_others(batch, settlement),
+        used_minor=used_by_others(batch, settlement),
         hits=batch.ctx.screener.screen(subjects, lists),
-        lists=tuple(ListFacts(row.source, row.version, row.sha256, row.verified_at - aged_s) for row in lists),
-        stops=stops_in_force(batch),
         invoice_conflict=_invoice_conflict(batch, settlement),
-        hs_codes=tuple(line.hs for line in terms.lines),
-        places=(terms.incoterm_place,),
     )
-    stopped = (*pauses(regime, facts), *_payee_pauses(batch, terms, act))
+    stopped = (*pauses(regime, facts), *payee_pauses(batch, terms, act))
     if stopped:
         return stopped
     return Decision(
@@ -111,7 +103,38 @@ def decide(
     )
 
 
-def _payee_pauses(batch: Batch, terms: Terms, act: Act) -> tuple[Pause, ...]:
+def facts_of(
+    batch: Batch,
+    terms: Terms,
+    act: Act,
+    *,
+    parties: tuple[PartyFacts, ...],
+    used_minor: int,
+    hits: tuple[HitFacts, ...],
+    invoice_conflict: str = "",
+) -> PaymentFacts:
+    """What the terms, the lists and the stops say of a payment now; what only a check knows is given to it."""
+    lists, aged_s = batch.tx.checks.lists(with_entities=False), batch.ctx.faults.lists_aged_s
+    return PaymentFacts(
+        act=act,
+        at=batch.now,
+        chain_id=terms.venue.chain_id,
+        parties=parties,
+        asset_id=terms.price.asset.id,
+        asset_symbol=terms.price.asset.symbol,
+        asset_kind=terms.price.asset.kind,
+        amount_minor=reference_minor(batch, terms.total),
+        used_minor=used_minor,
+        hits=hits,
+        lists=tuple(ListFacts(row.source, row.version, row.sha256, row.verified_at - aged_s) for row in lists),
+        stops=stops_in_force(batch),
+        invoice_conflict=invoice_conflict,
+        hs_codes=tuple(line.hs for line in terms.lines),
+        places=(terms.incoterm_place,),
+    )
+
+
+def payee_pauses(batch: Batch, terms: Terms, act: Act) -> tuple[Pause, ...]:
     """A payee that changed a short while ago is not paid yet; escrows that hold money pay the wallet both signed."""
     if act not in (Act.FUND, Act.RELEASE):
         return ()
@@ -252,7 +275,7 @@ def _reserve(batch: Batch, settlement: Settlement, amount_minor: int) -> bool:
     )
 
 
-def _used_by_others(batch: Batch, settlement: Settlement) -> int:
+def used_by_others(batch: Batch, settlement: Settlement) -> int:
     """The buyer's reservations in the window, without this settlement's own."""
     regime = batch.ctx.regime(batch.now)
     return batch.tx.checks.reserved(

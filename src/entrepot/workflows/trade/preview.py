@@ -8,14 +8,13 @@ from entrepot.core.money import Money
 from entrepot.core.passport import Act
 from entrepot.core.settlement import Settlement
 from entrepot.core.terms import Terms
-from entrepot.regimes.regime import ListFacts, PartyFacts, PaymentFacts, evaluate, pauses
+from entrepot.regimes.regime import PartyFacts, evaluate, pauses
 from entrepot.regimes.rules import RULES
 from entrepot.screening.entity import NAME_CHARS_MAX, Subject
 from entrepot.store.records import InboxItem
 
-from ..checks.check import read_terms, reference_minor, stops_in_force, window_since
+from ..checks.check import facts_of, payee_pauses, read_terms, used_by_others
 from ..checks.figures import in_force
-from ..checks.payee import cooling_until, is_outdated
 from ..step.answers import answered, require_role, text_in
 from ..step.batch import Batch
 from .propose import open_trade, own_settlement, quote_invoice
@@ -66,29 +65,18 @@ def _reasons(batch: Batch, settlement: Settlement, terms: Terms, *, is_buyer: bo
     payments of the window.
     """
     regime = in_force(batch.tx, batch.ctx.regime(batch.now), batch.now)
-    lists, aged_s = batch.tx.checks.lists(with_entities=False), batch.ctx.faults.lists_aged_s
-    since = window_since(batch.now, regime.window_days)
-    facts = PaymentFacts(
-        act=Act.FUND,
-        at=batch.now,
-        chain_id=terms.venue.chain_id,
+    facts = facts_of(
+        batch,
+        terms,
+        Act.FUND,
         parties=tuple(
             PartyFacts(role, party.participant, "admitted", party.country, is_wallet_admitted=True)
             for role, party in (("seller", terms.seller), ("buyer", terms.buyer))
         ),
-        asset_id=terms.price.asset.id,
-        asset_symbol=terms.price.asset.symbol,
-        asset_kind=terms.price.asset.kind,
-        amount_minor=reference_minor(batch, terms.total),
-        used_minor=batch.tx.checks.reserved(settlement.buyer, since=since, but_not=settlement.id) if is_buyer else 0,
+        used_minor=used_by_others(batch, settlement) if is_buyer else 0,
         hits=(),
-        lists=tuple(ListFacts(row.source, row.version, row.sha256, row.verified_at - aged_s) for row in lists),
-        stops=stops_in_force(batch),
-        hs_codes=tuple(line.hs for line in terms.lines),
-        places=(terms.incoterm_place,),
     )
-    is_moved = is_outdated(batch, terms) or cooling_until(batch, terms, is_funded=False) > 0
-    if is_moved or pauses(regime, facts):
+    if pauses(regime, facts) or payee_pauses(batch, terms, Act.FUND):
         return [{"code": "paused"}]
     return [
         {"code": entry.rule, "message": entry.message, "source": entry.source}
