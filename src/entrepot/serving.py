@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from entrepot.api.app import create_app
 from entrepot.api.brake import Brake
+from entrepot.api.guard import Drain
 from entrepot.commands.running import quiet_logs
 from entrepot.rails.anvil import PARTS
 from entrepot.regimes.regime import DEVELOPMENT_CHAINS
@@ -44,7 +45,7 @@ def build() -> ASGIApp:
         origin=settings.origin,
         explorer=settings.explorer_url,
     )
-    return Brake(beside(app, portal))
+    return Drain(Brake(beside(app, portal)))
 
 
 def _demo_people(settings: Settings) -> People:

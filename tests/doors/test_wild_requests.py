@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import socket
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -212,6 +214,27 @@ def test_a_body_that_is_too_long_is_refused_with_and_without_its_length(ground: 
                 continue  # the connection was closed on us while we sent
             assert answer.status_code in (413, 422), answer.text
     assert known.get("/v1/me").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/sign-in/demo", "/v1/changes", "/nowhere"])
+def test_who_is_refused_while_sending_hears_why_and_keeps_the_connection(ground: Ground, path: str) -> None:
+    """A refusal that came before the body was read would cut the connection under the caller's next request."""
+    url = httpx.URL(ground.house.base_url)
+    head = f"POST {path} HTTP/1.1\r\nhost: {url.netloc.decode()}\r\norigin: https://evil.example\r\n"
+    with socket.create_connection((url.host, url.port), timeout=20) as sent:
+        for _ in range(2):
+            sent.sendall(f"{head}content-type: application/json\r\ncontent-length: 3\r\n\r\n".encode())
+            time.sleep(0.3)
+            sent.sendall(b"{ }")
+            heard = b""
+            while b"\r\n\r\n" not in heard:
+                heard += sent.recv(65_536) or pytest.fail(f"cut off after {heard!r}")
+            text, body = heard.split(b"\r\n\r\n", 1)
+            assert int(text.split()[1]) in (401, 403, 404, 405), text
+            told = re.search(rb"content-length: (\d+)", text, re.IGNORECASE)
+            length = int(told[1]) if told else 0
+            while len(body) < length:
+                body += sent.recv(65_536) or pytest.fail("cut off in the body")
 
 
 @pytest.mark.parametrize("depth", [100, 200_000])

@@ -1,5 +1,7 @@
 """What no request may be, checked before anything parses it: too long, nested too deep, text that is no text.
 
+And how a refusal reaches whoever is still sending: a body that nobody read would cost its sender the connection.
+
 Depth is bounded on the bytes: where a library raised Python's recursion limit, a JSON parser would overrun the stack.
 """
 
@@ -17,6 +19,7 @@ from .ask import respond
 
 BODY_BYTES_MAX = 16_000_000
 DEPTH_MAX = 32
+BODY_HEADERS = (b"content-length", b"transfer-encoding")
 _TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
 _NO_TEXT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
@@ -47,6 +50,40 @@ class Guard:
             return {"type": "http.request", "body": raw, "more_body": False}
 
         return await self.app(scope, again, send)
+
+
+class Drain:
+    """ASGI middleware: an answer leaves after the request's body came in, whoever answered without reading it.
+
+    The server underneath cuts a connection with an unread body, and the caller's next request on it is lost
+    (RFC 9112, 9.3: read the entire body or close). Of a body beyond `BODY_BYTES_MAX` the answer says `close`.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http" or not any(name in BODY_HEADERS for name, _ in scope["headers"]):
+            return await self.app(scope, receive, send)
+        left, is_whole = BODY_BYTES_MAX, False
+
+        async def counted() -> Message:
+            nonlocal left, is_whole
+            message = await receive()
+            left -= len(message.get("body", b""))
+            is_whole = is_whole or not message.get("more_body", False)
+            return message
+
+        async def drained(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                while not is_whole and left >= 0:
+                    await counted()
+                if not is_whole:
+                    message.setdefault("headers", []).append((b"connection", b"close"))
+            await send(message)
+
+        return await self.app(scope, counted, drained)
 
 
 def require_plain(raw: bytes) -> None:
