@@ -136,6 +136,35 @@ def test_a_review_that_expires_over_held_money_comes_back_to_the_officers(
     trade.is_sound(ends)
 
 
+@pytest.mark.parametrize("order", [("officer-1", "officer-2"), ("officer-2", "officer-1")])
+def test_two_officers_finish_a_case_that_holds_another_hit_since_one_of_them_spoke(
+    house: House, order: tuple[str, str]
+) -> None:
+    trade = sale(house).propose().agree().fund().present()
+    name = house.stated["seller"].name
+    first, second = (
+        {"id": f"L-{n}", "schema": "organization", "names": [{"text": name}], "countries": ["KP"]} for n in (1, 2)
+    )
+    house.follow_list(first)
+    trade.examine(complies=True).is_sound(State.IN_REVIEW)
+    clear = {"verdict": "clear", "reason": "Another company."}
+    house.ask("dispose", "officer-1", clear, trade.id)
+    house.pass_time(6 * 86_400)
+    house.follow_list(first, second)
+    house.pass_time(300)
+    hits = house.papers(trade.id, "case")[-1]["hits"]
+    assert any(":L-2:" in hit for hit in hits), "another one than the first officer spoke of"
+    assert house.ask("dispose", order[0], clear, trade.id)["state"] == "in_review"
+    assert house.refusal("dispose", order[0], clear, trade.id) == "same_person"
+    assert house.ask("dispose", order[1], clear, trade.id)["persons"] == 2
+    house.run()
+    house.pass_time(10)
+    trade.is_sound(State.REJECTED)
+    with house.store.work() as tx:
+        said = [(hit, one.person) for one in tx.checks.dispositions(trade.id) for hit in one.hits]
+    assert len(said) == len(set(said)) == 2 * len(hits), "two persons of each hit, each once"
+
+
 def test_nobody_of_a_trading_company_judges_its_trades(house: House) -> None:
     for role in ("officer", "operator", "supervisor"):
         member = {

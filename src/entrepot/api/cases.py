@@ -16,6 +16,7 @@ from entrepot.core.settlement import Settlement
 from entrepot.regimes.reporting import Duty, duties_after_block, duties_after_reject
 from entrepot.store.records import Disposition
 from entrepot.store.store import Transaction
+from entrepot.workflows.checks.said import left_for, said_of_hits
 from entrepot.workflows.checks.screen import alike
 
 from .ask import ask
@@ -119,7 +120,7 @@ def _in_queue(tx: Transaction, settlement: Settlement, caller: Caller) -> dict[s
         "score_bps": max((entry["score_bps"] for entry in open_ones), default=0),
         "hits": paper.get("hits", []),
         "said": [_person_said(tx, entry) for entry in said],
-        "you_said": next((entry.verdict for entry in said if entry.person == caller.person), ""),
+        "you_said": _word_of(caller.person, said, paper),
         "persons_needed": PERSONS_NEEDED,
     }
 
@@ -149,9 +150,16 @@ def _case(tx: Transaction, settlement: Settlement, caller: Caller) -> dict[str, 
 
 
 def _said_now(tx: Transaction, settlement: Settlement, paper: Json) -> list[Disposition]:
-    """What was said of the hits that are open now."""
-    hits = tuple(paper.get("hits", ()))
-    return [entry for entry in tx.checks.dispositions(settlement.id) if entry.hits == hits]
+    """What was said of hits that are open now."""
+    hits = set(paper.get("hits", ()))
+    return [entry for entry in tx.checks.dispositions(settlement.id) if hits.intersection(entry.hits)]
+
+
+def _word_of(person: str, said: list[Disposition], paper: Json) -> str:
+    """The verdict that this person gave last, "" while there is a hit of which they said nothing."""
+    if left_for(said_of_hits(said), person, paper.get("hits", ())):
+        return ""
+    return next((entry.verdict for entry in reversed(said) if entry.person == person), "")
 
 
 def _person_said(tx: Transaction, entry: Disposition) -> Json:

@@ -28,6 +28,7 @@ from ..step.batch import Batch
 from . import stops
 from .figures import in_force
 from .payee import cooling_until, is_outdated
+from .said import left_for, said_of_hits
 from .standing import suspended_until
 
 DAY_S = 86_400
@@ -152,11 +153,12 @@ def keep_decision(batch: Batch, settlement: Settlement, decision: Decision) -> J
 
 
 def refer(batch: Batch, settlement: Settlement, decision: Decision, facts: Json) -> Settlement:
-    """Into review: the open hits wait for two persons; who disposed of just these before is one of them."""
+    """Into review: the open hits wait for two persons; who disposed of all of them before is one of them."""
     keep_case(batch, settlement, decision)
-    hits = tuple(decision.open_hits())
-    before = {entry.person: None for entry in batch.tx.checks.dispositions(settlement.id) if entry.hits == hits}
-    facts = facts | ({"disposed_by": list(before)} if before else {})
+    said = said_of_hits(batch.tx.checks.dispositions(settlement.id))
+    persons = {person: None for of_hit in said.values() for person in of_hit}
+    before = [person for person in persons if not left_for(said, person, decision.open_hits())]
+    facts = facts | ({"disposed_by": before} if before else {})
     review_by = batch.now + batch.ctx.regime(batch.now).review_s
     return batch.happen(settlement, "referred", Role.RULES, facts, dates={"review_by": review_by})
 
@@ -383,11 +385,8 @@ def _named_in_documents(batch: Batch, settlement: Settlement, known: list[Subjec
 
 def _cleared(batch: Batch, settlement: Settlement) -> dict[str, tuple[str, ...]]:
     """Which persons cleared which hit of this settlement."""
-    cleared: dict[str, tuple[str, ...]] = {}
-    for disposition in batch.tx.checks.dispositions(settlement.id):
-        for hit in disposition.hits if disposition.verdict == "clear" else ():
-            cleared[hit] = (*cleared.get(hit, ()), disposition.person)
-    return cleared
+    said = said_of_hits(batch.tx.checks.dispositions(settlement.id))
+    return {hit: tuple(who for who, verdict in of_hit.items() if verdict == "clear") for hit, of_hit in said.items()}
 
 
 def _invoice_conflict(batch: Batch, settlement: Settlement) -> str:

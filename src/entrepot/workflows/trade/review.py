@@ -9,6 +9,7 @@ from entrepot.core.settlement import Settlement
 from entrepot.store.records import Disposition, InboxItem
 
 from ..checks.check import check_funding
+from ..checks.said import agreed_on, left_for, said_of_hits
 from ..step.answers import answered, require_role, text_in
 from ..step.batch import Batch
 from .propose import own_settlement
@@ -20,7 +21,8 @@ REASON_CHARS_MAX = 2_000
 def dispose(batch: Batch, item: InboxItem) -> Json:
     """One officer clears or refuses the open hits with a reason; what a second person says too takes effect.
 
-    Who disagrees is recorded like who agrees, and the case stays open until two persons say the same.
+    Who disagrees is recorded like who agrees, and the case stays open until two persons say the same. Of a hit that a
+    former case held too, this person's word from then stands: what is said now is said of the others.
     """
     require_role(item, "officer")
     settlement = own_settlement(batch, item)
@@ -31,19 +33,24 @@ def dispose(batch: Batch, item: InboxItem) -> Json:
         raise Refused("not_in_this_state", f"There is no open case while {settlement.state}.")
     reason = text_in(item.body, "reason", chars_max=REASON_CHARS_MAX)
     hits = tuple(str(hit) for hit in batch.json_of(settlement, "case")["hits"])
-    earlier = [entry for entry in batch.tx.checks.dispositions(settlement.id) if entry.hits == hits]
+    left = left_for(said_of_hits(batch.tx.checks.dispositions(settlement.id)), item.person, hits)
+    if not left:
+        raise Refused("same_person", "A second person is needed: this one has disposed of these hits already.")
     batch.tx.checks.put_disposition(
-        Disposition(settlement.id, hits, item.person, "clear" if verdict == "clear" else "refuse", reason, batch.now)
+        Disposition(settlement.id, left, item.person, "clear" if verdict == "clear" else "refuse", reason, batch.now)
     )
+    said = said_of_hits(batch.tx.checks.dispositions(settlement.id))
     facts: Json = {"verdict": verdict, "reason_sha256": order_sha256(settlement, reason)}
-    if verdict not in {entry.verdict for entry in earlier}:
-        settlement = batch.happen(settlement, "disposed", Role.OFFICER, facts, actor=item.person)
-    elif verdict == "clear":
-        settlement = batch.happen(settlement, "review_cleared", Role.OFFICER, facts, actor=item.person)
-        settlement = _again(batch, settlement)
-    else:
-        settlement = _refuse(batch, settlement, item, facts)
-    return answered(200, {"case": settlement.id, "state": settlement.state.value, "persons": len(earlier) + 1})
+    match agreed_on(said, hits):
+        case "clear":
+            settlement = batch.happen(settlement, "review_cleared", Role.OFFICER, facts, actor=item.person)
+            settlement = _again(batch, settlement)
+        case "refuse":
+            settlement = _refuse(batch, settlement, item, facts)
+        case _:
+            settlement = batch.happen(settlement, "disposed", Role.OFFICER, facts, actor=item.person)
+    persons = len({person for hit in hits for person in said[hit]})
+    return answered(200, {"case": settlement.id, "state": settlement.state.value, "persons": persons})
 
 
 def _again(batch: Batch, settlement: Settlement) -> Settlement:
