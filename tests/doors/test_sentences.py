@@ -24,11 +24,14 @@ WAYS = (
     "waived",
     "award_sent",
     "awarded",
+    "checking_stopped",
+    "cleared_stopped",
+    "cleared_outlasted",
 )  # of a state, each with its own sentence
 VALUES = {
     name: name.upper()
     for name in ("buyer", "seller", "deadline", "documents", "price", "fee", "total", "held", "released", "refunded",
-                 "examine_by")
+                 "examine_by", "stopped_until")
 }  # fmt: skip
 ASSET = {"id": "usdc", "symbol": "USDC", "decimals": 6}
 ENGLISH = Language("en", now=0)
@@ -115,6 +118,25 @@ def test_the_examiners_last_moment_and_the_day_of_payment_are_told_as_two() -> N
 def test_a_seller_whose_documents_differ_reads_that_silence_gives_the_money_back() -> None:
     told = sentences.sentence("discrepant", sentences.SELLER, ENGLISH, VALUES)
     assert "otherwise the money goes back to BUYER" in told and "unless BUYER accepts" in told
+
+
+@pytest.mark.parametrize(("grade", "until", "way"), [("new", 5, "cleared_stopped"), ("fund", 8, "cleared_stopped"),
+                                                    ("all", 9, "cleared_outlasted")])  # fmt: skip
+def test_nobody_is_asked_to_pay_under_a_stop(grade: str, until: int, way: str) -> None:
+    view = {"state": "cleared", "next_act_at": 9, "signed_by": ["seller", "buyer"], "award_sent": False}
+    stops = [{"grade": grade, "until": until}]
+    assert sentences.variant(view, [], stops) == way and sentences.variant(view, []) == "cleared"
+    offered = [[one.form for one in sentences.acts(view, "buyer", "treasurer", found)] for found in ([], stops)]
+    assert offered == [["fund", "withdraw"], ["withdraw"]]
+    assert "everybody's payments" in sentences.held_up(way, stops, ENGLISH)
+
+
+def test_what_a_stop_holds_up_of_money_in_escrow_is_said_under_a_stop_of_all_only() -> None:
+    for state in ("funded", "presented", "discrepant", "releasing", "refunding"):
+        assert "checked afresh" in sentences.held_up(state, [{"grade": "all", "until": 9}], ENGLISH)
+        assert not sentences.held_up(state, [{"grade": "fund", "until": 9}], ENGLISH)
+    for state in ("released", "refunded", "ended", "disputed"):
+        assert not sentences.held_up(state, [{"grade": "all", "until": 9}], ENGLISH)
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,9 @@ def test_a_stop_of_fundings_holds_checks_but_not_payouts(house: House) -> None:
 def test_a_cleared_trade_is_not_funded_while_fundings_are_stopped(house: House) -> None:
     cleared = sale(house).propose().agree()
     stop(house, "fund", 5)
-    assert house.refusal("fund", "buyer", cleared.funding(), cleared.id) == "not_cleared"
+    assert house.refusal("fund", "buyer", cleared.funding(), cleared.id) == "payments_stopped"
+    said = house.ask("dry_run", "buyer", {}, settlement=cleared.id)
+    assert said["reasons"] == [{"code": "payments_stopped"}]
     cleared.is_sound(State.CLEARED)
     house.pass_time(6 * 60)
     cleared.fund().is_sound(State.FUNDED)

@@ -170,7 +170,7 @@ def test_what_only_waits_for_a_stop_to_end_may_be_confirmed_again(colleagues: Ho
     mandates(house, checked(house))
     waits = house.ask("fund", "buyer", trade.funding(), trade.id)
     house.four_eyes("stop", {"grade": "fund", "until": house.now() + 60}, by=("supervisor-1", "supervisor-2"))
-    assert house.refusal("confirm_approval", "hana", {"approval": waits["approval"]}, trade.id) == "not_cleared"
+    assert house.refusal("confirm_approval", "hana", {"approval": waits["approval"]}, trade.id) == "payments_stopped"
     house.pass_time(61)
     house.ask("confirm_approval", "hana", {"approval": waits["approval"]}, trade.id)
     house.run()

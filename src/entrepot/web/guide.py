@@ -184,7 +184,8 @@ def guide_for(request: Request, visitor: Visitor, at: str, values: Mapping[str, 
         state = "signed"
     if (state, who) == ("presented", "examiner") and values.get("found_count"):
         state = "differs"
-    step = STEPS.get((state, who), Step("", ""))
+    is_held_up = state in ("cleared", "checking") and getattr(request.state, "stops", [])
+    step = STEPS.get((state, who), Step("", "")) if not is_held_up else Step("", "")
     you = language.say(
         SIDES.get(side) or ROLES.get(visitor.role, ROLES["treasurer"]),
         name=visitor.me["participant_name"] if visitor.role == "treasurer" else visitor.me["name"],

@@ -125,6 +125,7 @@ def acted(act: Act) -> Callable[[Request], Awaitable[Response]]:
         except Problem as problem:
             if problem.status == 401:
                 raise SignInNeeded from None
+            request.state.stops = (await visitor.door.get("/stops"))["stops"]  # may be why
             back = own_path(str(form.get("back", request.url.path)))
             return page(request, visitor, "not_done.html", status=problem.status, problem=problem, back=back)
         return RedirectResponse(own_path(where), status_code=303)

@@ -260,6 +260,11 @@ def stops_in_force(batch: Batch) -> tuple[Stop, ...]:
     )
 
 
+def stopped_until(batch: Batch) -> int:
+    """When the last stop that holds fundings up ends (Unix s), 0 if none does. Everybody may know of a stop."""
+    return max((one.until for one in stops_in_force(batch) if one.holds_up(Act.FUND, batch.now)), default=0)
+
+
 def window_since(now: int, days: int) -> int:
     """When the cap's window began (Unix s)."""
     return now - days * DAY_S

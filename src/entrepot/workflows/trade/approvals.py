@@ -24,7 +24,7 @@ Handle = Callable[[Batch, InboxItem], Json]
 Done = Callable[[Batch, InboxItem, Approval], Json]  # an approved act: its request, and who decided
 WHY_CHARS_MAX = 500
 # What passes by itself: the approval stays open, and may be confirmed again.
-PASSING = ("not_cleared", "payee_cooling_off", "new_trades_stopped", "no_rate")
+PASSING = ("not_cleared", "payments_stopped", "payee_cooling_off", "new_trades_stopped", "no_rate")
 
 declare(
     "Refused",

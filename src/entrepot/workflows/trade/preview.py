@@ -13,7 +13,7 @@ from entrepot.regimes.rules import RULES
 from entrepot.screening.entity import NAME_CHARS_MAX, Subject
 from entrepot.store.records import InboxItem
 
-from ..checks.check import facts_of, payee_pauses, read_terms, used_by_others
+from ..checks.check import facts_of, payee_pauses, read_terms, stopped_until, used_by_others
 from ..checks.figures import in_force
 from ..step.answers import answered, require_role, text_in
 from ..step.batch import Batch
@@ -64,6 +64,8 @@ def _reasons(batch: Batch, settlement: Settlement, terms: Terms, *, is_buyer: bo
     standing nor its other payments, so that no answer and no duration tells of them. Only the buyer reads of its own
     payments of the window.
     """
+    if stopped_until(batch):
+        return [{"code": "payments_stopped"}]
     regime = in_force(batch.tx, batch.ctx.regime(batch.now), batch.now)
     facts = facts_of(
         batch,

@@ -29,7 +29,7 @@ from entrepot.rails.authorization import authorization_of
 from entrepot.store.records import InboxItem, Paper
 from entrepot.store.store import Transaction
 
-from ..checks.check import check_funding, decide, give_passport, keep_decision, pause, read_terms
+from ..checks.check import check_funding, decide, give_passport, keep_decision, pause, read_terms, stopped_until
 from ..checks.payee import require_payable
 from ..step.answers import answered, require_role, signature_in, whole_in
 from ..step.batch import Batch
@@ -44,6 +44,7 @@ DOCUMENT_BASE64_MAX = 7_000_000
 
 declare(
     "Refused",
+    payments_stopped="A stop is in force: nobody pays into escrow until it ends. Then pay again, and it is checked.",
     examination_late="The examination's time is over; silence has counted as acceptance.",
     documents_missing="The presentation lacks a document that the terms require.",
 )
@@ -60,8 +61,9 @@ def fund(batch: Batch, item: InboxItem) -> Json:
         raise Refused("not_in_this_state", f"Funding does not happen while {settlement.state}.")
     terms = read_terms(batch, settlement)
     require_payable(batch, terms)
+    _require_no_stop(batch)
     decided = decide(batch, settlement, terms, Act.FUND)
-    if not isinstance(decided, Decision):  # stale lists or a stop: having been cleared before does not help
+    if not isinstance(decided, Decision):  # stale lists: having been cleared before does not help
         raise Refused("not_cleared", "The checks do not clear this payment now; try again later.")
     if decided.outcome(holds_money=False) != "clear":
         return _answer(check_funding(batch, settlement))
@@ -88,6 +90,13 @@ def fund(batch: Batch, item: InboxItem) -> Json:
     signed = passport.to_json() | {"signature": signature}
     batch.operate(settlement, "fund_with_authorization", authorised | {"passport": signed})
     return answered(202, {"settlement": settlement.id, "state": settlement.state.value})
+
+
+def _require_no_stop(batch: Batch) -> None:
+    """Before the payment is looked at, so that this answer tells nothing of it. Raises: Refused(payments_stopped)."""
+    if until := stopped_until(batch):
+        ends = f"{datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M} UTC"
+        raise Refused("payments_stopped", f"The supervisor's stop ends at {ends}, unless two persons lift it earlier.")
 
 
 def _read(body: bytes, place: int) -> Document:

@@ -139,11 +139,11 @@ async def _told(request: Request, visitor: Visitor, found: Mapping[str, Any]) ->
     door, language, id_ = visitor.door, visitor.language, found["id"]
     terms = (await door.get(f"/trades/{id_}"))["terms"]
     events = (await door.get(f"/settlements/{id_}/events"))["events"]
-    asset = await asset_of(request, visitor, found["asset"])
+    asset, stops = await asset_of(request, visitor, found["asset"]), request.state.stops
 
     def said(view: Mapping[str, Any], side: str) -> Any:
-        values = sentences.values_of(view, terms, asset, language)
-        return sentences.sentence(sentences.variant(view, events), side, language, values)
+        values = sentences.values_of(view, terms, asset, language, stops)
+        return sentences.sentence(sentences.variant(view, events, stops), side, language, values)
 
     shown = found["customer_sees"]["view"]
     return {

@@ -61,13 +61,13 @@ async def tried(request: Request) -> Response:
     """The page with a dry run's answer on it: does this meet the published rules now?"""
     visitor = await visitor_of(request)
     await form_of(request, visitor)
-    request.state.stops = []
+    request.state.stops = (await visitor.door.get("/stops"))["stops"]
     id_ = request.path_params["settlement"]
     return await _page(request, visitor, id_, would=await acts.dry_run(visitor, id_))
 
 
 async def _page(request: Request, visitor: Visitor, id_: str, would: dict[str, Any] | None = None) -> Response:
-    door, language = visitor.door, visitor.language
+    door, language, stops = visitor.door, visitor.language, request.state.stops
     view = await door.get(f"/settlements/{id_}")
     trade = await door.find(f"/trades/{id_}")
     if trade is None:
@@ -75,7 +75,8 @@ async def _page(request: Request, visitor: Visitor, id_: str, would: dict[str, A
     terms, events = trade["terms"], (await door.get(f"/settlements/{id_}/events"))["events"]
     asset = await asset_of(request, visitor, view["asset"])
     side = side_of(view, visitor)
-    values = sentences.values_of(view, terms, asset, language)
+    values = sentences.values_of(view, terms, asset, language, stops)
+    variant = sentences.variant(view, events, stops)
     found = await _found(visitor, id_, view)
     sheets = await papers.sheets(visitor, id_, view, terms, found)
     percent = _percent(request.query_params.get("percent", ""))
@@ -90,9 +91,10 @@ async def _page(request: Request, visitor: Visitor, id_: str, would: dict[str, A
         asset=asset,
         side=side,
         chip=sentences.chip(view, language),
-        sentence=sentences.sentence(sentences.variant(view, events), side, language, values),
+        sentence=sentences.sentence(variant, side, language, values),
         otherwise=sentences.otherwise(view, language, values),
-        acts=sentences.acts(view, side, visitor.role),
+        held_up=sentences.held_up(variant, stops, language),
+        acts=sentences.acts(view, side, visitor.role, stops),
         waiting=await approvals.waiting(request, visitor, id_),
         may_renew=side == sentences.SELLER and visitor.role == "treasurer" and _has_lapsed(view),
         voyage=voyage(view, events, language),

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from ...language import Language, Shown, marked
 
 BUYER, SELLER, OTHER = "buyer", "seller", "other"
+Stops = Sequence[Mapping[str, Any]]  # in force, as /v1/stops tells everybody
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,39 @@ SENTENCES: dict[tuple[str, str], str] = {
         BUYER,
     ): marked("The checks are clear. Pay {total} into escrow by {deadline}; it waits there for the documents."),
     ("cleared", OTHER): marked("The checks are clear. {buyer} may pay {total} into escrow until {deadline}."),
+    ("checking_stopped", SELLER): marked(
+        "Both of you signed. A stop is in force until {stopped_until}; before {buyer} may pay, the checks run after it."
+    ),
+    ("checking_stopped", BUYER): marked(
+        "Both of you signed. A stop is in force until {stopped_until}; before you may pay, the checks run after it."
+    ),
+    ("checking_stopped", OTHER): marked(
+        "Both signed. A stop is in force until {stopped_until}; before {buyer} may pay {total}, the checks run after it."
+    ),
+    ("cleared_stopped", SELLER): marked(
+        "The checks are clear. A stop holds up payments into escrow until {stopped_until}; {buyer} pays {total} after "
+        "it, by {deadline}."
+    ),
+    ("cleared_stopped", BUYER): marked(
+        "The checks are clear. A stop holds up payments into escrow until {stopped_until}; pay {total} after it, by "
+        "{deadline}."
+    ),
+    ("cleared_stopped", OTHER): marked(
+        "The checks are clear. A stop holds up payments into escrow until {stopped_until}; {buyer} may pay {total} "
+        "after it, until {deadline}."
+    ),
+    ("cleared_outlasted", SELLER): marked(
+        "The checks are clear. A stop holds up payments into escrow until {stopped_until}; {buyer}'s time to pay "
+        "{total} ends before that, on {deadline}."
+    ),
+    ("cleared_outlasted", BUYER): marked(
+        "The checks are clear. A stop holds up payments into escrow until {stopped_until}; your time to pay {total} "
+        "ends before that, on {deadline}."
+    ),
+    ("cleared_outlasted", OTHER): marked(
+        "The checks are clear. A stop holds up payments into escrow until {stopped_until}; the time to pay {total} "
+        "ends before that, on {deadline}."
+    ),
     ("funding", SELLER): marked("{buyer} is paying {total} into escrow; it counts once it is final."),
     ("funding", BUYER): marked("Your {total} is on its way into escrow; it counts once it is final."),
     ("funding", OTHER): marked("{buyer}'s {total} is on its way into escrow."),
@@ -192,6 +226,19 @@ OTHERWISE: dict[str, str] = {
     "freeze_ended": marked("The order ends on {deadline}; then it goes on as before."),
     "block_review_due": marked("It moves only under a licence or a delisting."),
 }
+# What a stop in force holds up here, and what happens once it has ended.
+HELD_UP: dict[str, str] = {
+    "checking_stopped": marked("The stop holds up everybody's payments, not this one alone. This page follows by itself."),
+    "cleared_stopped": marked(
+        "The stop holds up everybody's payments, not this one alone. When it ends, or two persons lift it earlier, this "
+        "page offers the payment again."
+    ),
+    "paying": marked(
+        "A stop holds up everybody's payments until {stopped_until}: what is not paid yet waits for its end, and is "
+        "checked afresh then."
+    ),
+}
+PAYING = ("funded", "presented", "discrepant", "releasing", "refunding", "rejecting")
 DOCUMENTS = {
     "invoice": marked("the invoice"),
     "packing_list": marked("the packing list"),
@@ -206,9 +253,13 @@ def chip(view: Mapping[str, Any], language: Language) -> Chip:
     return Chip(shape, str(language.say(says)))
 
 
-def variant(view: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> str:
-    """The state, or a way of it that deserves a sentence of its own: signed by one, shared, waived, awarded."""
+def variant(view: Mapping[str, Any], events: Sequence[Mapping[str, Any]], stops: Stops = ()) -> str:
+    """The state, or a way of it that deserves a sentence of its own: signed by one, shared, waived, awarded, stopped."""
     state = str(view["state"])
+    if stops and state in ("agreed", "checking"):
+        return "checking_stopped"
+    if stops and state == "cleared":
+        return "cleared_stopped" if _stopped_until(stops) < int(view["next_act_at"]) else "cleared_outlasted"
     if state == "quoted" and view["signed_by"]:
         return f"signed_by_{view['signed_by'][0]}"
     if state in ("released", "refunded") and int(view["released_minor"]) and int(view["refunded_minor"]):
@@ -226,8 +277,24 @@ def sentence(state: str, side: str, language: Language, values: Mapping[str, Any
     return language.tell(text, **values)
 
 
+def held_up(state: str, stops: Stops, language: Language) -> Shown:
+    """What the stops in force hold up in a state (or variant), and what follows; empty for nothing."""
+    for_all = [one for one in stops if one["grade"] == "all"]
+    held = "paying" if for_all and state in PAYING else state.replace("_outlasted", "_stopped")
+    text = HELD_UP.get(held)
+    return language.say(text, stopped_until=language.moment(_stopped_until(for_all or stops))) if text else Markup("")
+
+
+def _stopped_until(stops: Stops) -> int:
+    return max(int(one["until"]) for one in stops)
+
+
 def values_of(
-    view: Mapping[str, Any], terms: Mapping[str, Any], asset: Mapping[str, Any], language: Language
+    view: Mapping[str, Any],
+    terms: Mapping[str, Any],
+    asset: Mapping[str, Any],
+    language: Language,
+    stops: Stops = (),
 ) -> dict[str, Any]:
     """What a sentence may name."""
     due = view.get("next_act_at")
@@ -243,6 +310,7 @@ def values_of(
         "deadline": language.moment(int(due)) if due else language.say("a date that is not set yet"),
         "examine_by": language.moment(int(view.get("examine_by") or due or language.now)),
         "documents": documents_named(terms["documents_required"], language),
+        "stopped_until": language.moment(_stopped_until(stops)) if stops else "",
         **{name: language.amount(minor, asset) for name, minor in amounts.items()},
     }
 
@@ -269,13 +337,13 @@ def documents_named(required: list[str], language: Language) -> str:
     return language.listed([str(language.say(DOCUMENTS.get(kind, kind))) for kind in required])
 
 
-def acts(view: Mapping[str, Any], side: str, role: str) -> list[Act]:
-    """What this reader may do now, the first thing first."""
+def acts(view: Mapping[str, Any], side: str, role: str, stops: Stops = ()) -> list[Act]:
+    """What this reader may do now, the first thing first. `stops` are those in force: nobody pays in under one."""
     state, is_party = str(view["state"]), side in (BUYER, SELLER) and role == "treasurer"
     found: list[Act] = []
     if is_party and state == "quoted" and side not in view["signed_by"]:
         found.append(Act("sign", marked("Sign the terms")))
-    if side == BUYER and is_party and state == "cleared":
+    if side == BUYER and is_party and state == "cleared" and not stops:
         found.append(Act("fund", marked("Pay into escrow")))
     if side == SELLER and is_party and state in ("funded", "discrepant"):
         found.append(Act("present", marked("Present documents") if state == "funded" else marked("Present again")))

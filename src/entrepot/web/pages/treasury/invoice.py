@@ -52,6 +52,7 @@ MEANINGS = (
 )
 REASONS = {
     "paused": marked("Checks are paused for the moment; ask again later."),
+    "payments_stopped": marked("A stop is in force: nobody pays into escrow until it ends. Ask again then."),
 }
 
 
@@ -64,7 +65,7 @@ async def propose(request: Request) -> Response:
     """The invoice becomes a trade with a firm quote, or is tried; what was refused is said above the form as typed."""
     visitor = await visitor_of(request)
     form = await form_of(request, visitor)
-    request.state.stops = []
+    request.state.stops = (await visitor.door.get("/stops"))["stops"]
     typed, once = _typed(form), str(form.get("once", ""))
     try:
         raw, is_file = await _invoice(form, typed, visitor)

@@ -152,7 +152,7 @@ async def _row(request: Request, visitor: Visitor, view: dict[str, Any]) -> dict
     language, asset = visitor.language, await asset_of(request, visitor, view["asset"])
     ours = visitor.me["participant"] if visitor.role == "treasurer" else ""
     side = {view["buyer"]: sentences.BUYER, view["seller"]: sentences.SELLER}.get(ours, sentences.OTHER)
-    acts = [act for act in sentences.acts(view, side, visitor.role) if act.is_first]
+    acts = [act for act in sentences.acts(view, side, visitor.role, request.state.stops) if act.is_first]
     others = {sentences.SELLER: "buyer", sentences.BUYER: "seller"}
     other = others.get(side, "")
     price, held = int(view["price_minor"]), int(view["held_minor"])
