@@ -223,7 +223,7 @@ def test_a_snapshot_sees_one_moment_and_what_was_touched_since(store: Store) -> 
     with store.snapshot() as tx:
         size = tx.log.size()
         assert tx.settlements.touched(since=0) == [one.id] and tx.settlements.touched(since=size) == [one.id], "open"
-        assert list(tx.settlements.many([one.id, new_id()])) == [one.id]
+        assert list(tx.many.settlements([one.id, new_id()])) == [one.id]
 
 
 def test_a_message_is_delivered_once_its_outbox_item_is_done(store: Store) -> None:

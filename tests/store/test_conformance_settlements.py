@@ -165,9 +165,7 @@ def test_an_escrow_is_one_settlements(store: Store) -> None:
     one, other = settlement(escrow="0x" + "12" * 20), settlement()
     keep(store, one, other)
     with store.work() as tx:
-        assert tx.settlements.by_escrow(one.escrow) == one
-        assert tx.settlements.by_escrow("0x" + "34" * 20) is None
-        assert tx.settlements.by_escrow("") is None
+        assert tx.many.by_escrow([one.escrow, "0x" + "34" * 20, ""]) == {one.escrow: one.id}
     with pytest.raises(AssertionError), store.work() as tx:
         tx.settlements.save(replace(other, seq=1, escrow=one.escrow), [logged(other, 1)])
 
@@ -194,7 +192,7 @@ def test_a_party_and_whoever_a_paper_is_addressed_to_see_the_settlement(store: S
         found = set()
         for who, reader in readers.items():
             with store.read(reader) as tx:
-                seen = (tx.settlements.get(one.id), tx.settlements.by_escrow(one.escrow), *tx.settlements.page())
+                seen = (tx.settlements.get(one.id), tx.many.settlements([one.id]).get(one.id), *tx.settlements.page())
             assert seen in ((one, one, one), (None, None))
             found |= {who} if seen == (one, one, one) else set()
         return found

@@ -79,7 +79,7 @@ class Many(Protocol):
         """Those that are there."""
 
     def settlements(self, ids: Sequence[str]) -> dict[str, Settlement]:
-        """Snapshots of those that are there, not locked."""
+        """Snapshots of those that are there, in id order, not locked."""
 
     def by_escrow(self, escrows: Sequence[str]) -> dict[str, str]:
         """Escrow address → the settlement whose it is."""
@@ -120,8 +120,8 @@ class Many(Protocol):
     def reserve(self, reservations: Sequence[Reservation]) -> None:
         """Takes headroom, serialised per participant. Raises: Conflict if it is no longer there."""
 
-    def put_items(self, items: Sequence[InboxItem]) -> None:
-        """What is stored already under the same source and key stays as it is."""
+    def put_items(self, items: Sequence[InboxItem]) -> int:
+        """How many were stored: what is there already under the same source and key stays as it is."""
 
     def answer(self, answers: Sequence[Answered], *, at: int) -> None:
         """As `Inbox.answer`."""
@@ -129,5 +129,5 @@ class Many(Protocol):
     def done(self, onces: Sequence[str], *, at: int) -> None:
         """As `Outbox.done`."""
 
-    def retry(self, failed: Sequence[tuple[str, str]], *, due_at: int) -> None:
-        """(once, error) of what failed and is due again; counts one attempt each."""
+    def retry(self, failed: Sequence[tuple[str, str]], *, due_at: int, counts: bool = True) -> None:
+        """(once, error) of what failed and is due again; an attempt that got no answer does not count."""

@@ -47,11 +47,11 @@ class MemoryMany:
 
     def settlements(self, ids: Sequence[str]) -> dict[str, Settlement]:
         """See Many.settlements."""
-        return {id_: row for id_ in ids if (row := self._tx.settlements.get(id_)) is not None}
+        return {id_: row for id_ in sorted(set(ids)) if (row := self._tx.settlements.get(id_)) is not None}
 
     def by_escrow(self, escrows: Sequence[str]) -> dict[str, str]:
         """See Many.by_escrow."""
-        return {escrow: row.id for escrow in escrows if (row := self._tx.settlements.by_escrow(escrow)) is not None}
+        return {escrow: name for escrow in escrows if (name := self._tx.settlements.by_escrow(escrow))}
 
     def escrows(self, states: Sequence[str], *, limit: int) -> list[str]:
         """See Many.escrows."""
@@ -133,10 +133,13 @@ class MemoryMany:
             if not is_taken:
                 raise Conflict(f"the headroom of {one.participant} was taken meanwhile")
 
-    def put_items(self, items: Sequence[InboxItem]) -> None:
+    def put_items(self, items: Sequence[InboxItem]) -> int:
         """See Many.put_items."""
+        added = 0
         for item in items:
+            added += self._tx.inbox.get(item.source, item.key) is None
             self._tx.inbox.put(item)
+        return added
 
     def answer(self, answers: Sequence[Answered], *, at: int) -> None:
         """See Many.answer."""
@@ -148,7 +151,7 @@ class MemoryMany:
         for once in onces:
             self._tx.outbox.done(once, at=at)
 
-    def retry(self, failed: Sequence[tuple[str, str]], *, due_at: int) -> None:
+    def retry(self, failed: Sequence[tuple[str, str]], *, due_at: int, counts: bool = True) -> None:
         """See Many.retry."""
         for once, error in failed:
-            self._tx.outbox.retry(once, due_at=due_at, error=error)
+            self._tx.outbox.retry(once, due_at=due_at, error=error, counts=counts)

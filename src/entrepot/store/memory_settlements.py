@@ -77,11 +77,6 @@ class MemorySettlements:
         rows = {name: self._tables.snapshots.get(name) for name in sorted(set(settlement_ids))}
         return {name: _fresh(row) for name, row in rows.items() if row is not None}
 
-    def many(self, settlement_ids: Sequence[str]) -> dict[str, Settlement]:
-        """Those that are there, in id order, not locked."""
-        found = {name: self.get(name) for name in sorted(set(settlement_ids))}
-        return {name: one for name, one in found.items() if one is not None}
-
     def touched(self, *, since: int) -> list[str]:
         """Ids of those that are open, or had something happen at leaf index `since` or later, in order."""
         self._access.require_worker()
@@ -115,10 +110,10 @@ class MemorySettlements:
                 due.append((row.next_at, name, row))
         return [_fresh(row) for _, _, row in sorted(due, key=lambda entry: entry[:2])[:limit]]
 
-    def by_escrow(self, escrow: str) -> Settlement | None:
-        """The settlement whose escrow address this is."""
+    def by_escrow(self, escrow: str) -> str:
+        """The id of the settlement whose escrow address this is, "" if there is none that the reader may see."""
         name = self._tables.by_escrow.get(escrow)
-        return self.get(name) if name else None
+        return name if name and self.get(name) is not None else ""
 
     def unpaid(self, participant: str) -> list[str]:
         """Ids of the participant's settlements that may still be funded, as buyer or seller."""

@@ -61,16 +61,17 @@ class PostgresTransaction:
     def __init__(self, connection: Connection, vault: Vault, *, keeps_intents: bool = False) -> None:
         self._connection = connection
         self._keyring = Keyring(connection, vault)
-        self.inbox = PostgresInbox(connection, self._keyring)
-        self.settlements = PostgresSettlements(connection)
+        self.many = many = PostgresMany(connection, self._keyring)
+        self.inbox = PostgresInbox(connection, self._keyring, many)
+        self.settlements = PostgresSettlements(connection, many)
         self.log = PostgresLog(connection)
-        self.papers = PostgresPapers(connection, self._keyring)
+        self.papers = PostgresPapers(connection, self._keyring, many)
         self.people = PostgresPeople(connection, self._keyring)
         self.sign_ins = PostgresSignIns(connection, self._keyring)
-        self.checks = PostgresChecks(connection)
+        self.checks = PostgresChecks(connection, many)
         self.mandates = PostgresMandates(connection)
-        self.rails = PostgresRails(connection)
-        self.outbox = PostgresOutbox(connection)
+        self.rails = PostgresRails(connection, many)
+        self.outbox = PostgresOutbox(connection, many)
         self.ledger = PostgresLedger(connection, keeps_intents=keeps_intents)
         self.intents = PostgresIntents(connection)
         self.reports = PostgresReports(connection, self._keyring)
@@ -78,7 +79,6 @@ class PostgresTransaction:
         self.webhooks = PostgresWebhooks(connection, self._keyring)
         self.requests = PostgresRequests(connection)
         self.sandbox = PostgresSandbox(connection)
-        self.many = PostgresMany(connection, self._keyring)
 
     def require_master_key(self) -> None:
         """Raises: Refused(master_key_differs)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from psycopg.types.json import Json as AsJson
@@ -9,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from entrepot.core.errors import Refused, Unknown
 
+from .many import Conflict, Many, Registration, Reservation
 from .named_sql import load_sql
 from .postgres_rows import Connection, Row, Rows, disposition_from_row, find_uuid, from_uuid, to_uuid
 from .records import Change, Disposition, ListRow
@@ -20,8 +22,9 @@ _TRIES_MAX = 3
 class PostgresChecks:
     """Lists, dispositions, the caps' reservations, the duplicate registry, settings under four eyes."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, many: Many) -> None:
         self._rows = Rows(connection, _SQL)
+        self._many = many
 
     def put_list(self, row: ListRow) -> None:
         """A new version becomes current; the same version again only moves `verified_at`."""
@@ -74,13 +77,12 @@ class PostgresChecks:
         self, *, settlement: str, participant: str, amount_minor: int, cap_minor: int, since: int, at: int
     ) -> bool:
         """Takes headroom within the cap, serialised per participant; what this settlement holds already counts once."""
-        holder = {"settlement": to_uuid(settlement), "participant": to_uuid(participant)}
-        self._rows.all("lock_participant", participant=holder["participant"])
-        if self._rows.one("reservation", **holder):
+        if self._rows.one("reservation", settlement=to_uuid(settlement), participant=to_uuid(participant)):
             return True
-        if self.reserved(participant, since=since) + amount_minor > cap_minor:
+        try:
+            self._many.reserve([Reservation(settlement, participant, amount_minor, cap_minor, since, at)])
+        except Conflict:
             return False
-        self._rows.run("put_reservation", **holder, amount_minor=amount_minor, at=at)
         return True
 
     def free(self, settlement: str, *, at: int) -> None:
@@ -95,7 +97,8 @@ class PostgresChecks:
     def register_invoice(self, *, key: str, fingerprint: str, settlement: str) -> tuple[str, str] | None:
         """Registers, or returns (settlement, fingerprint) of the live one that holds the key."""
         for _ in range(_TRIES_MAX):
-            if self._rows.run("register_invoice", key=key, fingerprint=fingerprint, settlement=to_uuid(settlement)):
+            with contextlib.suppress(Conflict):
+                self._many.register([Registration(key, fingerprint, settlement)])
                 return None
             held = self._rows.one("invoice", key=key)
             if held is not None:  # else it was freed in between

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from entrepot.core.canonical import Json
 
+from .many import Answered, Many
 from .named_sql import load_sql
 from .postgres_keys import Keyring
-from .postgres_rows import Connection, Row, Rows, columns_of, find_uuid, from_uuid, to_bytes, to_uuid
+from .postgres_rows import Connection, Row, Rows, columns_of, find_uuid, from_uuid
 from .records import InboxItem, OutboxItem
 
 _INBOX, _OUTBOX = load_sql("inbox"), load_sql("outbox")
@@ -18,26 +19,14 @@ _INBOX, _OUTBOX = load_sql("inbox"), load_sql("outbox")
 class PostgresInbox:
     """What arrived, in order of arrival, each answered once."""
 
-    def __init__(self, connection: Connection, keyring: Keyring) -> None:
+    def __init__(self, connection: Connection, keyring: Keyring, many: Many) -> None:
         self._rows = Rows(connection, _INBOX)
         self._keyring = keyring
+        self._many = many
 
     def put(self, item: InboxItem) -> InboxItem:
         """Stores it, or returns the item already stored under the same source and key."""
-        added = self._rows.run(
-            "put",
-            id=to_uuid(item.id),
-            source=item.source,
-            key=item.key,
-            kind=item.kind,
-            body=self._keyring.seal(item.participant, to_bytes(item.body), table="inbox.body", row=item.id),
-            body_sha256=item.body_sha256,
-            received_at=item.received_at,
-            participant=to_uuid(item.participant),
-            person=to_uuid(item.person),
-            role=item.role,
-            settlement=to_uuid(item.settlement),
-        )
+        added = self._many.put_items([item])
         kept = None if added else self.get(item.source, item.key)
         return kept or item
 
@@ -56,9 +45,7 @@ class PostgresInbox:
         """Answers an open item; the answer is sealed like what was asked."""
         asked = self._rows.one("participant_of", id=find_uuid(item_id))
         assert asked is not None, f"there is no inbox item {item_id}"
-        owner = from_uuid(asked["participant"])
-        sealed = self._keyring.seal(owner, to_bytes(answer), table="inbox.answer", row=item_id)
-        assert self._rows.run("answer", id=find_uuid(item_id), answer=sealed, at=at), f"{item_id} was answered before"
+        self._many.answer([Answered(item_id, from_uuid(asked["participant"]), answer)], at=at)
 
     def set_aside(self, item_id: str, why: str, *, at: int) -> None:
         """Takes a poisoned item out of the way; it stays visible."""
@@ -107,8 +94,9 @@ class PostgresInbox:
 class PostgresOutbox:
     """What is to be done outside."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, many: Many) -> None:
         self._rows = Rows(connection, _OUTBOX)
+        self._many = many
 
     def put(self, items: Sequence[OutboxItem]) -> None:
         """An item whose `once` is there already is left alone."""
@@ -122,11 +110,11 @@ class PostgresOutbox:
 
     def done(self, once: str, *, at: int) -> None:
         """It was done; a second time changes nothing."""
-        assert self._rows.run("done", once=once, at=at), f"there is no outbox item {once}"
+        self._many.done([once], at=at)
 
     def retry(self, once: str, *, due_at: int, error: str, counts: bool = True) -> None:
         """It failed and is due again; an attempt that got no answer does not count."""
-        self._rows.run("retry", once=once, due_at=due_at, error=error, counts=int(counts))
+        self._many.retry([(once, error)], due_at=due_at, counts=counts)
 
     def open_count(self) -> int:
         """How many are not done."""

@@ -180,11 +180,12 @@ class PostgresMany:
         ]
         self._rows.run("reserve", **columns_of(rows))
 
-    def put_items(self, items: Sequence[InboxItem]) -> None:
+    def put_items(self, items: Sequence[InboxItem]) -> int:
         """See Many.put_items."""
-        if items:
-            self._keyring.fetch_owners(item.participant for item in items)
-            self._rows.run("put_items", **columns_of(map(self._item, items)))
+        if not items:
+            return 0
+        self._keyring.fetch_owners(item.participant for item in items)
+        return self._rows.run("put_items", **columns_of(map(self._item, items)))
 
     def answer(self, answers: Sequence[Answered], *, at: int) -> None:
         """See Many.answer."""
@@ -204,11 +205,11 @@ class PostgresMany:
             done = self._rows.run("done", onces=list(onces), at=at)
             assert done == len(set(onces)), "an outbox item is not there"
 
-    def retry(self, failed: Sequence[tuple[str, str]], *, due_at: int) -> None:
+    def retry(self, failed: Sequence[tuple[str, str]], *, due_at: int, counts: bool = True) -> None:
         """See Many.retry."""
         if failed:
             onces, errors = zip(*failed, strict=True)
-            self._rows.run("retry", onces=list(onces), errors=list(errors), due_at=due_at)
+            self._rows.run("retry", onces=list(onces), errors=list(errors), due_at=due_at, counts=int(counts))
 
     def _paper(self, paper: Paper) -> dict[str, Any]:
         return {

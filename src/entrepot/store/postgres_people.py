@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from entrepot.core.canonical import Json
 
+from .many import Many
 from .named_sql import load_sql
 from .postgres_keys import Keyring
 from .postgres_rows import Connection, Row, Rows, find_uuid, find_uuids, from_uuid, to_bytes, to_uuid
@@ -20,28 +21,14 @@ _PAPERS, _PEOPLE = load_sql("papers"), load_sql("people")
 class PostgresPapers:
     """Documents and messages, sealed with their owner's key."""
 
-    def __init__(self, connection: Connection, keyring: Keyring) -> None:
+    def __init__(self, connection: Connection, keyring: Keyring, many: Many) -> None:
         self._rows = Rows(connection, _PAPERS)
         self._keyring = keyring
+        self._many = many
 
     def put(self, paper: Paper) -> None:
         """Keeps a paper; whoever it is addressed to sees its settlement from then on."""
-        visible_to = [to_uuid(reader) for reader in paper.visible_to]
-        self._rows.run(
-            "put",
-            id=to_uuid(paper.id),
-            settlement=to_uuid(paper.settlement),
-            kind=paper.kind,
-            owner=to_uuid(paper.owner),
-            visible_to=visible_to,
-            media_type=paper.media_type,
-            body=self._keyring.seal(paper.owner, paper.body, table="papers.body", row=paper.id),
-            sha256=paper.sha256,
-            at=paper.at,
-            seq=paper.seq,
-        )
-        if visible_to and paper.settlement:
-            self._rows.run("join_settlement", settlement=to_uuid(paper.settlement), visible_to=visible_to)
+        self._many.put_papers([paper])
 
     def get(self, paper_id: str) -> Paper | None:
         """The paper."""

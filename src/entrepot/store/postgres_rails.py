@@ -8,6 +8,7 @@ from psycopg.types.json import Jsonb
 
 from entrepot.core.charter import ChangeOutcome, ContractSettings, roles_of
 
+from .many import Many
 from .named_sql import load_sql
 from .postgres_rows import Connection, Row, Rows, find_uuid, from_uuid, to_uuid
 from .records import Cursor, KeptReceipt, SentTransaction
@@ -18,8 +19,9 @@ _SQL = load_sql("rails")
 class PostgresRails:
     """Signed transactions before they are broadcast, receipts, cursors."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, many: Many) -> None:
         self._rows = Rows(connection, _SQL)
+        self._many = many
 
     def sent(self, once: str) -> SentTransaction | None:
         """The transaction kept under `once`."""
@@ -43,8 +45,7 @@ class PostgresRails:
 
     def put_receipt(self, receipt: KeptReceipt) -> None:
         """Keeps it once per settlement, transaction and kind."""
-        fields = asdict(receipt) | {"settlement": to_uuid(receipt.settlement), "proof": list(receipt.proof)}
-        self._rows.run("put_receipt", **fields)
+        self._many.put_receipts([receipt])
 
     def receipts(self, settlement_id: str) -> list[KeptReceipt]:
         """In the order in which they were kept."""

@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg.types.json import Jsonb
 
 from entrepot.core.canonical import Json
 from entrepot.core.errors import Invalid, Unavailable, declare
@@ -110,18 +109,11 @@ _COLUMNS = {"id", "seller", "buyer", "state", "awarded_minor", *_PLAIN, *_AMOUNT
 _REST = tuple(entry.name for entry in fields(Settlement) if entry.name not in _COLUMNS)
 
 
-def settlement_to_row(settlement: Settlement) -> Row:
-    """A snapshot as columns: what is queried or constrained apart, everything else in `rest`."""
-    act = settlement.next_act()
-    row: Row = {name: getattr(settlement, name) for name in (*_PLAIN, *_AMOUNTS, "awarded_minor")}
-    row |= {name: to_uuid(getattr(settlement, name)) for name in ("id", "seller", "buyer")}
-    row |= {"state": settlement.state.value, "due_act": act[0] if act else None, "due_at": act[1] if act else None}
-    row["rest"] = Jsonb({name: _plain(getattr(settlement, name)) for name in _REST})
-    return row
-
-
 def settlement_to_plain(settlement: Settlement) -> Row:
-    """The same as texts and whole numbers, for arrays of many: PostgreSQL reads the ids and the JSON."""
+    """A snapshot as columns: what is queried or constrained apart, everything else in `rest`.
+
+    Texts and whole numbers, for arrays of many: PostgreSQL reads the ids and the JSON.
+    """
     act = settlement.next_act()
     row: Row = {name: getattr(settlement, name) for name in ("id", "seller", "buyer", *_PLAIN)}
     row |= {name: str(getattr(settlement, name)) for name in _AMOUNTS}
@@ -152,7 +144,7 @@ def _column(name: str, values: list[Any]) -> Any:
 
 
 def settlement_from_row(row: Row) -> Settlement:
-    """Reads `settlement_to_row`, exactly."""
+    """Reads `settlement_to_plain`, exactly."""
     rest: Row = {name: tuple(value) if isinstance(value, list) else value for name, value in row["rest"].items()}
     rest["suspended"] = tuple((State(state), since) for state, since in rest["suspended"])
     kept: Row = {name: row[name].hex for name in ("id", "seller", "buyer")}

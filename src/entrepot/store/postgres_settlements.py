@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from psycopg.types.json import Jsonb
-
 from entrepot.core import log
-from entrepot.core.lifecycle import CONFIDENTIAL, UNPAID, Role
+from entrepot.core.lifecycle import UNPAID, Role
 from entrepot.core.settlement import Event, Settlement
 
+from .many import Many
 from .named_sql import load_sql
 from .postgres_arrays import bigints, byteas, smallints, uuids
-from .postgres_rows import Connection, Row, Rows, find_uuid, find_uuids, settlement_from_row, settlement_to_row, to_uuid
+from .postgres_rows import Connection, Row, Rows, find_uuid, find_uuids, settlement_from_row
 from .records import LoggedEvent
 from .store import PAGE_MAX
 
@@ -24,12 +23,13 @@ _LOG_LOCK = 0x6C6F67  # "log": one appender at a time, until its transaction end
 class PostgresSettlements:
     """Snapshots, their events and when each is due."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, many: Many) -> None:
         self._rows = Rows(connection, _SETTLEMENTS)
+        self._many = many
 
     def insert(self, settlement: Settlement) -> None:
         """A new settlement; its parties are seller and buyer until a paper is addressed to somebody else too."""
-        self._rows.run("insert", **settlement_to_row(settlement))
+        self._many.write_settlements([settlement], [], [])
 
     def get(self, settlement_id: str) -> Settlement | None:
         """The snapshot."""
@@ -41,12 +41,6 @@ class PostgresSettlements:
         rows = self._rows.all("lock", ids=find_uuids(settlement_ids))
         return {row["id"].hex: settlement_from_row(row) for row in rows}
 
-    def many(self, settlement_ids: Sequence[str]) -> dict[str, Settlement]:
-        """Those that are there, in id order, not locked."""
-        return {
-            row["id"].hex: settlement_from_row(row) for row in self._rows.all("many", ids=find_uuids(settlement_ids))
-        }
-
     def touched(self, *, since: int) -> list[str]:
         """Ids of those that are open, or had something happen at leaf index `since` or later, in order."""
         return [row["id"].hex for row in self._rows.all("touched", since=since)]
@@ -57,19 +51,11 @@ class PostgresSettlements:
         numbers = [logged.seq for logged in events]
         seq_before = settlement.seq - len(events)
         assert numbers == list(range(seq_before + 1, settlement.seq + 1)), f"{numbers} lead not to {settlement.seq}"
-        saved = self._rows.run("save", **settlement_to_row(settlement), seq_before=seq_before)
-        assert saved == 1, f"settlement {settlement.id} is not at event {seq_before}"
-        for logged in events:
-            self._rows.run("add_event", **_event_to_row(logged))
+        self._many.write_settlements([], [settlement], events)
 
     def claim_due(self, *, now: int, limit: int) -> list[Settlement]:
         """Locked snapshots whose next act is due, longest due first, skipping those another worker holds."""
         return [settlement_from_row(row) for row in self._rows.all("claim_due", now=now, limit=limit)]
-
-    def by_escrow(self, escrow: str) -> Settlement | None:
-        """The settlement whose escrow address this is."""
-        row = self._rows.one("by_escrow", escrow=escrow)
-        return settlement_from_row(row) if row else None
 
     def unpaid(self, participant: str) -> list[str]:
         """Ids of the participant's settlements that may still be funded, as buyer or seller."""
@@ -78,7 +64,7 @@ class PostgresSettlements:
 
     def postpone(self, settlement_id: str, *, until: int) -> None:
         """Nothing is due for it before `until` (a retry later); its next event ends that."""
-        assert self._rows.run("postpone", id=find_uuid(settlement_id), until=until), f"no settlement {settlement_id}"
+        self._many.postpone({settlement_id: until})
 
     def events(self, settlement_id: str) -> list[LoggedEvent]:
         """Its events in order; to a party those that it may know of."""
@@ -157,22 +143,6 @@ class PostgresLog:
         """(size, signed note): the newest, or the one at `size`."""
         row = self._rows.one("newest_checkpoint") if size is None else self._rows.one("checkpoint_at", size=size)
         return (int(row["size"]), str(row["note"])) if row else None
-
-
-def _event_to_row(logged: LoggedEvent) -> Row:
-    event = logged.event
-    return {
-        "settlement": to_uuid(logged.settlement),
-        "seq": logged.seq,
-        "kind": event.kind,
-        "at": event.at,
-        "by": event.by.value,
-        "actor": event.actor,
-        "facts": Jsonb(dict(event.facts)),
-        "dates": Jsonb(dict(event.dates)),
-        "leaf": logged.leaf,
-        "is_confidential": event.kind in CONFIDENTIAL,
-    }
 
 
 def event_from_row(row: Row) -> LoggedEvent:

@@ -99,9 +99,6 @@ class Settlements(Protocol):
     def lock(self, settlement_ids: Sequence[str]) -> dict[str, Settlement]:
         """Snapshots locked until the transaction ends, in id order."""
 
-    def many(self, settlement_ids: Sequence[str]) -> dict[str, Settlement]:
-        """Those that are there, in id order, not locked."""
-
     def touched(self, *, since: int) -> list[str]:
         """Ids of those that are open, or had something happen at leaf index `since` or later, in order."""
 
@@ -110,8 +107,6 @@ class Settlements(Protocol):
 
     def claim_due(self, *, now: int, limit: int) -> list[Settlement]:
         """Locked snapshots whose next act is due, skipping those another worker holds."""
-
-    def by_escrow(self, escrow: str) -> Settlement | None: ...
 
     def unpaid(self, participant: str) -> list[str]:
         """Ids of the participant's settlements that may still be funded, as buyer or seller."""

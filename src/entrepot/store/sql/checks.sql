@@ -31,10 +31,6 @@ SELECT * FROM dispositions WHERE settlement = %(settlement)s ORDER BY id;
 SELECT * FROM dispositions
  WHERE id IN (SELECT disposition FROM disposed_hits WHERE hit = ANY (%(hits)s::text[])) ORDER BY id;
 
--- Two at a time of one participant wait for each other until the first one's transaction ends.
--- name: lock_participant
-SELECT pg_advisory_xact_lock(hashtextextended('reserve ' || %(participant)s::uuid, 0));
-
 -- name: lock_settlement_disposition
 SELECT pg_advisory_xact_lock(hashtextextended('dispose ' || %(settlement)s::uuid, 0));
 
@@ -47,18 +43,8 @@ SELECT coalesce(sum(amount_minor), 0) AS reserved FROM reservations
  WHERE participant = %(participant)s AND freed_at IS NULL AND at >= %(since)s
    AND settlement IS DISTINCT FROM %(but_not)s::uuid;
 
--- name: put_reservation
-INSERT INTO reservations (settlement, participant, amount_minor, at)
-VALUES (%(settlement)s, %(participant)s, %(amount_minor)s, %(at)s)
-ON CONFLICT (settlement, participant)
-DO UPDATE SET amount_minor = excluded.amount_minor, at = excluded.at, freed_at = NULL;
-
 -- name: free
 UPDATE reservations SET freed_at = %(at)s WHERE settlement = %(settlement)s AND freed_at IS NULL;
-
--- name: register_invoice
-INSERT INTO invoices (key, fingerprint, settlement) VALUES (%(key)s, %(fingerprint)s, %(settlement)s)
-ON CONFLICT (key) WHERE is_live DO NOTHING;
 
 -- name: invoice
 SELECT settlement, fingerprint FROM invoices WHERE key = %(key)s AND is_live;

@@ -1,9 +1,3 @@
--- name: put
-INSERT INTO inbox (id, source, key, kind, body, body_sha256, received_at, participant, person, role, settlement)
-VALUES (%(id)s, %(source)s, %(key)s, %(kind)s, %(body)s, %(body_sha256)s, %(received_at)s, %(participant)s, %(person)s,
-        %(role)s, %(settlement)s)
-ON CONFLICT (source, key) DO NOTHING;
-
 -- name: get
 SELECT * FROM inbox WHERE source = %(source)s AND key = %(key)s;
 
@@ -18,9 +12,6 @@ SELECT * FROM inbox i
          ORDER BY o.arrival LIMIT 1))
  ORDER BY i.arrival LIMIT %(limit)s
    FOR NO KEY UPDATE SKIP LOCKED;
-
--- name: answer
-UPDATE inbox SET answer = %(answer)s, answered_at = %(at)s WHERE id = %(id)s AND answered_at IS NULL;
 
 -- name: participant_of
 SELECT participant FROM inbox WHERE id = %(id)s;

@@ -12,7 +12,7 @@ SELECT * FROM papers WHERE settlement = ANY (%(settlements)s::uuid[]) AND kind =
 SELECT * FROM papers WHERE id = ANY (%(ids)s::uuid[]);
 
 -- name: settlements
-SELECT * FROM settlements WHERE id = ANY (%(ids)s::uuid[]);
+SELECT * FROM settlements WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id;
 
 -- LIMIT has each looked up by its key, whatever the planner knows of the table's size.
 -- name: by_escrow
@@ -146,5 +146,5 @@ UPDATE inbox i SET answer = n.answer, answered_at = %(at)s
 UPDATE outbox SET done_at = coalesce(done_at, %(at)s), leased_until = 0 WHERE once = ANY (%(onces)s::text[]);
 
 -- name: retry
-UPDATE outbox o SET due_at = %(due_at)s, error = n.error, attempts = o.attempts + 1, leased_until = 0
+UPDATE outbox o SET due_at = %(due_at)s, error = n.error, attempts = o.attempts + %(counts)s, leased_until = 0
   FROM unnest(%(onces)s::text[], %(errors)s::text[]) AS n (once, error) WHERE o.once = n.once AND o.done_at IS NULL;

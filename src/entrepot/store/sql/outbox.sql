@@ -17,13 +17,6 @@ UPDATE outbox o SET leased_until = %(leased_until)s
   FROM free WHERE o.once = free.once
 RETURNING o.*;
 
--- name: done
-UPDATE outbox SET done_at = coalesce(done_at, %(at)s), leased_until = 0 WHERE once = %(once)s;
-
--- name: retry
-UPDATE outbox SET due_at = %(due_at)s, error = %(error)s, attempts = attempts + %(counts)s, leased_until = 0
- WHERE once = %(once)s AND done_at IS NULL;
-
 -- name: open_count
 SELECT count(*) AS open FROM outbox WHERE done_at IS NULL;
 

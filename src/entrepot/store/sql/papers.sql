@@ -1,12 +1,3 @@
--- name: put
-INSERT INTO papers (id, settlement, kind, owner, visible_to, media_type, body, sha256, at, seq)
-VALUES (%(id)s, %(settlement)s, %(kind)s, %(owner)s, %(visible_to)s, %(media_type)s, %(body)s, %(sha256)s, %(at)s, %(seq)s);
-
--- Whoever a paper is addressed to sees its settlement from then on.
--- name: join_settlement
-UPDATE settlements SET parties = ARRAY(SELECT DISTINCT unnest(parties || %(visible_to)s::uuid[]))
- WHERE id = %(settlement)s AND NOT parties @> %(visible_to)s::uuid[];
-
 -- name: get
 SELECT * FROM papers WHERE id = %(id)s;
 

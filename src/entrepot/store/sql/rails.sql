@@ -20,12 +20,6 @@ ON CONFLICT (chain, sender) DO UPDATE SET taken = senders.taken + 1;
 SELECT max(nonce) AS nonce FROM sent_transactions
  WHERE chain = %(chain)s AND sender = %(sender)s AND state <> 'replaced';
 
--- name: put_receipt
-INSERT INTO receipts (settlement, chain, transaction, block_number, block_hash, header, index, proof, kind, at)
-VALUES (%(settlement)s, %(chain)s, %(transaction)s, %(block_number)s, %(block_hash)s, %(header)s, %(index)s, %(proof)s,
-        %(kind)s, %(at)s)
-ON CONFLICT (settlement, chain, transaction, kind) DO NOTHING;
-
 -- name: receipts
 SELECT * FROM receipts WHERE settlement = %(settlement)s ORDER BY id;
 

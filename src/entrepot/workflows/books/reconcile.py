@@ -129,7 +129,7 @@ def _scope(tx: Transaction, *, everything: bool, given: Sequence[Given]) -> _Sco
     newest, size = tx.log.checkpoint(), tx.log.size()
     assert newest is None or newest[0] == size, "every batch signs the log that it leaves"
     named = [entry for _, entries in extra for entry in entries]
-    ours = set(tx.settlements.many(sorted({entry.end_to_end_id for entry in named})))
+    ours = set(tx.many.settlements(sorted({entry.end_to_end_id for entry in named})))
     strange = tx.reconciliations.strange_entries(after=after)
     sums = tx.reconciliations.class_sums()
     return _Scope(
@@ -170,7 +170,7 @@ def _look(
 ) -> list[Seen]:
     """What each side says of a set of settlements: one question to each table, one batch to the node."""
     with store.work() as tx:
-        found = tx.settlements.many(ids)
+        found = tx.many.settlements(ids)
         accounts = {one.id: accounts_of(one)[:2] for one in found.values() if one.asset}
         balances = tx.ledger.balances([entry.id for pair in accounts.values() for entry in pair])
         messages, entries = tx.papers.messages(ids), [*tx.reconciliations.entries_to(ids)]
