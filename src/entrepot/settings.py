@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from entrepot.core.errors import Invalid
+
 DEFAULT_HOME = "var"
+PORT_MAX, CLUSTER_MAX = 2**16 - 1, 2**128 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
 
     _EXPLORER_URL is a block explorer's: transactions are linked as URL/tx/HASH. _LEDGER is postgres, or tigerbeetle at
     _TIGERBEETLE_ADDRESSES (host:port,…) of cluster _TIGERBEETLE_CLUSTER: the engine beside the books. _METRICS_PORT is
-    where a worker tells Prometheus of itself, on loopback only; 0: nowhere.
+    where a worker tells Prometheus of itself, on loopback only; 0: nowhere. Raises: Invalid(malformed).
     """
     env = os.environ if env is None else env
     owner = env.get("ENTREPOT_DATABASE_URL", "")
@@ -108,7 +111,7 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         work_dsn=env.get("ENTREPOT_DATABASE_WORK_URL", ""),
         rpc_url=env.get("ENTREPOT_RPC_URL", ""),
         host=env.get("ENTREPOT_HOST", "127.0.0.1"),
-        port=int(env.get("ENTREPOT_PORT", "8080")),
+        port=_whole(env, "ENTREPOT_PORT", 8080, least=1, most=PORT_MAX),
         given_origin=env.get("ENTREPOT_ORIGIN", ""),
         openid_issuer=env.get("ENTREPOT_OPENID_ISSUER", ""),
         openid_client_id=env.get("ENTREPOT_OPENID_CLIENT_ID", ""),
@@ -117,6 +120,14 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         explorer_url=env.get("ENTREPOT_EXPLORER_URL", "").rstrip("/"),
         ledger=env.get("ENTREPOT_LEDGER", "") or "postgres",
         tigerbeetle_addresses=env.get("ENTREPOT_TIGERBEETLE_ADDRESSES", ""),
-        tigerbeetle_cluster=int(env.get("ENTREPOT_TIGERBEETLE_CLUSTER", "0")),
-        metrics_port=int(env.get("ENTREPOT_METRICS_PORT", "0")),
+        tigerbeetle_cluster=_whole(env, "ENTREPOT_TIGERBEETLE_CLUSTER", 0, least=0, most=CLUSTER_MAX),
+        metrics_port=_whole(env, "ENTREPOT_METRICS_PORT", 0, least=0, most=PORT_MAX),
     )
+
+
+def _whole(env: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:
+    """A setting that is a whole number; one that is not there, or empty, is the default."""
+    given = env.get(name, "") or str(default)
+    if not given.isdecimal() or len(given) > len(str(most)) or not least <= int(given) <= most:
+        raise Invalid("malformed", f"{given!r} is no whole number from {least} to {most}.", path=name)
+    return int(given)

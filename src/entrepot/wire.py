@@ -46,7 +46,9 @@ from entrepot.workflows.step.context import Context, Policy, SignIn
 ORIGIN = "entrepot.local/pilot"
 OWNERS = 3  # keys of the registry's owners in the keystore; one that the registry does not know signs nothing
 
-declare("Unavailable", not_set_up="This deployment is not set up yet: run `entrepot init` first.")
+declare(
+    "Unavailable", not_set_up="This deployment is not set up yet; the message says what is missing and what makes it."
+)
 declare(
     "Invalid",
     ledger_engine_unknown="ENTREPOT_LEDGER names no ledger engine, or not where it is.",
@@ -63,11 +65,14 @@ class House:
     """What `init` wrote beside the rail's deployment: who operates and examines, and the operator's own figures."""
 
     def __init__(self, settings: Settings) -> None:
-        for path in (settings.deployment_path, settings.house_path):
+        for path, makes_it in (
+            (settings.house_path, "`entrepot init` makes it"),
+            (settings.deployment_path, "`./run demo` deploys the contracts, to a development chain of this home"),
+        ):
             if not path.exists():
-                raise Unavailable("not_set_up", f"{path.name} is not there yet; run `entrepot init` first.")
+                raise Unavailable("not_set_up", f"{path.name} is not there yet: {makes_it}.", path=str(path))
         self.deployment: Deployment = read_deployment(settings.deployment_path)
-        self.body: dict[str, Any] = json.loads(settings.house_path.read_text())
+        self.body: dict[str, Any] = json.loads(settings.house_path.read_bytes())
         self.keys = Keystore(settings.keys_dir)
 
     @property
@@ -310,7 +315,8 @@ def open_store(role: str, settings: Settings | None = None) -> Iterator[Postgres
 def _embedded(settings: Settings, role: str) -> Iterator[str]:
     """The embedded server of this home, found running or started, and left as it was found."""
     if settings.owner_dsn or not settings.database_dir.exists():
-        raise Unavailable("not_set_up", "This home has no database yet; run `entrepot migrate`, then `entrepot init`.")
+        steps = "`entrepot migrate` makes it, `entrepot init` the first persons, `./run demo` these and the contracts"
+        raise Unavailable("not_set_up", f"{settings.home} has no database yet: {steps}.")
     server = embedded.start(settings.database_dir)
     try:
         yield server.serve_dsn if role == "serve" else server.work_dsn

@@ -318,6 +318,8 @@ def test_an_empty_home_is_set_up_by_migrate_and_init() -> None:
         assert entrepot("init", **env)[0] == OK and (home / "credentials.json").read_bytes() == secrets
         assert entrepot("ledger", "accounts", **env) == (OK, {"schema": "entrepot/accounts/1", "accounts": []})
         assert not (home / "postgres" / "postmaster.pid").exists()
+        (home / "keys" / "master.key").write_bytes(bytes(32))
+        assert _code("serve", **env) == REFUSED, "the doors say so themselves, as every command does"
 
 
 def test_a_command_leaves_a_running_database_running(left: Left) -> None:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 import logging
+import multiprocessing
 import os
+import pkgutil
 import secrets
 import signal
+import socket
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from entrepot.core.errors import Invalid
+from entrepot.core.errors import EntrepotError, Invalid, Unavailable, declare
 from entrepot.settings import Settings, read_settings
 
-from .line import app, show
+from .line import app, show, tell
+
+declare("Unavailable", port_taken="Another process listens at the port, or it may not be used.")
 
 
 def quiet_logs() -> None:
@@ -93,7 +99,7 @@ def set_up(settings: Settings, store: Any) -> list[str]:
     from entrepot.wire import House, regime_at
 
     now = int(time.time())
-    house = json.loads(settings.house_path.read_text()) if settings.house_path.exists() else {}
+    house = json.loads(settings.house_path.read_bytes()) if settings.house_path.exists() else {}
     if "operator" not in house:
         operator, examiner = (new_id(int(time.time() * 1000), os.urandom(ENTROPY_BYTES)) for _ in range(2))
         regime = regime_at(now)
@@ -144,7 +150,7 @@ def _write(path: Path, body: Any, *, mode: int) -> None:
 
 
 @app.command
-def serve() -> None:
+def serve() -> int:
     """The doors: REST on loopback (ENTREPOT_HOST, ENTREPOT_PORT). Stops on SIGTERM."""
     from granian import Granian
     from granian.constants import Interfaces
@@ -153,7 +159,10 @@ def serve() -> None:
     settings = read_settings()
     if settings.host not in ("127.0.0.1", "::1", "localhost"):
         raise Invalid("malformed", "This version binds to loopback only; put a proxy in front.", path="ENTREPOT_HOST")
-    Granian(
+    _require_free(settings.host, settings.port, "ENTREPOT_PORT")
+    refused = multiprocessing.Value("i", 0)  # the exit code of the process that serves, if it was refused something
+    logging.getLogger("_granian").addFilter(lambda _: not refused.value)  # it has said itself why it ended
+    server = Granian(
         "entrepot.serving:build",
         factory=True,
         address=settings.host,
@@ -162,7 +171,30 @@ def serve() -> None:
         workers=1,
         log_access=False,
         log_level="warning",  # type: ignore[arg-type]
-    ).serve()
+    )
+    try:
+        server.serve(target_loader=partial(_built, refused))
+    except SystemExit:
+        if not refused.value:
+            raise
+    return int(refused.value)
+
+
+def _require_free(host: str, port: int, setting: str) -> None:
+    """Raises: Unavailable(port_taken)."""
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        raise Unavailable("port_taken", f"{host} port {port}: {error.strerror}.", path=setting) from None
+
+
+def _built(refused: Any, target: str) -> Any:
+    """The application, in the process that serves it; a refusal is told as any command's, and ends that process."""
+    try:
+        return pkgutil.resolve_name(target)()
+    except EntrepotError as error:
+        refused.value = tell(error)
+        sys.exit(refused.value)
 
 
 @app.command
@@ -178,6 +210,8 @@ def work() -> None:
 
     quiet_logs()
     settings = read_settings()
+    if settings.metrics_port:
+        _require_free("127.0.0.1", settings.metrics_port, "ENTREPOT_METRICS_PORT")
     with open_store("work", settings) as store:
         worker = Worker(context_of(settings, store, open_rail(store, settings)))
         worker.ctx.traces = traces_of(os.environ, process="work")
