@@ -1,8 +1,10 @@
-"""What holds for all tests: one printed seed, properties that repeat, and which folders are slow."""
+"""What holds for all tests: one printed seed, properties that repeat, which folders are slow, and where files lie."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,9 @@ from hypothesis import HealthCheck, settings
 SEED = int(os.environ.get("ENTREPOT_SEED", "20261123"))
 SLOW_FOLDERS = ("api", "contracts", "demo", "doors", "kill", "rails", "workflows")
 SLOW_FILES = ("test_postgres", "test_chainproof")
+# What tests keep for a while lies in memory where there is room: hundreds of databases come and go, of 380 files each.
+# TMPDIR names another place.
+MEMORY, ROOM_BYTES = Path("/dev/shm"), 6 * 2**30
 # Files that take longest, in that order: with whole files to few processes, one that came last would be waited for.
 LONGEST_FIRST = (
     "test_schedules", "test_portal_walk", "test_own_invoice", "test_commands", "test_kill", "test_demo",
@@ -31,7 +36,9 @@ settings.load_profile("entrepot")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hypothesis takes the seed too, when one was given."""
+    """Hypothesis takes the seed too, when one was given; temporary files of this run and its servers have a place."""
+    if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM_BYTES:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
     if "ENTREPOT_SEED" in os.environ and config.getoption("--hypothesis-seed", None) is None:
         config.option.hypothesis_seed = str(SEED)
 

@@ -43,6 +43,7 @@ def servers() -> Iterator[Callable[[int], Embedded]]:
             migrate(running[version].owner_dsn)
             for setting in ("fsync", "full_page_writes"):  # hundreds of databases come and go, none outlives a crash
                 _execute(running[version].owner_dsn, sql.SQL("ALTER SYSTEM SET {} = off").format(sql.SQL(setting)))
+            _execute(running[version].owner_dsn, sql.SQL("ALTER SYSTEM SET max_wal_size = '256MB'"))
             _execute(running[version].owner_dsn, sql.SQL("SELECT pg_reload_conf()"))
         return running[version]
 
@@ -60,9 +61,8 @@ def new_database(servers: Callable[[int], Embedded]) -> Iterator[Callable[[int],
     def new(version: int) -> Database:
         embedded, name = servers(version), f"entrepot_{next(_numbers)}"
         admin = make_conninfo(embedded.owner_dsn, dbname="postgres")
-        _execute(
-            admin, sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(DATABASE))
-        )
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
+        _execute(admin, statement.format(sql.Identifier(name), sql.Identifier(DATABASE)))
         made.append((admin, name))
         dsns = (make_conninfo(dsn, dbname=name) for dsn in (embedded.owner_dsn, embedded.serve_dsn, embedded.work_dsn))
         return Database(*dsns)

@@ -90,12 +90,12 @@ def restore(folder: Path, directory: Path, *, at: int | None) -> Path:
     """
     if directory.exists():
         raise Refused("restore_over", f"{directory} is there already.")
-    until = int(time.time()) if at is None else at
-    if until > time.time():
+    if at is not None and at > time.time():
         raise Refused("restore_ahead", f"{at} (Unix s) has not come.")
-    bases = [one for one in sorted(folder.glob("base-*")) if _finished(one) <= until]
+    bases = [one for one in sorted(folder.glob("base-*")) if at is None or _finished(one) <= at]
     if not bases:
-        raise Refused("backup_missing", f"{folder} has no copy that was finished by {until} (Unix s).")
+        by = "" if at is None else f" that was finished by {at} (Unix s)"
+        raise Refused("backup_missing", f"{folder} has no copy{by}.")
     beside = directory.with_name(f"{directory.name}.restoring")
     shutil.rmtree(beside, ignore_errors=True)
     try:
