@@ -119,6 +119,7 @@ def test_a_restore_that_fails_leaves_nothing_behind(home: Path) -> None:
         with pytest.raises(Refused) as refused:
             restore(folder, back, at=at)
         assert refused.value.code == "restore_ahead"
+    (folder / "base-99991231T235959Z").mkdir()  # broken off: no copy for anybody
     (made.base / "global" / "pg_control").write_bytes(b"damaged")
     with pytest.raises(Unavailable) as failed:
         restore(folder, back, at=None)

@@ -25,6 +25,7 @@ from . import embedded
 
 WAIT_S, LOOK_S, COPY_TIMEOUT_S = 60.0, 0.1, 3600.0
 _NAME = "base-%Y%m%dT%H%M%SZ"
+NEVER = 2**62  # when a copy that was broken off was finished, Unix s
 
 declare(
     "Refused",
@@ -92,7 +93,7 @@ def restore(folder: Path, directory: Path, *, at: int | None) -> Path:
         raise Refused("restore_over", f"{directory} is there already.")
     if at is not None and at > time.time():
         raise Refused("restore_ahead", f"{at} (Unix s) has not come.")
-    bases = [one for one in sorted(folder.glob("base-*")) if at is None or _finished(one) <= at]
+    bases = [one for one in sorted(folder.glob("base-*")) if _finished(one) <= (NEVER - 1 if at is None else at)]
     if not bases:
         by = "" if at is None else f" that was finished by {at} (Unix s)"
         raise Refused("backup_missing", f"{folder} has no copy{by}.")
@@ -151,7 +152,7 @@ def _promoted(owner_dsn: str) -> None:
 def _finished(base: Path) -> int:
     """When the copy was finished (Unix s); a copy that was not is from after all times."""
     path = base / "finished_at"
-    return int(path.read_text()) if path.exists() else 2**62
+    return int(path.read_text()) if path.exists() else NEVER
 
 
 @contextmanager

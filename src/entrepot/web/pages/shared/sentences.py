@@ -228,7 +228,9 @@ OTHERWISE: dict[str, str] = {
 }
 # What a stop in force holds up here, and what happens once it has ended.
 HELD_UP: dict[str, str] = {
-    "checking_stopped": marked("The stop holds up everybody's payments, not this one alone. This page follows by itself."),
+    "checking_stopped": marked(
+        "The stop holds up everybody's payments, not this one alone. This page follows by itself."
+    ),
     "cleared_stopped": marked(
         "The stop holds up everybody's payments, not this one alone. When it ends, or two persons lift it earlier, this "
         "page offers the payment again."
