@@ -26,6 +26,10 @@ from .context import Context
 from .traces import SPAN
 
 
+class _Undone(Exception):
+    """Ends a trial."""
+
+
 @dataclass
 class Batch:
     """One transaction's work. Holds the settlements it locked, so that later steps see earlier ones."""
@@ -152,6 +156,16 @@ class Batch:
                     self.settlements[settlement_id] = before
             del self.logged[logged:], self.outgoing[outgoing:]
             raise
+
+    @contextmanager
+    def trial(self) -> Iterator[None]:
+        """As `attempt`, and also forgotten where nothing raises: whether something could be done, and what it would say."""
+        try:
+            with self.attempt():
+                yield
+                raise _Undone
+        except _Undone:
+            pass
 
     def finish(self) -> None:
         """Writes what is shared by the batch: outgoing work, then the log's leaves under their one lock."""

@@ -35,10 +35,6 @@ declare(
 )
 
 
-class _NothingKept(Exception):
-    """Undoes a try."""
-
-
 def under_mandates(act: str, handle: Handle) -> Handle:
     """The workflow `handle`, as far as the company's mandates let its person do it alone."""
 
@@ -76,12 +72,8 @@ def require_person(batch: Batch, participant: str, ruling: Ruling) -> tuple[str,
 
 def try_only(batch: Batch, item: InboxItem, handle: Handle) -> None:
     """Does the act and undoes it: what would be refused now need not wait for a second person. Raises: as `handle`."""
-    try:
-        with batch.attempt():
-            handle(batch, item)
-            raise _NothingKept
-    except _NothingKept:
-        pass
+    with batch.trial():
+        handle(batch, item)
 
 
 def keep_waiting(

@@ -22,10 +22,6 @@ from .propose import open_trade, own_settlement, quote_invoice
 NOT_PART = "Screening runs once both have signed; it is no part of a dry run."
 
 
-class _NothingKept(Exception):
-    """Undoes a dry run."""
-
-
 def quote(batch: Batch, item: InboxItem) -> Json:
     """An indication for an amount in major units: what the buyer would pay, what the seller would get."""
     currency = batch.ctx.assets.get(text_in(item.body, "currency", chars_max=3))
@@ -39,13 +35,8 @@ def dry_run(batch: Batch, item: InboxItem) -> Json:
     if item.settlement:
         settlement = own_settlement(batch, item)
         return answered(200, _said(batch, settlement, item))
-    said: Json = {}
-    try:
-        with batch.attempt():
-            said = _said(batch, open_trade(batch, item), item)
-            raise _NothingKept
-    except _NothingKept:
-        pass
+    with batch.trial():
+        said = _said(batch, open_trade(batch, item), item)
     return answered(200, said)
 
 
