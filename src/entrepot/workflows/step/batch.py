@@ -159,7 +159,7 @@ class Batch:
 
     @contextmanager
     def trial(self) -> Iterator[None]:
-        """As `attempt`, and also forgotten where nothing raises: whether something could be done, and what it would say."""
+        """As `attempt`, and forgotten also where nothing raises: whether something can be done, and what it says."""
         try:
             with self.attempt():
                 yield
