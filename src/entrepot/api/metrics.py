@@ -12,6 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from typing import Any
 
 import structlog
@@ -80,7 +81,7 @@ def reading_of(tx: Transaction, facts: Facts, pools: list[dict[str, Any]]) -> di
     parts, now = parts_of(tx, facts), int(time.time())
     due = [item.due_at for item in tx.outbox.waiting(limit=1)]
     signed = tx.reports.checkpoints(limit=1)
-    clock, run = parts["at"], tx.reconciliations.newest(limit=1)
+    clock, run, archive = parts["at"], tx.reconciliations.newest(limit=1), tx.reports.archive()
     return {
         "at": now,
         "settlements": [{"state": state, "count": count} for state, count in as_parties_read(tx.reports.open_states())],
@@ -113,6 +114,7 @@ def reading_of(tx: Transaction, facts: Facts, pools: list[dict[str, Any]]) -> di
             "cases": len(tx.reconciliations.cases(is_open=True)),
             "age_s": max(0, clock - run[0].done_at) if run else None,
         },
+        "archive": None if archive is None else asdict(archive),
         "clock_offset_s": parts["clock"]["offset_s"],
         "pools": pools,
         "version": version(),
@@ -226,6 +228,19 @@ def gauges(reading: dict[str, Any]) -> Iterator[GaugeMetricFamily]:
     yield one("entrepot_reconciliation_open_cases", "Differences that two persons have not closed.", compared["cases"])
     if compared["age_s"] is not None:
         yield one("entrepot_reconciliation_age_seconds", "Since everything was last compared.", compared["age_s"])
+    yield from archive_gauges(reading["archive"])
     yield one("entrepot_clock_offset_seconds", "How far a sandbox clock was moved.", reading["clock_offset_s"])
     yield from pool_gauges(reading["pools"])
     yield build_gauge(reading["version"])
+
+
+def archive_gauges(archive: Mapping[str, Any] | None) -> Iterator[GaugeMetricFamily]:
+    """How the database's log is archived; without a sample where it is not."""
+    for family, field in (
+        (GaugeMetricFamily("entrepot_archive_age_seconds", "Since the database's log was last archived."), "age_s"),
+        (GaugeMetricFamily("entrepot_archive_waiting_bytes", "Of that log, what is not archived."), "waiting_bytes"),
+        (GaugeMetricFamily("entrepot_archive_failing", "1 while the last try to archive failed."), "is_failing"),
+    ):
+        if archive is not None and archive[field] is not None:
+            family.add_metric([], archive[field])
+        yield family

@@ -14,7 +14,7 @@ from .memory_people import PeopleTables
 from .memory_settlements import SettlementTables, shows_event
 from .memory_tables import Access, Journal, Table, known_id
 from .records import Paper
-from .reports import PLACE_MAX, ROWS_MAX, Cost, Disclosure, Headroom, ReservedDay, Spread, Volume
+from .reports import PLACE_MAX, ROWS_MAX, Archive, Cost, Disclosure, Headroom, ReservedDay, Spread, Volume
 
 DAY_S = 86_400
 
@@ -82,6 +82,10 @@ class MemoryReports:
     def open_states(self) -> dict[str, int]:
         """How many settlements that are not ended are shown in which state."""
         return dict(sorted(Counter(one.shown_state.value for one in self._seen() if not one.is_ended).items()))
+
+    def archive(self) -> Archive | None:
+        """How the log is archived: in memory there is none."""
+        return None
 
     def headroom(self, *, since: int, limit: int = ROWS_MAX) -> list[Headroom]:
         """Who uses how much of the window's cap, the most used first."""

@@ -9,7 +9,7 @@ from .postgres_keys import Keyring
 from .postgres_people import paper_from_row
 from .postgres_rows import Connection, Row, Rows, find_uuids, from_uuid, to_uuid
 from .records import Paper
-from .reports import PLACE_MAX, ROWS_MAX, Cost, Disclosure, Headroom, ReservedDay, Spread, Volume
+from .reports import PLACE_MAX, ROWS_MAX, Archive, Cost, Disclosure, Headroom, ReservedDay, Spread, Volume
 
 _SQL = load_sql("reports")
 
@@ -46,6 +46,11 @@ class PostgresReports:
         """How many settlements that are not ended are shown in which state."""
         hidden = [state.value for state in HIDDEN]
         return {row["state"]: row["count"] for row in self._rows.all("open_states", hidden=hidden)}
+
+    def archive(self) -> Archive | None:
+        """How the database's log is archived; None where it is not."""
+        row = self._rows.one("archive")
+        return Archive(row["age_s"], row["waiting_bytes"], row["is_failing"]) if row else None
 
     def headroom(self, *, since: int, limit: int = ROWS_MAX) -> list[Headroom]:
         """Who uses how much of the window's cap, the most used first."""

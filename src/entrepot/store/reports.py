@@ -63,6 +63,17 @@ class ReservedDay:
 
 
 @dataclass(frozen=True, slots=True)
+class Archive:
+    """How the database's log is archived: seconds since the last file was, what is not yet (None: not known), and
+    whether the last try failed.
+    """
+
+    age_s: int
+    waiting_bytes: int | None
+    is_failing: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Disclosure:
     """A person of the house opened personal or confidential material: `what` (a kind) `about` (an id), for a purpose.
 
@@ -104,6 +115,9 @@ class Reports(Protocol):
 
     def open_states(self) -> dict[str, int]:
         """How many settlements that are not ended are shown in which state (Settlement.shown_state)."""
+
+    def archive(self) -> Archive | None:
+        """How the database's log is archived; None where it is not."""
 
     def headroom(self, *, since: int, limit: int = ROWS_MAX) -> list[Headroom]:
         """Who uses how much of the window's cap, the most used first."""

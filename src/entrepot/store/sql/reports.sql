@@ -64,6 +64,16 @@ SELECT shown AS state, count(*) AS count
                      WHERE left_for ->> 0 <> ALL (%(hidden)s) ORDER BY place DESC LIMIT 1), state) END AS shown) AS seen
  WHERE due_at IS NOT NULL GROUP BY shown ORDER BY shown;
 
+-- name: archive
+-- A segment's name ends in its place in the log, as two numbers of 32 bits; a time line's history file has none.
+SELECT extract(epoch FROM clock_timestamp() - coalesce(last_archived_time, stats_reset))::bigint AS age_s,
+       coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) AS is_failing,
+       CASE WHEN last_archived_wal ~ '^[0-9A-F]{24}' THEN greatest(0, pg_current_wal_lsn() - '0/0'::pg_lsn
+            - ('x' || substring(last_archived_wal FROM 9 FOR 8))::bit(32)::bigint * 4294967296
+            - (('x' || substring(last_archived_wal FROM 17 FOR 8))::bit(32)::bigint + 1)
+              * pg_size_bytes(current_setting('wal_segment_size')))::bigint END AS waiting_bytes
+  FROM pg_stat_archiver WHERE current_setting('archive_mode') <> 'off';
+
 -- name: headroom
 SELECT participant, count(*) AS count, sum(amount_minor) AS used_minor, min(at) AS oldest_at,
        (array_agg(amount_minor ORDER BY at, settlement))[1] AS oldest_minor

@@ -18,6 +18,7 @@ from ...visitor import Visitor
 from ..supervisor.measures import by_state
 
 HOUR_S = 3_600
+MIB = 2**20
 
 
 async def metrics(request: Request, visitor: Visitor) -> Response:
@@ -29,6 +30,7 @@ async def metrics(request: Request, visitor: Visitor) -> Response:
         "operator/metrics.html",
         at="/dashboard",
         sentence=sentence(told, language),
+        archive=archive(told, language),
         charts=[open_settlements(told, language), waiting(told, language), ages(told, language),
                 growth(told, language), lists(told, language), connections(told, language)],
         live="*",
@@ -42,6 +44,23 @@ def sentence(told: Mapping[str, Any], language: Language) -> Shown:
         settlements=language.number(sum(row["count"] for row in told["settlements"])),
         inbox=language.number(told["inbox"]["open"]),
         outbox=language.number(told["outbox"]["open"]),
+    )
+
+
+def archive(told: Mapping[str, Any], language: Language) -> Shown | None:
+    """How the database's log is archived, where it is."""
+    found = told["archive"]
+    if found is None:
+        return None
+    span, waiting = language.span(found["age_s"]), language.number((found["waiting_bytes"] or 0) // MIB)
+    if found["is_failing"]:
+        return language.tell(
+            "The database's log cannot be archived: last done {span} ago, {waiting} MiB wait.",
+            span=span,
+            waiting=waiting,
+        )
+    return language.tell(
+        "The database's log was last archived {span} ago; {waiting} MiB wait.", span=span, waiting=waiting
     )
 
 
