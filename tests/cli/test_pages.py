@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from entrepot.commands import app
+from entrepot.commands.line import ledger_app
+from entrepot.store.standalone_ledger import KNOWN, REQUIRED, read_lines
+
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "ARCHITECTURE.md", "docs/invariants.md", "docs/known-limits.md", "docs/invoices.md")
 SOURCES = ROOT / "src" / "entrepot"
@@ -23,6 +27,23 @@ def rows() -> list[list[str]]:
     """The cells of the invariants' table."""
     lines = (ROOT / "docs" / "invariants.md").read_text().splitlines()
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")][1:]
+
+
+def test_the_readme_names_every_command() -> None:
+    table = re.findall(r"^\| (`.*?) \|", (ROOT / "README.md").read_text(), re.M)
+    words = {text.split()[0] for cell in table for text in named(cell)}
+    assert {name for name in app if not name.startswith("-")} <= words
+
+
+def test_the_page_of_a_ledger_file_and_the_help_name_each_field_and_its_examples_are_read(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "ledger-lines.md").read_text()
+    fields = [field for row in re.findall(r"^\| (`.*?) \|", page, re.M) for field in named(row)]
+    assert sorted(fields) == sorted(KNOWN) and fields[:5] == ["id", "debit", "credit", "amount", "asset"]
+    assert set(fields[:5]) == REQUIRED
+    assert set(re.findall(r"\w+", str(ledger_app["post"].help))) >= KNOWN
+    file = tmp_path / "example.jsonl"
+    file.write_text("\n".join(re.findall(r"^\{.*\}$", page, re.M)))
+    assert [line.transfer.amount_minor for line in read_lines(file, now=0)] == [100, 60, 60]
 
 
 def named(cell: str) -> list[str]:

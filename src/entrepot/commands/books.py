@@ -99,6 +99,9 @@ def post(file: Path, *, ledger: Path | None = None, json: bool = False) -> int:
     """Posts the transfers of a JSON Lines file to a stand-alone ledger (never the settlement books).
 
     It is in the directory --ledger; or, where ENTREPOT_LEDGER names another engine and no directory is given, there.
+    A line is an object: id (32 hex digits), debit and credit (CLASS:OWNER, such as outside:acme or escrow:4711), amount
+    (whole minor units), asset; if need be phase (posted, pending, post, void), pending_id, event, at (Unix s),
+    settlement.
     """
     from entrepot.store.standalone_ledger import post_file, post_lines
     from entrepot.wire import ledger_engine

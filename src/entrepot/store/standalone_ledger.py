@@ -1,9 +1,6 @@
 """A ledger of its own in one directory: accounts and transfers from JSON lines, never the settlement books.
 
-A line is one transfer: `id`, `debit`, `credit`, `amount`, `asset`, and if need be `phase`, `pending_id`, `event`, `at`,
-`settlement`. `id` is 32 hex digits (or a UUID), an account is CLASS:OWNER (outside:acme, escrow:4711),
-`amount` a whole number of minor units, `phase` posted (if left out), pending, post or void; post and void repeat the
-accounts and amount of `pending_id`. `at` is Unix seconds, the time of posting if left out.
+A line is one transfer; docs/ledger-lines.md says what stands in it.
 """
 
 from __future__ import annotations
@@ -38,8 +35,8 @@ _APART = "stand-alone/"
 _FOLDER = "stand-alone-ledger"
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\Z")
 _WHOLE = re.compile(r"-?[0-9]{1,78}\Z")
-_REQUIRED = frozenset(("id", "debit", "credit", "amount", "asset"))
-_KNOWN = _REQUIRED | {"phase", "pending_id", "event", "at", "settlement"}
+REQUIRED = frozenset(("id", "debit", "credit", "amount", "asset"))
+KNOWN = REQUIRED | {"phase", "pending_id", "event", "at", "settlement"}
 
 declare(
     "Invalid",
@@ -172,7 +169,7 @@ def read_lines(path: Path, *, now: int, apart: str = "") -> Iterator[Line]:
 
 def _line(raw: bytes, number: int, now: int, apart: str) -> Line:
     body = _object(raw, number)
-    unknown, missing = sorted(set(body) - _KNOWN), sorted(_REQUIRED - set(body))
+    unknown, missing = sorted(set(body) - KNOWN), sorted(REQUIRED - set(body))
     if unknown or missing:
         raise _malformed(number, (missing or unknown)[0], "it is missing" if missing else "no such field is known")
     asset = apart + _text(body, "asset", number)
