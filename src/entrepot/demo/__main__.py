@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from entrepot.core.errors import EntrepotError
+from entrepot.commands.line import tell, write_any_name
+from entrepot.core.errors import EntrepotError, Unavailable
 from entrepot.settings import Settings, read_settings
 
 from .cast import Casting, Credentials
@@ -26,11 +27,13 @@ from .report import SCHEMA, bundle_of, settlement_report, tampered, verified
 from .stories import Cast, Teller, Told
 
 REFUSED_EXIT, UNREADABLE_EXIT = 3, 2
+LOOK_S, LOST_S = 0.5, 2.0
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the demo; exit 0 if every story ended as told, 3 for an invoice that is refused."""
     options = _options(argv)
+    write_any_name()
     if options.invoice and not options.invoice.is_file():
         print(f"There is no file {options.invoice}.", file=sys.stderr)
         return UNREADABLE_EXIT
@@ -38,10 +41,24 @@ def main(argv: list[str] | None = None) -> int:
     def say(text: str) -> None:
         print(text, file=sys.stderr if options.json else sys.stdout, flush=True)
 
-    stopping = threading.Event()
+    stopping, lost = threading.Event(), list[Unavailable]()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: _interrupted(stopping))
     house = House(read_settings(), say)
+    threading.Thread(target=_watch, args=(house, stopping, lost), name="children", daemon=True).start()
+    try:
+        return _played(house, options, say, stopping)
+    except KeyboardInterrupt:
+        return tell(lost[0]) if lost else 130
+    except EntrepotError as error:
+        return tell(error)
+    finally:
+        stopping.set()
+        house.stop()
+
+
+def _played(house: House, options: argparse.Namespace, say: Any, stopping: threading.Event) -> int:
+    """The demo from its start to its end. Raises: Unavailable, of what had ended if that is why a story failed."""
     try:
         house.start()
         seed = options.seed or secrets.token_hex(3)
@@ -53,10 +70,21 @@ def main(argv: list[str] | None = None) -> int:
             lay_out(Teller(assemble(house)[1], f"{seed}-desk", say))
             _serve(house, say, stopping)
         return code
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        house.stop()
+    except Exception:
+        stopping.wait(LOST_S)  # a door that was killed is seen by its callers first
+        house.require_alive()
+        raise
+
+
+def _watch(house: House, stopping: threading.Event, lost: list[Unavailable]) -> None:
+    """Interrupts the demo once one of its processes has ended: the others would wait for it."""
+    while not stopping.wait(LOOK_S):
+        try:
+            house.require_alive()
+        except Unavailable as error:
+            lost.append(error)
+            os.kill(os.getpid(), signal.SIGINT)
+            return
 
 
 def _options(argv: list[str] | None) -> argparse.Namespace:
@@ -153,8 +181,7 @@ def _serve(house: House, say: Any, stopping: threading.Event) -> None:
         f"Sign-ins: {house.settings.credentials_path}"
     )
     say("Ctrl-C stops everything.")
-    while not stopping.wait(1.0):
-        house.require_alive()
+    stopping.wait()
 
 
 if __name__ == "__main__":
