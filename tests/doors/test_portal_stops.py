@@ -1,4 +1,4 @@
-"""What parties read while a stop is in force: which stop, until when, and what follows; nothing like a hit of theirs."""
+"""What parties read while a stop is in force: which stop, until when, what follows; nothing like a hit of theirs."""
 
 from __future__ import annotations
 

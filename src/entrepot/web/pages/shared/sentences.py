@@ -101,7 +101,8 @@ SENTENCES: dict[tuple[str, str], str] = {
         "Both of you signed. A stop is in force until {stopped_until}; before you may pay, the checks run after it."
     ),
     ("checking_stopped", OTHER): marked(
-        "Both signed. A stop is in force until {stopped_until}; before {buyer} may pay {total}, the checks run after it."
+        "Both signed. A stop is in force until {stopped_until}; before {buyer} may pay {total}, the checks run after "
+        "it."
     ),
     ("cleared_stopped", SELLER): marked(
         "The checks are clear. A stop holds up payments into escrow until {stopped_until}; {buyer} pays {total} after "
@@ -232,8 +233,8 @@ HELD_UP: dict[str, str] = {
         "The stop holds up everybody's payments, not this one alone. This page follows by itself."
     ),
     "cleared_stopped": marked(
-        "The stop holds up everybody's payments, not this one alone. When it ends, or two persons lift it earlier, this "
-        "page offers the payment again."
+        "The stop holds up everybody's payments, not this one alone. When it ends, or two persons lift it earlier, "
+        "this page offers the payment again."
     ),
     "paying": marked(
         "A stop holds up everybody's payments until {stopped_until}: what is not paid yet waits for its end, and is "
@@ -256,7 +257,7 @@ def chip(view: Mapping[str, Any], language: Language) -> Chip:
 
 
 def variant(view: Mapping[str, Any], events: Sequence[Mapping[str, Any]], stops: Stops = ()) -> str:
-    """The state, or a way of it that deserves a sentence of its own: signed by one, shared, waived, awarded, stopped."""
+    """The state, or a way of it that deserves its own sentence: signed by one, shared, waived, awarded, stopped."""
     state = str(view["state"])
     if stops and state in ("agreed", "checking"):
         return "checking_stopped"
