@@ -313,7 +313,7 @@ def open_store(role: str, settings: Settings | None = None) -> Iterator[Postgres
 
 @contextmanager
 def _embedded(settings: Settings, role: str) -> Iterator[str]:
-    """The embedded server of this home, found running or started, and left as it was found."""
+    """The embedded server of this home, found running or started; the last to leave stops it."""
     if settings.owner_dsn or not settings.database_dir.exists():
         steps = "`entrepot migrate` makes it, `entrepot init` the first persons, `./run demo` these and the contracts"
         raise Unavailable("not_set_up", f"{settings.home} has no database yet: {steps}.")
@@ -321,8 +321,7 @@ def _embedded(settings: Settings, role: str) -> Iterator[str]:
     try:
         yield server.serve_dsn if role == "serve" else server.work_dsn
     finally:
-        if not server.was_running:
-            server.stop()
+        server.leave()
 
 
 def open_rail(store: Store, settings: Settings | None = None) -> EvmRail:

@@ -56,6 +56,7 @@ def test_a_killed_embedded_server_is_recovered_by_migrate_which_leaves_it_stoppe
     while Path(f"/proc/{postmaster}").exists() and time.monotonic() < until:
         time.sleep(0.05)
     assert pid_file.exists(), "as a killed server leaves it"
+    server.use.end()  # whoever used it was killed, too
     assert migrate(home).strip() == "Nothing to do."
     assert not pid_file.exists(), "it was stopped again"
     log = (home / "postgres" / "log").read_text()

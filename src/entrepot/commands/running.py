@@ -49,8 +49,7 @@ def migrate(*, json: bool = False) -> None:
 
     settings = read_settings()
     database = bring_up(settings.owner_dsn, directory=settings.database_dir, kept=settings.sign_ins_path)
-    if not database.was_running:
-        database.stop()
+    database.leave()
     applied = list(database.applied)
     show({"schema": "entrepot/migration/1", "applied": applied}, applied or ["Nothing to do."], as_json=json)
 
@@ -69,8 +68,7 @@ def rotate_master_key(*, json: bool = False) -> None:
     try:
         count = change_master_key(database.owner_dsn, settings.master_key_path)
     finally:
-        if not database.was_running:
-            database.stop()
+        database.leave()
     show(
         {"schema": "entrepot/master-key/1", "data_keys": count}, [f"{count} data keys are wrapped anew."], as_json=json
     )

@@ -113,7 +113,7 @@ class House:
         if self.chain is not None:
             self.chain.stop()
         if self.database is not None:
-            self.database.stop()
+            self.database.leave()
         if self.hold is not None:
             self.hold.close()
 

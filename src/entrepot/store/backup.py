@@ -174,8 +174,7 @@ def _server(directory: Path, wal: Path) -> Iterator[embedded.Embedded]:
             server = embedded.start(directory)
         yield server
     finally:
-        if not server.was_running:
-            server.stop()
+        server.leave()
 
 
 def _archive_in(owner_dsn: str, wal: Path) -> None:

@@ -39,13 +39,12 @@ class SignIns:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A database at this version's schema. `stop` stops the embedded server; one of your own is left as it is."""
+    """A database at this version's schema. `leave` stops the embedded server if nobody else uses it."""
 
     owner_dsn: str
     sign_ins: SignIns
     applied: tuple[str, ...]
-    was_running: bool
-    stop: Callable[[], None]
+    leave: Callable[[], None]
 
 
 def bring_up(owner_dsn: str, *, directory: Path, kept: Path) -> Database:
@@ -56,9 +55,13 @@ def bring_up(owner_dsn: str, *, directory: Path, kept: Path) -> Database:
     if owner_dsn:
         return _bring_up_given(owner_dsn, kept)
     server = embedded.start(directory)
-    applied = tuple(migrate(server.owner_dsn))
+    try:
+        applied = tuple(migrate(server.owner_dsn))
+    except BaseException:
+        server.leave()
+        raise
     sign_ins = SignIns(server.serve_dsn, server.work_dsn)
-    return Database(server.owner_dsn, sign_ins, applied, server.was_running, server.stop)
+    return Database(server.owner_dsn, sign_ins, applied, server.leave)
 
 
 def read_sign_ins(kept: Path) -> SignIns | None:
@@ -84,7 +87,7 @@ def _bring_up_given(owner_dsn: str, kept: Path) -> Database:
         applied = tuple(migrate(owner, passwords=passwords))
     except psycopg.OperationalError as error:
         raise Unavailable("database_unavailable", str(error).strip().splitlines()[0]) from None
-    return Database(owner, sign_ins, applied, True, _leave)
+    return Database(owner, sign_ins, applied, _leave)
 
 
 def _keep(path: Path, sign_ins: SignIns) -> None:

@@ -5,6 +5,7 @@ Works as root too: the server then runs as an OS user of its own, for which the 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import warnings
@@ -46,10 +47,45 @@ class Embedded:
     work_dsn: str
     server: PostgresServer
     was_running: bool
+    use: Use
+
+    def leave(self) -> None:
+        """Stops the server and waits for it if nobody else uses it; what was committed is on disk."""
+        if self.use.is_last():
+            cast(Any, self.server).stop()
+        self.use.end()
 
     def stop(self) -> None:
-        """Stops the server and waits for it; what was committed is on disk."""
+        """Stops the server under whoever else uses it, too, and waits for it."""
         cast(Any, self.server).stop()
+        self.use.end()
+
+
+class Use:
+    """A shared lock on the folder of the server's files for as long as it is used; whoever is killed holds it no more.
+
+    Whoever begins waits for one that stops the server, and starts it anew.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(self._folder, fcntl.LOCK_SH)
+
+    def is_last(self) -> bool:
+        """Ends the shared lock; True with nobody else able to begin until `end`, False if somebody else holds one."""
+        if self._folder < 0:
+            return False
+        try:
+            fcntl.flock(self._folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def end(self) -> None:
+        """Lets go; the second time nothing."""
+        if self._folder >= 0:
+            os.close(self._folder)
+        self._folder = -1
 
 
 def start(directory: Path, *, version: int | None = None) -> Embedded:
@@ -64,6 +100,7 @@ def start(directory: Path, *, version: int | None = None) -> Embedded:
     server = get_server(
         directory, cleanup_mode=None, start=False, postgres_version=pgdata_version(directory) or wanted
     )  # fmt: skip
+    use = Use(directory)
     was_running = _is_running(directory)
     server.ensure_pgdata_inited()
     if not was_running:
@@ -74,7 +111,7 @@ def start(directory: Path, *, version: int | None = None) -> Embedded:
     _keep_others_out(socket_dir, directory)
     dsns = {role: _dsn(socket_dir, role) for role in ("postgres", SERVE_ROLE, WORK_ROLE)}
     _create_database(_dsn(socket_dir, "postgres", database="postgres"))
-    return Embedded(dsns["postgres"], dsns[SERVE_ROLE], dsns[WORK_ROLE], server, was_running)
+    return Embedded(dsns["postgres"], dsns[SERVE_ROLE], dsns[WORK_ROLE], server, was_running, use)
 
 
 def hand_over(folder: Path, directory: Path) -> None:

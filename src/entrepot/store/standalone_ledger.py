@@ -134,7 +134,7 @@ def open_ledger(directory: Path) -> Iterator[StandaloneLedger]:
         with translated(), psycopg.connect(server.work_dsn, autocommit=True, row_factory=dict_row) as connection:
             yield StandaloneLedger(connection)
     finally:
-        server.stop()
+        server.leave()
 
 
 def post_file(path: Path, directory: Path, *, now: int | None = None) -> list[tuple[str, Answer]]:
