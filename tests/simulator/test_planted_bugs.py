@@ -5,18 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
 from entrepot.core import bookkeeping, settlement
 from entrepot.core.decision import Decision
 from entrepot.core.ledger import Answer, Phase
+from entrepot.rails import simulated_escrow
 from entrepot.simulator.run import run_seed
 from entrepot.simulator.shrink import shrunk, story
-from entrepot.store import memory_checks, memory_inbox, memory_ledger, memory_settlements
+from entrepot.store import (
+    buffered,
+    memory_checks,
+    memory_inbox,
+    memory_ledger,
+    memory_locks,
+    memory_many,
+    memory_settlements,
+)
 from entrepot.workflows import send, work
 from entrepot.workflows.chain import observe
 from entrepot.workflows.checks import check
+from entrepot.workflows.house import changes
 from entrepot.workflows.step import batch
 from entrepot.workflows.trade import settle, tell, unwind
 
@@ -141,11 +152,62 @@ def event_without_its_state(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(batch, "apply", apply)
 
 
+def invoice_of_another_worker_taken_over(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(memory_many.MemoryMany, "register", lambda *_: None)
+
+
+def what_came_while_a_batch_was_at_work_unnoticed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(buffered.Buffered, "require_standing", lambda _: None)
+
+
+def one_item_taken_by_two_workers(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(memory_locks.Locks, "take", lambda *_: True)
+
+
+def return_and_fee_sent_whatever_came(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(send, "PAYS", send.DECIDED_AFRESH)
+
+
+def sent_by_the_lists_of_its_decision(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(send, "_versions", lambda _: ANY)
+
+
+def sent_by_what_was_read_a_while_ago(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(send, "_is_overtaken_now", lambda *_: False)
+
+
+def confirmed_by_whoever(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(changes, "require_role", lambda *_: None)
+
+
+def confirmed_by_its_proposer(patch: pytest.MonkeyPatch) -> None:
+    def confirm(self: Any, change_id: str, *, person: str, at: int) -> Any:
+        confirmed = replace(self._waiting(change_id), confirmed_by=person, confirmed_at=at)
+        self._tables.changes.put(change_id, confirmed)
+        return confirmed
+
+    patch.setattr(memory_checks.MemoryChecks, "confirm_change", confirm)
+
+
+def token_that_takes_more_than_it_was_told(patch: pytest.MonkeyPatch) -> None:
+    real = simulated_escrow.Place.pay
+
+    def pay(self: Any, token: str, payer: str, payee: str, amount: int) -> Any:
+        if payee in self.escrows:
+            self.balances[token, payer] = self.balance(token, payer) - 1
+        return real(self, token, payer, payee, amount)
+
+    patch.setattr(simulated_escrow.Place, "pay", pay)
+
+
 PLANTS: tuple[Plant, ...] = (
     lost_refund, lost_release, event_dropped, mispayment_forgotten, release_twice_in_the_books, hold_never_voided,
     hold_of_another_amount, reserve_not_given_back, leaf_missing, due_act_forgotten, outbox_item_lost, stop_ignored,
     queued_payment_sent_whatever_came, message_not_sent, passport_for_another_wallet, stale_passport,
-    everything_is_clear, event_without_its_state,
+    everything_is_clear, event_without_its_state, invoice_of_another_worker_taken_over,
+    what_came_while_a_batch_was_at_work_unnoticed, one_item_taken_by_two_workers,
+    return_and_fee_sent_whatever_came, sent_by_the_lists_of_its_decision, sent_by_what_was_read_a_while_ago,
+    confirmed_by_whoever, confirmed_by_its_proposer, token_that_takes_more_than_it_was_told,
 )  # fmt: skip
 
 

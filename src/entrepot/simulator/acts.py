@@ -6,7 +6,7 @@ one too. An act for which the world is not ready (no such trade yet) does nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,6 +24,7 @@ from .world import World
 Action = tuple[Any, ...]
 LONG_S, TURNS_BEFORE, TRIES_MAX, LEAVING_MAX = 1801, 4, 20, 200
 NAMESAKE = "a namesake of {0}"
+WHO_MAY_MAX = 3  # of a choice who confirms: others have a role that may not
 REORGANISED_MAX = 2  # blocks: what is final stays
 
 
@@ -52,7 +53,7 @@ class Stage:
 def staged(seed: int, store: Store, folder: Any) -> Iterator[Stage]:
     """A fresh world, its people and its checks; what its workers log is heard."""
     world, people = populated(seed, store, folder)
-    invariants = Invariants(world)
+    invariants = Invariants(world, people)
     world.checked = invariants.check
     with listening(world.heard):
         yield Stage(world, people, invariants)
@@ -60,7 +61,8 @@ def staged(seed: int, store: Store, folder: Any) -> Iterator[Stage]:
 
 def tell(action: Action) -> str:
     """The sentence of an action."""
-    return ACTS[action[0]].says.format(*action[1:])
+    says = ACTS[action[0]].says
+    return says(*action[1:]) if callable(says) else says.format(*action[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Act:
     """One act: what it does with its figures, its sentence, and (for a fault) the name of the fault."""
 
     does: Callable[..., object]
-    says: str
+    says: str | Callable[..., str]
     fault: str = ""
 
 
@@ -91,6 +93,11 @@ def _side(stage: Stage, number: int, side: str) -> str:
 def _propose(stage: Stage, number: int, seller: str, buyer: str, share: int) -> None:
     if number not in stage.people.proposed:
         stage.people.propose(number, seller, buyer, share)
+
+
+def _propose_again(stage: Stage, number: int, first: int) -> None:
+    if number not in stage.people.proposed and first in stage.people.proposed:
+        stage.people.propose_again(number, first)
 
 
 @_of_trade
@@ -197,18 +204,26 @@ def _poison(stage: Stage, number: int, one: Settlement, kind: str) -> None:
 
 
 def _confirm(stage: Stage, which: int) -> None:
-    """A second person confirms what waits longest or shortest; sometimes it is the first person again."""
+    """A second person confirms what waits longest or shortest; sometimes the first again, or one of another role."""
     with stage.world.store.real.work() as tx:
         waiting = tx.checks.changes(confirmed=False)
     if waiting:
         change = waiting[0 if which < 2 else -1]
-        role = {"unblock": "officer", "return_payment": "officer"}.get(change.subject, "supervisor")
+        roles = {"unblock": "officer", "return_payment": "officer", "caps": "operator"}
+        role = roles.get(change.subject, "supervisor")
+        if which > WHO_MAY_MAX:
+            role = "supervisor" if role == "officer" else "officer"
         stage.people.click("confirm_change", f"{role}-{1 + which % 2}", {"change": change.id})
 
 
 def _stop(stage: Stage, grade: str, seconds: int) -> None:
     body = {"grade": grade, "until": stage.world.clock.now + seconds}
     stage.people.change("stop", "supervisor-1", body)
+
+
+def _caps(stage: Stage, cap_minor: int) -> None:
+    body = {"cap_payment_minor": cap_minor, "cap_window_minor": cap_minor, "from": stage.world.clock.now}
+    stage.people.change("caps", "operator-1", body)
 
 
 def _lift_stops(stage: Stage) -> None:
@@ -285,8 +300,17 @@ def _cut(stage: Stage, commits: int) -> None:
     stage.world.fuse.cut_at = commits
 
 
-def _meanwhile(stage: Stage) -> None:
-    stage.world.rail.meanwhile = stage.world.decide
+def _meet(stage: Stage, act: str, at: int, actions: Sequence[Action]) -> None:
+    def others() -> None:
+        for action in actions:
+            stage.perform(action)
+
+    stage.world.meet(act, at, others)
+
+
+def _says_meet(act: str, at: int, actions: Sequence[Action]) -> str:
+    told = " ".join(tell(action) for action in actions)
+    return f"In the midst of the next time that a worker is to {act} (place {at}), others act: ({told})"
 
 
 def _blocks(stage: Stage, count: int) -> None:
@@ -319,6 +343,7 @@ ACTS: dict[str, Act] = {
     "blocks": Act(_blocks, "The rail makes {0} block(s)."),
     "wait": Act(_wait, "{0} seconds pass."),
     "propose": Act(_propose, "Trade {0}: {1} proposes to {2} (a part in {3} of the coffee)."),
+    "propose_again": Act(_propose_again, "Trade {0}: the invoice of trade {1} is proposed once more."),
     "sign": Act(_sign, "Trade {0}: the {1} signs."),
     "plain": Act(_plain, "Trade {0}: the {2} asks: {1}."),
     "fund": Act(_fund, "Trade {0}: the buyer pays (authorisation {1})."),
@@ -338,6 +363,7 @@ ACTS: dict[str, Act] = {
     "by_hand": Act(_pay_by_hand, "Trade {0}: {1} pays {2}% of the total by hand.", "mispayment"),
     "poison": Act(_poison, "Trade {0}: a poisoned event ({1}) arrives.", "poisoned event"),
     "stop": Act(_stop, "A supervisor proposes a stop of grade {0} for {1} s.", "stop"),
+    "caps": Act(_caps, "An operator proposes caps of {0} hundredths of a dollar."),
     "lift_stops": Act(_lift_stops, "A supervisor proposes to lift the stops."),
     "list": Act(_list, "{0} is listed.", "list update"),
     "namesake": Act(_list_namesake, "A namesake of {0} is listed.", "list update"),
@@ -352,6 +378,6 @@ ACTS: dict[str, Act] = {
     "tell_twice": Act(_set("tells_twice"), "The rail tells its newest events twice.", "duplicate"),
     "crash": Act(_crash, "The worker dies after {0} more effect(s).", "crash"),
     "cut": Act(_cut, "The reply to the worker's commit number {0} from now is lost.", "cut commit"),
-    "meanwhile": Act(_meanwhile, "Another worker decides while one waits for the rail.", "two workers"),
+    "meet": Act(_meet, _says_meet, "two workers"),
 }
 FAULTS = tuple(dict.fromkeys(act.fault for act in ACTS.values() if act.fault))

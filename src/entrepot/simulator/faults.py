@@ -7,6 +7,7 @@ an action named the worker dies or does not hear the answer. Nothing here answer
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from entrepot.regimes.regime import DEVELOPMENT_CHAINS
 from entrepot.store.records import Reader
 from entrepot.store.store import Store, Transaction
 
+from .meetings import DECIDE, Interrupted, Meeting, beside
+
 
 class Crash(BaseException):
     """The worker's process is gone: nothing after this happens. No handler of ours may catch it."""
@@ -30,12 +33,14 @@ class Crash(BaseException):
 class Fuse:
     """`crash_after` effects the worker dies; the commit number `cut_at` from now on is not answered. 0: not lit.
 
-    It burns only while a worker is at work.
+    It burns only while a worker is at work; `act` is what that worker does. `meeting` are others in the midst of it.
     """
 
     crash_after: int = 0
     cut_at: int = 0
     is_at_work: bool = False
+    act: str = ""
+    meeting: Meeting | None = None
 
     def effect(self) -> None:
         """One more effect of the worker. Raises: Crash."""
@@ -43,6 +48,19 @@ class Fuse:
             self.crash_after -= 1
             if not self.crash_after:
                 raise Crash
+
+    def outside(self) -> None:
+        """The worker is about to begin a transaction, or waits for the rail's reply: others may come first."""
+        if self.meeting is not None and self.meeting.act == self.act != DECIDE:
+            self.meeting.at -= 1
+            if self.meeting.at <= 0:
+                self.meet()
+
+    def meet(self) -> None:
+        """Others act now."""
+        meeting, self.meeting = self.meeting, None
+        if meeting is not None:
+            meeting.does()
 
     def committed(self) -> None:
         """A commit is durable. Raises: Unavailable where its reply is lost."""
@@ -54,6 +72,7 @@ class Fuse:
     def put_out(self) -> None:
         """What was lit and not reached burns no longer."""
         self.crash_after = self.cut_at = 0
+        self.meeting = None
 
 
 class FaultyStore:
@@ -66,11 +85,21 @@ class FaultyStore:
     def work(self) -> Iterator[Transaction]:
         """See Store.work."""
         self._fuse.effect()
+        self._fuse.outside()
+        meeting = self._fuse.meeting
         with self.real.work() as tx:
-            yield tx
+            is_met = meeting is not None and meeting.act == self._fuse.act == DECIDE
+            yield Interrupted(tx, meeting.at, self._meet) if meeting and is_met else tx
             self._fuse.effect()
         self._fuse.committed()
         self._fuse.effect()
+
+    def _meet(self) -> None:
+        """Others act while a transaction is open, if it may wait."""
+        waits = beside(self.real)
+        if waits is not None:
+            with waits:
+                self._fuse.meet()
 
     @contextmanager
     def snapshot(self) -> Iterator[Transaction]:
@@ -116,16 +145,25 @@ class FaultyRail(SimulatedRail):
         self._fuse = fuse
         self.loses_reply = self.tells_twice = self.passes_over = False
         self.asked: Callable[[Operation], object] = lambda _: None  # hears of every operation before it is tried
-        self.meanwhile: Callable[[], object] | None = None  # what another worker does while this one waits for the rail
+
+    def has(self, once: str) -> bool:
+        """True if the rail was asked for it, be the node up or not."""
+        return once in self._pending
+
+    def paid_by_hand(self) -> Counter[str]:
+        """What each address has paid by bare payments that are in a block."""
+        paid: Counter[str] = Counter()
+        for one in self._pending.values():
+            if one.payment is not None and one.block is not None and not one.reason:
+                paid[one.payment[1]] += one.payment[3]
+        return paid
 
     def submit(self, operation: Operation) -> Sent:
         """See Rail.submit."""
         self._fuse.effect()
         self.asked(operation)
-        meanwhile, self.meanwhile = self.meanwhile, None
-        if meanwhile is not None:
-            meanwhile()
         sent = super().submit(operation)
+        self._fuse.outside()
         self._fuse.effect()
         if self.loses_reply:
             self.loses_reply = False
@@ -135,6 +173,7 @@ class FaultyRail(SimulatedRail):
     def observe(self, cursor: Cursor | None, *, watch: Collection[str] = ()) -> Observed:
         """See Rail.observe."""
         self._fuse.effect()
+        self._fuse.outside()
         self.faults = Faults(duplicate_pct=100 if self.tells_twice else 0)
         self.tells_twice = False
         return super().observe(cursor, watch=watch)
@@ -151,7 +190,7 @@ class FaultyRail(SimulatedRail):
         super().mine(blocks, after_s=after_s)
 
 
-SERIOUS = ("defect", "defect outside", "due act failed", "rail event refused", "rail alarm")
+SERIOUS = ("defect", "defect outside", "batch undone", "due act failed", "rail event refused", "rail alarm")
 
 
 @dataclass

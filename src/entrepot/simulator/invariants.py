@@ -28,7 +28,9 @@ from entrepot.store.records import Change, LoggedEvent, OutboxItem
 from entrepot.store.store import Transaction
 from entrepot.workflows.trade.tell import message_name
 
-from .people import COMPANIES, id_of
+from .edges import Edges
+from .people import COMPANIES, People, id_of
+from .violation import Violation, unless
 from .world import CHECKPOINT_PUBLIC, ORIGIN, World
 
 FULL_EVERY = 500
@@ -44,21 +46,7 @@ PASSPORTS = {
 ALLOWED = ("cleared", *PASSPORTS)
 STOPPED_BY = {"cleared": ("fund", "all"), "funding_sent": ("fund", "all"), **dict.fromkeys(
     ("release_cleared", "refund_cleared", "reject_cleared", "return_cleared", "fee_cleared"), ("all",))}  # fmt: skip
-PAYING_IN = {
-    "fund_with_authorization": State.FUNDING,
-    "release": State.RELEASING,
-    "refund": State.REFUNDING,
-    "reject": State.REJECTING,
-}
 HELD_FOR = {"funding_sent": "credits_pending", "release_cleared": "debits_pending", "refund_cleared": "debits_pending"}
-
-
-class Violation(BaseException):
-    """Something that must be true is not; no handler of ours may catch it. `rule` names it."""
-
-    def __init__(self, rule: str, says: str) -> None:
-        super().__init__(f"{rule}: {says}")
-        self.rule = rule
 
 
 def is_refused(item: OutboxItem) -> bool:
@@ -66,16 +54,12 @@ def is_refused(item: OutboxItem) -> bool:
     return item.kind == "rail" and item.error.startswith(("rail_refused", "rail_blocked", "rail_not_ready"))
 
 
-def _unless(is_so: bool, rule: str, says: object) -> None:
-    if not is_so:
-        raise Violation(rule, str(says))
-
-
 @dataclass
 class Invariants:
     """Checks one world. `shadows` are the settlements as the log's leaves alone say them."""
 
     world: World
+    people: People
     shadows: dict[str, Settlement] = field(default_factory=dict)
     lines: set[tuple[str, str]] = field(default_factory=set)
     struck: dict[str, int] = field(default_factory=dict)  # fault → the step at which it last struck
@@ -96,6 +80,7 @@ class Invariants:
 
     def __post_init__(self) -> None:
         self.world.rail.asked = self._check_asked
+        self.edges = Edges(self.world, self.people, self.shadows)
 
     def strike(self, fault: str) -> None:
         """A fault was lit."""
@@ -109,7 +94,7 @@ class Invariants:
     def stops(self) -> list[Change]:
         """The stops in force."""
         with self.world.store.real.work() as tx:
-            return self._stops(tx)
+            return self.edges.stops(tx)
 
     def check(self) -> None:
         """Looks at what was touched since the last time. Raises: Violation."""
@@ -122,6 +107,7 @@ class Invariants:
             if self.unmatched and tx.inbox.open_since()[0] == 0:
                 self._match(tx, self.unmatched)
                 self.unmatched.clear()
+            self.edges.check_changes(tx)
         if self.world.steps - self.full_at >= FULL_EVERY:
             self.check_all()
 
@@ -137,20 +123,12 @@ class Invariants:
             self._check_sums(tx)
             self._check_root(tx)
             stuck = [item.id for item in tx.inbox.stuck() if item.id not in self.poisoned]
-            _unless(not stuck, "nothing is set aside but poison", stuck)
+            unless(not stuck, "nothing is set aside but poison", stuck)
 
     def _check_asked(self, operation: Operation) -> None:
-        """The rail is asked for a payment only where it is the settlement's next step, and under no stop of it."""
-        state = PAYING_IN.get(operation.kind)
-        if state is None or self.world.rail.state_of(operation.once).name != "unknown":
-            return  # what the rail has already was asked for in its time
-        with self.world.store.real.work() as tx:
-            one, stops = tx.settlements.get(operation.settlement), self._stops(tx)
-        _unless(one is not None and one.state is state, "nothing is paid that is held up", f"{operation.once}: {one}")
-        grades = {str(change.body["grade"]) for change in stops} & (
-            {"fund", "all"} if state is State.FUNDING else {"all"}
-        )
-        _unless(not grades, "a stop stops", f"{operation.once} was sent under a stop of {grades}")
+        if not self.world.rail.has(operation.once):
+            with self.world.store.real.work() as tx:
+                self.edges.check_asked(tx, operation)
 
     # The log
 
@@ -158,7 +136,7 @@ class Invariants:
         for told in self.world.heard.take():
             is_poison = told.get("item") in self.poisoned
             about = {name: value for name, value in told.items() if name not in ("exc_info", "event")}
-            _unless(is_poison, f"no {told['event']}", about)
+            unless(is_poison, f"no {told['event']}", about)
 
     def _read_log(self, tx: Transaction) -> set[str]:
         """Applies the new leaves to the shadows; the settlements they are about."""
@@ -166,18 +144,18 @@ class Invariants:
         fresh = tx.log.leaves(after=self.seen - 1, limit=LEAVES_MAX) if size != self.seen else []
         hashes = []
         for entry in fresh:
-            _unless(entry.index == self.seen, "the log is gapless", f"leaf {entry.index} comes after {self.seen - 1}")
+            unless(entry.index == self.seen, "the log is gapless", f"leaf {entry.index} comes after {self.seen - 1}")
             self._replay(tx, entry)
             hashes.append(log.leaf_hash(entry.leaf))
             self.seen += 1
-        _unless(size == self.seen, "the log is gapless", f"size {size}, {self.seen} leaves")
+        unless(size == self.seen, "the log is gapless", f"size {size}, {self.seen} leaves")
         if fresh:
             self.frontier = log.append(self.seen - len(fresh), self.frontier, hashes)[1]
             kept = tx.log.checkpoint()
             root = log.tree_root(self.frontier)
-            _unless(kept is not None and kept[0] == self.seen, "each batch is sealed by a checkpoint", self.seen)
+            unless(kept is not None and kept[0] == self.seen, "each batch is sealed by a checkpoint", self.seen)
             text = note.checkpoint_text(ORIGIN, self.seen, root)
-            _unless(kept is not None and kept[1].startswith(text), "the root recomputes", hex0x(root))
+            unless(kept is not None and kept[1].startswith(text), "the root recomputes", hex0x(root))
         return {entry.settlement for entry in fresh}
 
     def _replay(self, tx: Transaction, entry: LoggedEvent) -> None:
@@ -187,8 +165,8 @@ class Invariants:
             after = apply(before, event)
         except (EntrepotError, AssertionError) as error:
             raise Violation("the log replays", f"{event.kind} of {before.id} in {before.state}: {error}") from None
-        _unless(entry.seq == after.seq, "events are gapless", f"{event.kind} is {entry.seq}, not {after.seq}")
-        _unless(entry.leaf == leaf(before, event, after), "a leaf says its event", event.kind)
+        unless(entry.seq == after.seq, "events are gapless", f"{event.kind} is {entry.seq}, not {after.seq}")
+        unless(entry.leaf == leaf(before, event, after), "a leaf says its event", event.kind)
         self.shadows[after.id] = after
         line = (before.state.value, event.kind)
         self.lines.add(line)
@@ -209,9 +187,10 @@ class Invariants:
 
     def _check_event(self, tx: Transaction, before: Settlement, event: Event, after: Settlement) -> None:
         facts = event.facts
+        self.edges.saw(tx, before, event, after)
         if "transaction" in facts and event.kind in (*MOVED, "mispaid"):
             key = (after.id, str(facts["transaction"]), event.kind)
-            _unless(key not in self.transactions, "nothing counts twice", key)
+            unless(key not in self.transactions, "nothing counts twice", key)
             self.transactions.add(key)
         if event.kind in MOVED:
             self._check_moved(event, after)
@@ -224,7 +203,7 @@ class Invariants:
             self.moved.add(after.id)
         if event.kind == "return_cleared":
             answers = str(facts["answers"])
-            _unless(answers in self.beside.get(after.id, ()), "a payment beside a trade is returned once", answers)
+            unless(answers in self.beside.get(after.id, ()), "a payment beside a trade is returned once", answers)
             self.returns[f"{after.id}:{after.seq}:return_payment"] = answers
         if event.kind == "returned":
             operation, _ = self.world.rail.operation_of(str(facts["transaction"]))
@@ -235,66 +214,64 @@ class Invariants:
         if event.kind in PASSPORTS:
             self._check_passport(tx, before, event)
         if event.kind == "quote_given" and before.state is State.PROPOSED:
-            _unless(not self._stops(tx), "a stop stops", f"{after.id} was proposed while one is in force")
+            unless(not self.edges.stops(tx), "a stop stops", f"{after.id} was proposed while one is in force")
 
     def _check_moved(self, event: Event, after: Settlement) -> None:
         """Money moved on the rail by an operation of ours, with a passport that was valid when it did."""
         operation, at = self.world.rail.operation_of(str(event.facts["transaction"]))
-        _unless(operation is not None and operation.kind == MOVED[event.kind], "money moves by its operation", event)
+        unless(operation is not None and operation.kind == MOVED[event.kind], "money moves by its operation", event)
         assert operation is not None
         body = operation.arguments["passport"]
-        _unless(body["valid_from"] <= at <= body["valid_until"], "no payout without a valid passport", "it was over")
-        _unless(body["terms_hash"] == after.terms_hash, "no payout without a valid passport", "of other terms")
+        unless(body["valid_from"] <= at <= body["valid_until"], "no payout without a valid passport", "it was over")
+        unless(body["terms_hash"] == after.terms_hash, "no payout without a valid passport", "of other terms")
         named = body["amount"] == event.facts["amount_minor"]
-        _unless(named, "no payout without a valid passport", "of another amount")
+        unless(named, "no payout without a valid passport", "of another amount")
 
     def _check_passport(self, tx: Transaction, before: Settlement, event: Event) -> None:
         """A passport that says exactly this payment, and the clear decision that it follows from."""
         act = PASSPORTS[event.kind]
         papers = tx.papers.of(before.id, kind=f"passport_{act}")
-        _unless(bool(papers), "no payout without a valid passport", f"{event.kind} of {before.id} has none")
+        unless(bool(papers), "no payout without a valid passport", f"{event.kind} of {before.id} has none")
         body, terms = json.loads(papers[-1].body), self._terms(tx, before)
         payee = {"fund": before.escrow, "release": terms.seller_address, "fee": terms.venue.fee_recipient}
         wanted = payee.get(act, terms.buyer_address)
         if act != "return":
-            _unless(body["payee"] == wanted, "money goes to the wallet that was signed", f"{act} to {body['payee']}")
+            unless(body["payee"] == wanted, "money goes to the wallet that was signed", f"{act} to {body['payee']}")
         if "amount_minor" in event.facts:
-            _unless(body["amount"] == event.facts["amount_minor"], "a passport names the amount", body["amount"])
-        _unless(body["sequence"] == before.spent, "a passport has its turn", f"{body['sequence']}, not {before.spent}")
-        _unless(body["valid_until"] - body["valid_from"] <= VALIDITY_S_MAX, "a passport expires within a day", body)
-        _unless(body["valid_until"] > event.at, "no payout without a valid passport", "it is over already")
+            unless(body["amount"] == event.facts["amount_minor"], "a passport names the amount", body["amount"])
+        unless(body["sequence"] == before.spent, "a passport has its turn", f"{body['sequence']}, not {before.spent}")
+        unless(body["valid_until"] - body["valid_from"] <= VALIDITY_S_MAX, "a passport expires within a day", body)
+        unless(body["valid_until"] > event.at, "no payout without a valid passport", "it is over already")
         decisions = {paper.sha256: paper.body for paper in tx.papers.of(before.id, kind=f"decision_{act}")}
         found = decisions.get(body["decision_sha256"].removeprefix("0x"))
-        _unless(found is not None, "a passport follows from a decision", f"{act} of {before.id}")
+        unless(found is not None, "a passport follows from a decision", f"{act} of {before.id}")
         decided = json.loads(found or b"{}")
-        _unless(decided["verdict"] == "CLEAR", "a passport follows from a clear decision", decided["verdict"])
-        _unless(decided["at"] == event.at, "a decision is made for its payment", f"at {decided['at']}, now {event.at}")
+        unless(decided["verdict"] == "CLEAR", "a passport follows from a clear decision", decided["verdict"])
+        unless(decided["at"] == event.at, "a decision is made for its payment", f"at {decided['at']}, now {event.at}")
         versions = [[row["source"], row["sha256"]] for row in decided["lists"]]
         current = [[row.source, row.sha256] for row in tx.checks.lists(with_entities=False)]
-        _unless(versions == current, "a decision screens against the lists in force", f"{act} of {before.id}")
+        unless(versions == current, "a decision screens against the lists in force", f"{act} of {before.id}")
         signer = PASSPORT.signer(terms.domain, Passport.from_json(body).values(), unhex(body["signature"]))
-        _unless(signer == self.world.ctx.passport_signer.address, "a passport is signed", signer)
+        unless(signer == self.world.ctx.passport_signer.address, "a passport is signed", signer)
 
     def _check_allowed(self, tx: Transaction, event: Event, after: Settlement) -> None:
         """Nobody listed is paid or pays, nothing is decided under a stop or under stale lists."""
         names, is_stale = self._listed(tx)
         touched = {name for name in names if id_of(self.world.seed, name) in (after.seller, after.buyer)}
-        _unless(
-            not touched, "a listed party is paid by nobody", f"{event.kind} of {after.id} while {touched} is listed"
-        )
-        _unless(not is_stale, "nothing is decided under stale lists", f"{event.kind} of {after.id}")
-        grades = {str(change.body["grade"]) for change in self._stops(tx)} & set(STOPPED_BY[event.kind])
-        _unless(not grades, "a stop stops", f"{event.kind} of {after.id} under a stop of {grades}")
-        _unless(after.state not in (State.BLOCKED, State.FROZEN), "while an order stands nothing leaves", event.kind)
+        unless(not touched, "a listed party is paid by nobody", f"{event.kind} of {after.id} while {touched} is listed")
+        unless(not is_stale, "nothing is decided under stale lists", f"{event.kind} of {after.id}")
+        grades = {str(change.body["grade"]) for change in self.edges.stops(tx)} & set(STOPPED_BY[event.kind])
+        unless(not grades, "a stop stops", f"{event.kind} of {after.id} under a stop of {grades}")
+        unless(after.state not in (State.BLOCKED, State.FROZEN), "while an order stands nothing leaves", event.kind)
 
     def _check_told(self, tx: Transaction, event: Event, after: Settlement) -> None:
         """The bank is told of each payout by one pacs.008 over the same amount."""
         papers = [paper for paper in tx.papers.of(after.id, kind="pacs.008") if paper.seq == after.seq]
-        _unless(len(papers) == 1, "messages agree with payouts", f"{len(papers)} messages of {event.kind}")
+        unless(len(papers) == 1, "messages agree with payouts", f"{len(papers)} messages of {event.kind}")
         said = event.facts["messages"]["pacs.008"]
-        _unless(said == f"0x{papers[0].sha256}", "messages agree with payouts", "the log holds another hash")
+        unless(said == f"0x{papers[0].sha256}", "messages agree with payouts", "the log holds another hash")
         amount = read_payment(papers[0].body)["amount_minor"]
-        _unless(str(amount) == event.facts["amount_minor"], "messages agree with payouts", f"the message says {amount}")
+        unless(str(amount) == event.facts["amount_minor"], "messages agree with payouts", f"the message says {amount}")
         for paper in tx.papers.of(after.id):
             if paper.seq == after.seq and paper.media_type == "application/xml" and paper.kind != "invoice":
                 self.message_bodies[message_name(paper)] = paper.body
@@ -303,13 +280,13 @@ class Invariants:
 
     def _check_settlement(self, tx: Transaction, settlement: str) -> None:
         shadow, kept = self.shadows[settlement], tx.settlements.get(settlement)
-        _unless(kept == shadow, "replaying the log gives the state", f"{settlement}: {kept} is {shadow} in the log")
-        _unless(shadow.held_minor >= 0, "no more leaves than came in", shadow)
+        unless(kept == shadow, "replaying the log gives the state", f"{settlement}: {kept} is {shadow} in the log")
+        unless(shadow.held_minor >= 0, "no more leaves than came in", shadow)
         facts, act = STATES[shadow.state], shadow.next_act()
-        _unless(facts.holds_money or not shadow.held_minor, "money lies where it may", f"{shadow.state}")
+        unless(facts.holds_money or not shadow.held_minor, "money lies where it may", f"{shadow.state}")
         if not shadow.is_ended:
             ahead = act[1] - self.world.clock.now if act else AHEAD_S_MAX + 1
-            _unless(ahead <= AHEAD_S_MAX, "a dated next act in every state", f"{shadow.state} of {settlement}: {act}")
+            unless(ahead <= AHEAD_S_MAX, "a dated next act in every state", f"{shadow.state} of {settlement}: {act}")
         if shadow.asset:
             self._check_books(tx, shadow)
 
@@ -318,16 +295,14 @@ class Invariants:
         found = tx.ledger.balances([escrow.id, fee.id])
         at_escrow, at_fee = found.get(escrow.id, Balance()), found.get(fee.id, Balance())
         held = at_escrow.posted_minor
-        _unless(
-            held == shadow.held_minor, "the escrow in the books is what is held", f"{held}, not {shadow.held_minor}"
-        )
+        unless(held == shadow.held_minor, "the escrow in the books is what is held", f"{held}, not {shadow.held_minor}")
         waits = shadow.in_flight.get("held", shadow.in_flight)
         pending = {"credits_pending": 0, "debits_pending": 0}
         if waits.get("kind") in HELD_FOR:
             pending[HELD_FOR[waits["kind"]]] = int(waits["amount_minor"]) + int(waits.get("fee_minor", 0))
         says = {name: getattr(at_escrow, name) for name in pending}
-        _unless(says == pending, "a hold is what is in flight", f"{shadow.id} in {shadow.state}: {says}, not {pending}")
-        _unless(at_escrow.available_minor >= 0 and at_fee.posted_minor >= 0, "nothing is held above its balance", says)
+        unless(says == pending, "a hold is what is in flight", f"{shadow.id} in {shadow.state}: {says}, not {pending}")
+        unless(at_escrow.available_minor >= 0 and at_fee.posted_minor >= 0, "nothing is held above its balance", says)
 
     def _match(self, tx: Transaction, settlements: set[str]) -> None:
         """Books and rail say the same, as of the last final block that the watcher told of."""
@@ -338,19 +313,17 @@ class Invariants:
         for shadow in (self.shadows[name] for name in sorted(settlements)):
             book = place.escrows.get(shadow.escrow)
             if book is None:
-                _unless(not shadow.funded_minor, "books and rail agree", f"{shadow.id} is funded and not open")
+                unless(not shadow.funded_minor, "books and rail agree", f"{shadow.id} is funded and not open")
                 continue
             found = self._balances(tx, shadow)
             held, paid = found["escrow"] + found["fee"], (shadow.released_minor, shadow.refunded_minor)
             ours = (held, *paid, shadow.spent, shadow.awarded_minor)
             theirs = (book.held, book.released, book.refunded, book.sequence, book.awarded)
-            _unless(ours == theirs, "books and rail agree", f"{shadow.id} in {shadow.state}: {ours}, the rail {theirs}")
+            unless(ours == theirs, "books and rail agree", f"{shadow.id} in {shadow.state}: {ours}, the rail {theirs}")
             if shadow.id in self.moved or not shadow.funded_minor:
                 continue
             aside = place.balance(self.world.token, shadow.escrow) - book.held
-            _unless(
-                found["mispaid"] == aside, "what lies beside the trade is known", f"{found['mispaid']}, not {aside}"
-            )
+            unless(found["mispaid"] == aside, "what lies beside the trade is known", f"{found['mispaid']}, not {aside}")
 
     def _balances(self, tx: Transaction, shadow: Settlement) -> dict[str, int]:
         escrow, fee = accounts_of(shadow)[:2]
@@ -364,9 +337,9 @@ class Invariants:
         everything = tx.checks.reserved(shadow.buyer, since=0)
         own = everything - tx.checks.reserved(shadow.buyer, since=0, but_not=shadow.id)
         if shadow.is_ended and not shadow.released_minor:
-            _unless(own == 0, "a reserve is given back", f"{shadow.id} is {shadow.state} and reserves {own}")
+            unless(own == 0, "a reserve is given back", f"{shadow.id} is {shadow.state} and reserves {own}")
         elif shadow.held_minor:
-            _unless(own > 0, "money held is reserved", f"{shadow.id} holds money and reserves nothing")
+            unless(own > 0, "money held is reserved", f"{shadow.id} holds money and reserves nothing")
 
     def _check_sums(self, tx: Transaction) -> None:
         """Per asset all accounts sum up to zero, and so do the holds."""
@@ -380,26 +353,18 @@ class Invariants:
         for account_id, balance in tx.ledger.balances(list(ids)).items():
             posted[ids[account_id]] += balance.posted_minor
             posted[f"{ids[account_id]} pending"] += balance.credits_pending - balance.debits_pending
-        _unless(not any(posted.values()), "the sum of all accounts is zero", dict(posted))
+        unless(not any(posted.values()), "the sum of all accounts is zero", dict(posted))
 
     def _check_root(self, tx: Transaction) -> None:
         hashes = [log.leaf_hash(entry.leaf) for entry in tx.log.leaves(after=-1, limit=LEAVES_MAX)]
         root = log.tree_root(log.append(0, [], hashes)[1])
-        _unless(root == log.tree_root(tx.log.end()[1]), "the root recomputes", hex0x(root))
+        unless(root == log.tree_root(tx.log.end()[1]), "the root recomputes", hex0x(root))
         kept = tx.log.checkpoint()
         if kept is not None:
             said = note.open_checkpoint(kept[1], [note.verifier_key(ORIGIN, CHECKPOINT_PUBLIC)])
-            _unless(said == (ORIGIN, len(hashes), root), "a checkpoint is signed", kept[0])
+            unless(said == (ORIGIN, len(hashes), root), "a checkpoint is signed", kept[0])
 
     # What the world says
-
-    def _stops(self, tx: Transaction) -> list[Change]:
-        """In force since before now: what was decided in the same second may have come first."""
-        changes = tx.checks.changes(confirmed=True)
-        lifted = {change.body["stop"] for change in changes if change.subject == "lift_stop"}
-        now = self.world.clock.now
-        stops = [change for change in changes if change.subject == "stop" and change.id not in lifted]
-        return [one for one in stops if (one.confirmed_at or now) < now < int(one.body["until"])]
 
     def _listed(self, tx: Transaction) -> tuple[frozenset[str], bool]:
         """(companies that the lists in force name, whether a list was last verified too long ago)."""
@@ -421,16 +386,17 @@ class Invariants:
     def check_end(self) -> None:
         """When all is quiet: everything has ended as the table says, was told, and holds nothing. Raises: Violation."""
         self.check_all()
+        self.edges.check_wallets()
         for shadow in self.shadows.values():
-            _unless(shadow.is_ended, "no settlement is stuck", f"{shadow.id} is {shadow.state}, {shadow.next_act()}")
-            _unless(not shadow.held_minor, "no settlement is stuck", f"{shadow.id} holds {shadow.held_minor}")
+            unless(shadow.is_ended, "no settlement is stuck", f"{shadow.id} is {shadow.state}, {shadow.next_act()}")
+            unless(not shadow.held_minor, "no settlement is stuck", f"{shadow.id} holds {shadow.held_minor}")
         with self.world.store.real.work() as tx:
             waiting = [item.once for item in tx.outbox.waiting(limit=LEAVES_MAX) if not is_refused(item)]
-        _unless(not waiting, "what must be done outside is done", waiting)
+        unless(not waiting, "what must be done outside is done", waiting)
         folder = Path(self.world.ctx.policy.message_dir)
         sent = {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
         missing = sorted(set(self.message_bodies) - set(sent))
-        _unless(not missing, "each message is sent", missing[:3])
-        _unless(
+        unless(not missing, "each message is sent", missing[:3])
+        unless(
             sent == self.message_bodies, "no other message is sent", sorted(set(sent) - set(self.message_bodies))[:3]
         )

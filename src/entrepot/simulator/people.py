@@ -21,7 +21,7 @@ from entrepot.documents.stated import StatedParty
 from entrepot.rails.authorization import authorization_of
 from entrepot.signers.keystore import Purpose
 from entrepot.store.records import InboxItem, Membership, Participant, Person, Wallet
-from entrepot.store.store import Store
+from entrepot.store.store import Store, Transaction
 from entrepot.workflows.trade.settle import documents_in, presentation_sha256
 from entrepot.workflows.trade.unwind import dispute_sha256
 
@@ -94,6 +94,7 @@ class People:
     proposed: dict[int, tuple[str, str]] = field(default_factory=dict)
     sold: dict[int, samples.TradeFacts] = field(default_factory=dict)
     terms_read: dict[str, Terms] = field(default_factory=dict)
+    asked: dict[str, list[InboxItem]] = field(default_factory=dict)  # every request, by its kind
     last: InboxItem | None = None
     clicks: int = 0
 
@@ -110,6 +111,7 @@ class People:
             person=actor.id, role=role or actor.role, settlement=settlement,
         )  # fmt: skip
         self.last = item
+        self.asked.setdefault(kind, []).append(item)
         with self.world.store.door() as tx:
             tx.inbox.put(item)
 
@@ -124,10 +126,19 @@ class People:
         """The settlement of a proposal, "" while there is none."""
         if number not in self.numbers and number in self.proposed:
             with self.world.store.door() as tx:
-                kept = tx.inbox.get(f"api:{self.actors[self.proposed[number][0]].id}", f"propose-{number}")
+                self.find_numbers(tx)
+        return self.numbers.get(number, "")
+
+    def find_numbers(self, tx: Transaction) -> None:
+        """Reads which settlement each proposal has become, if it was answered."""
+        for number in self.proposed.keys() - self.numbers.keys():
+            kept = tx.inbox.get(f"api:{self.actors[self.proposed[number][0]].id}", f"propose-{number}")
             if kept is not None and kept.answer is not None:
                 self.numbers[number] = str(kept.answer["body"].get("settlement", ""))
-        return self.numbers.get(number, "")
+
+    def companies(self) -> list[Actor]:
+        """Those who trade."""
+        return [actor for actor in self.actors.values() if actor.role == "treasurer"]
 
     def terms(self, one: Settlement) -> Terms:
         """The terms last quoted."""
@@ -143,6 +154,15 @@ class People:
         """A seller's invoice."""
         self.proposed[number] = (seller, buyer)
         self.sold[number] = self._facts(number, share)
+        self._send_invoice(number)
+
+    def propose_again(self, number: int, first: int) -> None:
+        """The seller's invoice of another proposal once more."""
+        self.proposed[number], self.sold[number] = self.proposed[first], self.sold[first]
+        self._send_invoice(number)
+
+    def _send_invoice(self, number: int) -> None:
+        seller, buyer = self.proposed[number]
         body = {
             "invoice_base64": base64.b64encode(samples.json_invoice(self.sold[number])).decode(),
             "buyer": self.actors[buyer].participant,
@@ -257,7 +277,9 @@ def settle_in(world: World) -> People:
 def populated(seed: int, store: Store, folder: Any) -> tuple[World, People]:
     """A world with its people."""
     world = World(seed, store, folder, examiner=id_of(seed, "examiner of record"))
-    return world, settle_in(world)
+    people = settle_in(world)
+    world.rail.mine(world.rail.final_blocks + 1)  # so that nobody's wallet is undone
+    return world, people
 
 
 assert HOUSE[Purpose.EXAMINER][0].address == secp256k1_address(key_of(f"{Purpose.EXAMINER} 1"))

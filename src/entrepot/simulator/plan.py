@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -9,9 +10,15 @@ from entrepot.core.lifecycle import State
 from entrepot.core.settlement import Settlement
 
 from .acts import NAMESAKE, Action, Stage
+from .meetings import DECIDE, SEND, WATCH
 from .people import BUYERS, SELLERS
 
-OPEN_MAX, TRADES_MAX, ERRANDS = 5, 14, 0.12
+OPEN_MAX, TRADES_MAX, AGAIN_MAX, ERRANDS = 5, 14, 6, 0.12
+MET = (DECIDE, DECIDE, DECIDE, SEND, SEND, WATCH)
+# Before which statement, or which call outside: a batch begins with four statements, and sends after two transactions
+PLACES = {DECIDE: (4, 5, 6, 8, 12, 20, 99), SEND: (2, 3, 3, 4, 5), WATCH: (2, 3)}
+SLOW_S = (1, 5, 31)
+CAPS = (12_000_000, 15_000_000, 50_000_000)  # about one, some, and as many of the largest trades as the law has it
 SIDES = ("seller", "buyer")
 HOUR_S = 3600
 Choice = tuple[int, tuple[object, ...]]  # (weight, an act without its trade)
@@ -46,7 +53,7 @@ _OFTEN: dict[State, tuple[Choice, ...]] = {
 }  # fmt: skip
 _FAULTS: tuple[Choice, ...] = (
     (8, ("crash", "effects")), (6, ("cut", "commits")), (4, ("lose_reply",)), (4, ("pass_over",)), (4, ("tell_twice",)),
-    (4, ("reorganise", "depth")), (3, ("node",)), (4, ("meanwhile",)), (3, ("again",)), (2, ("poison", "event")),
+    (4, ("reorganise", "depth")), (3, ("node",)), (3, ("again",)), (2, ("poison", "event")),
     (3, ("list", "company")), (3, ("delist",)), (3, ("namesake", "company")), (2, ("feed",)),
     (2, ("stop", "grade", "seconds")), (2, ("lift_stops",)),
     (2, ("issuer", "company")), (2, ("standing", "company")),
@@ -121,8 +128,8 @@ class Plan:
         if draw < 0.67:
             return [self._fault()]
         if draw < 0.72:
-            return [("confirm", random.choice((0, 1, 1, 2, 3, 3)))]
-        return self._people(stage)
+            return [("confirm", random.choice((0, 1, 1, 2, 3, 3, 4, 5)))]
+        return self._meeting(stage) if draw < 0.74 and self.trades else self._people(stage)
 
     def _people(self, stage: Stage) -> list[Action]:
         shadows = stage.invariants.shadows
@@ -148,7 +155,7 @@ class Plan:
     def _errand(self, stage: Stage, number: int, one: Settlement) -> list[Action]:
         """What takes two persons or a few blocks, done in one go: so it is done while the trade stays where it is."""
         told: list[Action] = [("blocks", 3), ("watch",), ("decide",)]
-        match self.random.choice(("order", "return", "return", "fee", "award", "outage")):
+        match self.random.choice(("order", "return", "return", "fee", "award", "outage", "slow", "rivals")):
             case "order":
                 subject = {State.FROZEN: "unfreeze", State.BLOCKED: "unblock"}.get(one.state, "freeze")
                 return _by_two(("order", number, *self._figures([subject])))
@@ -160,11 +167,79 @@ class Plan:
             case "award" if one.state is State.DISPUTED:
                 paid = [("decide",), ("send",), *told]
                 return [("award", number, self.random.choice((1, 33, 50))), *paid, *paid]
+            case "slow" if self.trades < TRADES_MAX:
+                return [*self._slow(stage, number), *told]
+            case "rivals" if self.trades < TRADES_MAX:
+                return self._rivals(stage, number)
             case "outage":  # whatever was asked for in time is sent when its time may be over
                 self.lasting.pop("node", None)
                 gone = [("node", True), ("send",), ("wait", self._until_next(stage, one)), ("node", False)]
                 return [self._act(number, one), ("decide",), *gone, ("send",), *told, ("send",), *told]
         return [("claim_fee", number), ("decide",), ("send",), *told]
+
+    def _two(self, stage: Stage, first: int) -> tuple[list[Action], list[Action]]:
+        """Two more trades between the sides of one: how they are proposed, and how they are signed."""
+        seller, buyer = stage.people.proposed[first]
+        numbers = self.trades + 1, self.trades + 2
+        self.trades += 2
+        signed: list[Action] = [("sign", number, side) for number in numbers for side in SIDES]
+        return [("propose", number, seller, buyer, 1) for number in numbers], signed
+
+    def _slow(self, stage: Stage, first: int) -> list[Action]:
+        """A worker has read two payments, and hears of the first only when a stop or an order has come."""
+        asked, signed = self._two(stage, first)
+        held_up = self.random.choice((("stop", "all", HOUR_S), ("stop", "fund", HOUR_S)))
+        meet: Action = ("meet", SEND, 3, (("wait", 5), *_by_two(held_up), ("wait", 1)))
+        paid: list[Action] = [("fund", self.trades - 1, 0), ("fund", self.trades, 0), ("decide",)]
+        return [*asked, ("decide",), *signed, *TURN, *TURN, *paid, meet, ("send",)]
+
+    def _rivals(self, stage: Stage, first: int) -> list[Action]:
+        """Two trades of one buyer are agreed at one moment by two workers, with headroom for one of them."""
+        asked, signed = self._two(stage, first)
+        meet: Action = ("meet", DECIDE, self.random.choice(PLACES[DECIDE]), (signed[3], ("decide",)))
+        met: list[Action] = [*signed[:2], ("decide",), signed[2], meet, ("decide",), ("decide",)]
+        return [*_by_two(("caps", CAPS[0])), *asked, ("decide",), *met, *_by_two(("caps", CAPS[-1]))]
+
+    def _meeting(self, stage: Stage) -> list[Action]:
+        """A worker is at what somebody asked for, or sends it, and others come in the midst of it."""
+        first = self._people(stage)
+        act = self.random.choice(MET)
+        others = self._others(stage)
+        if act == SEND and self.random.random() < 0.5:  # a worker that is slow, maybe for longer than its lease
+            others = [("wait", self.random.choice(SLOW_S)), *others, ("wait", self.random.choice(SLOW_S))]
+        meet: Action = ("meet", act, self.random.choice(PLACES[act]), tuple(others))
+        told: list[Action] = [("blocks", 1), ("watch",), ("decide",)]
+        return [*first, *([] if act == DECIDE else [("decide",)]), meet, ("decide",), ("send",), *told]
+
+    def _others(self, stage: Stage) -> list[Action]:
+        """What others do and commit meanwhile."""
+        number = self.random.randint(1, self.trades)
+        one = stage.invariants.shadows.get(stage.people.settlement_of(number))
+        match self.random.choice(
+            ("act", "act", "work", "stop", "order", "block", "list", "caps", "invoice", "standing")
+        ):
+            case "work":
+                return [("decide",), ("send",), ("blocks", 1), ("watch",), ("decide",)]
+            case "stop":
+                return _by_two(("stop", *self._figures(["grade", "seconds"])))
+            case "order":
+                return _by_two(("order", number, *self._figures([self.random.choice(tuple(ORDERS))])))
+            case "block":
+                return [("block", number), ("decide",)]
+            case "list" | "standing" as name:
+                return [self._lasting(name)]
+            case "caps":
+                return _by_two(("caps", self.random.choice(CAPS)))
+            case "invoice":
+                return [*self._same_invoice(number), ("decide",)]
+        return [self._act(number, one), ("decide",)]
+
+    def _same_invoice(self, first: int) -> list[Action]:
+        """Somebody sends the invoice of a trade once more."""
+        if self.trades >= TRADES_MAX + AGAIN_MAX:
+            return []
+        self.trades += 1
+        return [("propose_again", self.trades, first)]
 
     def _until_next(self, stage: Stage, one: Settlement) -> int:
         """How long until a trade's next date, or some hours more or less."""
@@ -194,6 +269,10 @@ class Plan:
     def _fault(self) -> Action:
         """A fault; one that lasts is ended when it is drawn again."""
         name, *figures = self._drawn(_FAULTS)
+        return self._lasting(str(name), figures)
+
+    def _lasting(self, name: str, figures: Sequence[object] = ("company",)) -> Action:
+        figures = list(figures)
         match name:
             case "node" | "feed":
                 return (name, self._turned(str(name)))

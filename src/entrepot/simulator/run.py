@@ -21,9 +21,10 @@ from entrepot.store.memory import MemoryStore
 from entrepot.store.store import Store
 
 from .acts import ACTS, Action, Stage, staged
-from .invariants import Violation, is_refused
+from .invariants import is_refused
 from .people import People
 from .plan import Plan
+from .violation import Violation
 
 STEPS = 1_500
 QUIET_ROUNDS_MAX = 1_000
@@ -109,13 +110,17 @@ def _note(stage: Stage, outcome: Outcome) -> None:
         {
             "schema": "entrepot/simulated-run/1",
             "seed": outcome.seed,
-            "actions": [list(action) for action in outcome.actions],
+            "actions": _plain(outcome.actions),
             "steps": outcome.steps,
             "rule": outcome.rule,
             "root": tree_root(checks.frontier).hex(),
             "time": stage.world.clock.now,
         }
     ).hex()
+
+
+def _plain(action: Any) -> Any:
+    return [_plain(part) for part in action] if isinstance(action, tuple | list) else action
 
 
 def come_to_rest(stage: Stage) -> None:
@@ -166,7 +171,6 @@ def _end_faults(stage: Stage) -> None:
     world = stage.world
     world.fuse.put_out()
     world.rail.is_down = world.rail.loses_reply = world.rail.passes_over = world.rail.tells_twice = False
-    world.rail.meanwhile = None
     for name, actor in stage.people.actors.items():
         world.rail.unbar(actor.address) if actor.role == "treasurer" else None
         if actor.role == "treasurer":

@@ -9,7 +9,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +27,16 @@ from entrepot.regimes.harbour import HARBOUR_1
 from entrepot.regimes.regime import HitFacts
 from entrepot.screening.entity import Subject
 from entrepot.signers.keystore import AccountKey, Purpose
+from entrepot.store.memory_locks import Waits
 from entrepot.store.records import ListRow
 from entrepot.store.store import Store
 from entrepot.workflows.chain import observe
 from entrepot.workflows.checks.screen import ListScreener, load_lists
-from entrepot.workflows.step.context import Context, Pace, Policy
+from entrepot.workflows.step.context import Context, Pace, Policy, Recent
 from entrepot.workflows.work import send_out, step
 
 from .faults import Crash, FaultyRail, FaultyStore, Fuse, Heard
+from .meetings import DECIDE, SEND, WATCH, Meeting
 
 ORIGIN = "entrepot.local/simulated"
 BLOCK_S = 12
@@ -172,7 +174,9 @@ class World:
         self.read_at = 0
         self.steps = 0
         self.checked: Callable[[], None] = lambda: None
+        self.is_meeting = False
         self.ctx = self._context(examiner)
+        self.second = replace(self.ctx, screener=RememberingScreener(self.store), terms=Recent())
         (folder / "lists").mkdir(exist_ok=True)
         self.publish()
         self.read_lists()
@@ -214,32 +218,48 @@ class World:
 
     def decide(self) -> int:
         """One batch of what arrived and what is due; how many."""
-        return self._worked(step)
+        return self._worked(DECIDE, step)
 
     def send(self) -> int:
         """What must be done outside; how many."""
-        return self._worked(send_out)
+        return self._worked(SEND, send_out)
 
     def watch(self) -> int:
         """What is new on the rail; how many events."""
-        return self._worked(observe.watch)
+        return self._worked(WATCH, observe.watch)
 
-    def _worked(self, act: Callable[[Context], int]) -> int:
+    def _worked(self, name: str, act: Callable[[Context], int]) -> int:
         """A worker's act as its loop does it: what is unavailable is tried later, and a crash is a new process."""
-        self.ctx.pace = Pace(step_s=FOR_EVER_S)  # it follows the machine's clock, and a run must not
-        was_at_work, self.fuse.is_at_work = self.fuse.is_at_work, True
+        fuse, ctx = self.fuse, self.second if self.is_meeting else self.ctx
+        ctx.pace = Pace(step_s=FOR_EVER_S)  # it follows the machine's clock, and a run must not
+        was, fuse.is_at_work, fuse.act = (fuse.is_at_work, fuse.act), True, name
         try:
-            taken = act(self.ctx)
+            taken = act(ctx)
         except Unavailable:
             taken = 1
+        except Waits:  # for the worker that it met: it begins anew when that one is done
+            taken = 0
         except Crash:
-            self.fuse.put_out()
-            self.ctx.screener = RememberingScreener(self.store)
+            fuse.put_out()
+            ctx.screener = RememberingScreener(self.store)
             taken = 1
-        self.fuse.is_at_work = was_at_work
+        fuse.is_at_work, fuse.act = was
         self.steps += taken
         self.checked()
         return taken
+
+    def meet(self, act: str, at: int, does: Callable[[], object]) -> None:
+        """Others come in the midst of a worker's next act of this name; a second worker does what of it is one's."""
+
+        def others() -> None:
+            was, self.fuse.is_at_work, self.fuse.act = (self.fuse.is_at_work, self.fuse.act), False, ""
+            self.is_meeting = True
+            self.second.screener.warm()
+            does()
+            self.is_meeting = False
+            self.fuse.is_at_work, self.fuse.act = was
+
+        self.fuse.meeting = None if self.is_meeting else Meeting(act, at, others)
 
     def turn(self) -> int:
         """What a worker does in one turn."""
@@ -271,7 +291,8 @@ class World:
     def read_lists(self) -> None:
         """The lists are read and verified again, and the worker gets ready for them."""
         self.ctx.load_lists()
-        self.ctx.screener.warm()
+        if not self.is_meeting:  # whoever is met finds out by itself
+            self.ctx.screener.warm()
         self.read_at = self.clock.now
 
     def _load_lists(self) -> None:

@@ -1,6 +1,7 @@
 """The store's in-memory twin: the same acts, refusals and visibility as PostgreSQL, for simulations and tests.
 
-One transaction runs at a time, under one lock; what it changed is taken back if it raises. Nothing is durable.
+One transaction runs at a time, under one lock; what it changed is taken back if it raises. Within `beside` others run
+while it waits, and it must not have written yet: there is one version of each row. Nothing is durable.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from .memory_checks import CheckTables, MemoryChecks, MemoryRails
 from .memory_engineers import EngineerTables, MemoryRequests, MemorySandbox, MemoryWebhooks
 from .memory_inbox import InboxTables, MemoryInbox, MemoryOutbox
 from .memory_ledger import LedgerTables, MemoryIntents, MemoryLedger
+from .memory_locks import Locks
 from .memory_mandates import MandateTables, MemoryMandates
 from .memory_many import MemoryMany
 from .memory_people import MemoryPapers, MemoryPeople, PeopleTables
@@ -30,9 +32,9 @@ class _Tables:
     """All rows, and the undo log that they share."""
 
     def __init__(self) -> None:
-        self.journal = Journal()
-        self.inbox = InboxTables(self.journal)
-        self.settlements = SettlementTables(self.journal)
+        self.journal, self.locks = Journal(), Locks()
+        self.inbox = InboxTables(self.journal, self.locks)
+        self.settlements = SettlementTables(self.journal, self.locks)
         self.people = PeopleTables(self.journal)
         self.sign_ins = SignInTables(self.journal)
         self.checks = CheckTables(self.journal)
@@ -117,6 +119,23 @@ class MemoryStore:
         with self._transaction(reader) as transaction:
             yield transaction
 
+    @property
+    def has_written(self) -> bool:
+        """True if the open transaction has changed something."""
+        return self._tables.journal.mark() > 0
+
+    @contextmanager
+    def beside(self) -> Iterator[None]:
+        """Inside, the open transaction waits and others begin and commit, as if from other connections."""
+        assert self._is_in_use and not self.has_written, "only a transaction that has read and not written waits"
+        self._is_in_use = False
+        self._tables.locks.begin_inside()
+        try:
+            yield
+        finally:
+            self._tables.locks.end_inside()
+            self._is_in_use = True
+
     def pools(self) -> list[dict[str, Any]]:
         """There are none."""
         return []
@@ -159,4 +178,5 @@ class MemoryStore:
                 raise
             finally:
                 self._tables.journal.forget()
+                self._tables.locks.forget()
                 self._is_in_use = False

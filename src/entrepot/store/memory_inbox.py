@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from entrepot.core.canonical import Json
 
+from .memory_locks import Locks
 from .memory_tables import Access, Journal, Table, known_id, plain
 from .records import InboxItem, OutboxItem
 
@@ -30,7 +31,8 @@ class _Leaving:
 class InboxTables:
     """What arrived and what leaves; `open` and `undone` keep what there is still to do, by arrival."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, locks: Locks) -> None:
+        self.locks = locks
         self.arrived: Table[str, _Arrived] = Table(journal)
         self.by_key: Table[tuple[str, str], str] = Table(journal)
         self.open: Table[str, int] = Table(journal)
@@ -70,7 +72,7 @@ class MemoryInbox:
         return _copy(row.item)
 
     def claim(self, *, limit: int) -> list[InboxItem]:
-        """Open items, oldest first, one per settlement; transactions take turns, so nobody else holds one."""
+        """Open items, oldest first, one per settlement, without those that another transaction holds."""
         self._access.require_worker()
         rows = [row for row in map(self._tables.arrived.get, dict(self._tables.open.items())) if row is not None]
         claimed: list[InboxItem] = []
@@ -81,6 +83,8 @@ class MemoryInbox:
                 continue
             if settlement:
                 blocked.add(settlement)
+            if not self._tables.locks.take("inbox", row.item.id):
+                continue
             claimed.append(_copy(row.item))
             if len(claimed) == limit:
                 break
@@ -89,6 +93,7 @@ class MemoryInbox:
     def answer(self, item_id: str, answer: Json, *, at: int) -> None:
         """Answers an open item."""
         self._access.require_worker()
+        self._tables.locks.require("inbox", item_id)
         row = self._tables.arrived.get(item_id)
         assert row is not None, f"there is no inbox item {item_id}"
         assert row.answered_at is None, f"{item_id} was answered before"
@@ -98,6 +103,7 @@ class MemoryInbox:
     def set_aside(self, item_id: str, why: str, *, at: int) -> None:
         """Takes a poisoned item out of the way; it stays visible."""
         self._access.require_worker()
+        self._tables.locks.require("inbox", item_id)
         row = self._tables.arrived.get(item_id)
         assert row is not None and row.answered_at is None, f"there is no open inbox item {item_id}"
         item = replace(row.item, set_aside=why, attempts=row.item.attempts + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from entrepot.core import log
 from entrepot.core.ids import parse_id
@@ -11,6 +12,7 @@ from entrepot.core.lifecycle import CONFIDENTIAL, STATES, UNPAID
 from entrepot.core.money import AMOUNT_MINOR_MAX
 from entrepot.core.settlement import Settlement
 
+from .memory_locks import Locks
 from .memory_tables import Access, Journal, Lists, Table, copied, plain
 from .records import LoggedEvent
 from .store import PAGE_MAX
@@ -37,7 +39,8 @@ class Snapshot:
 class SettlementTables:
     """Snapshots, events, and the log."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, locks: Locks) -> None:
+        self.locks = locks
         self.snapshots: Table[str, Snapshot] = Table(journal)
         self.open: Table[str, bool] = Table(journal)  # those that are not ended
         self.by_escrow: Table[str, str] = Table(journal)
@@ -72,10 +75,13 @@ class MemorySettlements:
         return _fresh(row) if row and self._access.sees_settlement(settlement_id) else None
 
     def lock(self, settlement_ids: Sequence[str]) -> dict[str, Settlement]:
-        """Snapshots, in id order; the whole store is locked until the transaction ends."""
+        """Snapshots locked until the transaction ends, in id order."""
         self._access.require_worker()
         rows = {name: self._tables.snapshots.get(name) for name in sorted(set(settlement_ids))}
-        return {name: _fresh(row) for name, row in rows.items() if row is not None}
+        found = {name: _fresh(row) for name, row in rows.items() if row is not None}
+        for name in found:
+            self._tables.locks.require("settlement", name)
+        return found
 
     def touched(self, *, since: int) -> list[str]:
         """Ids of those that are open, or had something happen at leaf index `since` or later, in order."""
@@ -101,14 +107,16 @@ class MemorySettlements:
             self._tables.events.append(settlement.id, replace(logged, event=event, index=-1))
 
     def claim_due(self, *, now: int, limit: int) -> list[Settlement]:
-        """Snapshots whose next act is due, longest due first."""
+        """Snapshots whose next act is due, longest due first, without those that another transaction holds."""
         self._access.require_worker()
         due = []
         for name, _ in self._tables.open.items():
             row = self._tables.snapshots.get(name)
             if row is not None and row.next_at is not None and row.next_at <= now:
                 due.append((row.next_at, name, row))
-        return [_fresh(row) for _, _, row in sorted(due, key=lambda entry: entry[:2])[:limit]]
+        due.sort(key=lambda entry: entry[:2])
+        free = (row for _, name, row in due if self._tables.locks.take("settlement", name))
+        return [_fresh(row) for row in islice(free, limit)]
 
     def by_escrow(self, escrow: str) -> str:
         """The id of the settlement whose escrow address this is, "" if there is none that the reader may see."""
@@ -126,6 +134,7 @@ class MemorySettlements:
     def postpone(self, settlement_id: str, *, until: int) -> None:
         """Nothing is due for it before `until` (a retry later); its next event ends that."""
         self._access.require_worker()
+        self._tables.locks.require("settlement", settlement_id)
         row = self._tables.snapshots.get(settlement_id)
         assert row is not None, f"no settlement {settlement_id}"
         self._tables.snapshots.put(settlement_id, replace(row, postponed_until=until))
@@ -150,6 +159,7 @@ class MemorySettlements:
     def _keep(self, row: Snapshot) -> None:
         """Writes a row that fits the schema's constraints."""
         settlement = row.settlement
+        self._tables.locks.require("settlement", settlement.id)
         _check(settlement)
         holder = self._tables.by_escrow.get(settlement.escrow)
         assert holder in (None, settlement.id), f"escrow {settlement.escrow} is that of {holder}"

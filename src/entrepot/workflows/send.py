@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from entrepot.core.errors import EntrepotError, Refused
+from entrepot.core.lifecycle import State
 from entrepot.core.passport import Act
 from entrepot.core.settlement import Settlement
 from entrepot.rails.rail import Operation
@@ -38,9 +39,12 @@ RETRY_S = 1
 DECIDED_AFRESH = {  # once it is known that they failed
     "fund_with_authorization": Act.FUND, "release": Act.RELEASE, "refund": Act.REFUND, "reject": Act.REJECT
 }  # fmt: skip
+ASKED_FOR_AGAIN = {"return_payment": Act.RETURN, "claim_fee": Act.FEE}  # by whoever asked for them
+PAYS = DECIDED_AFRESH | ASKED_FOR_AGAIN
 STANDING_ATTEMPTS_MAX = 16  # of every other operation, each after twice the time: 18 hours in all
 FOLLOWED_ATTEMPTS_MAX, RETRY_S_MAX = 200, 6 * 3600
 ERROR_CHARS = 300
+HELD_UP = (State.FROZEN, State.BLOCKED)
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +68,8 @@ class Ready:
 
     operations: dict[str, Operation] = field(default_factory=dict)
     orders: dict[str, orders.Order] = field(default_factory=dict)
-    overtaken: set[str] = field(default_factory=set)  # payments: an order, a review or a stop came while they waited
+    overtaken: set[str] = field(default_factory=set)  # payments: an order, a review, a stop or a list came meanwhile
+    at: int = 0
 
 
 def send_out(ctx: Context) -> int:
@@ -131,18 +136,18 @@ def _keep_pace(ctx: Context, count: int, *, took_s: float) -> None:
 
 def _ready(ctx: Context, items: Sequence[OutboxItem], sent: Sent) -> Ready:
     """Each item's operation with its terms, read in one transaction; what cannot be read is a defect of its own."""
-    ready = Ready()
+    ready = Ready(at=ctx.now())
     if not items:
         return ready
     with ctx.store.work() as tx:
-        batch = Batch(ctx, tx, ctx.now())
+        batch = Batch(ctx, tx, ready.at)
         kept = tx.many.settlements(sorted({item.settlement for item in items}))
         unread = [one.id for one in kept.values() if ctx.terms.get(one.terms_hash) is None]
         papers = {paper.settlement: paper for paper in tx.many.papers(unread, ["terms"])}  # the newest of each
-        stops = stops_in_force(batch)
+        stops, lists = stops_in_force(batch), _versions(batch)
         for item in items:
             try:
-                if _is_overtaken(item, kept[item.settlement], stops, batch.now):
+                if _is_overtaken(item, kept[item.settlement], stops, lists, batch.now):
                     ready.overtaken.add(item.once)
                 ready.operations[item.once] = Operation(
                     once=item.once,
@@ -158,21 +163,40 @@ def _ready(ctx: Context, items: Sequence[OutboxItem], sent: Sent) -> Ready:
     return ready
 
 
-def _is_overtaken(item: OutboxItem, settlement: Settlement, stops: Sequence[Stop], now: int) -> bool:
-    """True for a payment that waited here until an order, a review or a stop came: it is decided afresh after that."""
-    act = DECIDED_AFRESH.get(item.body["kind"])
-    if act is None:
+def _versions(batch: Batch) -> list[list[str]]:
+    return [[row.source, row.sha256] for row in batch.tx.checks.lists(with_entities=False)]
+
+
+def _is_overtaken(
+    item: OutboxItem, settlement: Settlement, stops: Sequence[Stop], lists: Sequence[Sequence[str]], now: int
+) -> bool:
+    """True for a payment that waited here until an order, a review, a stop or a new list came: it is decided afresh."""
+    kind = item.body["kind"]
+    if kind not in PAYS:
         return False
-    return not observe.is_awaited(settlement, item.once) or any(stop.holds_up(act, now) for stop in stops)
+    is_next = observe.is_awaited(settlement, item.once) if kind in DECIDED_AFRESH else settlement.state not in HELD_UP
+    return not is_next or item.body.get("lists") != lists or any(stop.holds_up(PAYS[kind], now) for stop in stops)
+
+
+def _is_overtaken_now(ctx: Context, item: OutboxItem) -> bool:
+    """The same, read anew: many payments are read together, and those before it may have taken their time."""
+    with ctx.store.work() as tx:
+        batch = Batch(ctx, tx, ctx.now())
+        settlement = tx.many.settlements([item.settlement])[item.settlement]
+        return _is_overtaken(item, settlement, stops_in_force(batch), _versions(batch), batch.now)
 
 
 def _submit(ctx: Context, item: OutboxItem, ready: Ready, sent: Sent) -> None:
     operation = ready.operations[item.once]
-    may_be_late = operation.kind == "hold" or item.once in ready.overtaken
+    is_overtaken = item.once in ready.overtaken
+    if operation.kind in PAYS and not is_overtaken and ctx.now() > ready.at:
+        is_overtaken = _is_overtaken_now(ctx, item)
     # What the rail has it has: an order or a payment whose reply was lost is followed, whatever came since
-    is_new = may_be_late and ctx.rail.state_of(item.once).name == "unknown"
+    is_new = (is_overtaken or operation.kind == "hold") and ctx.rail.state_of(item.once).name == "unknown"
     if is_new and operation.kind != "hold":
         log.info("payment held up before it was sent", once=item.once)
+        if operation.kind in ASKED_FOR_AGAIN:
+            sent.failed.append(_told(ctx, item.settlement, item.once))
         return
     if is_new:
         arguments = orders.signed_order(ctx, ready.orders[item.once], operation.terms, dict(operation.arguments))

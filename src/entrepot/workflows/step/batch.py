@@ -15,6 +15,7 @@ from typing import Any
 from entrepot.core.bookkeeping import book_accounts, transfers_for
 from entrepot.core.canonical import canonical
 from entrepot.core.crypto import sha256
+from entrepot.core.decision import Decision
 from entrepot.core.ledger import ACCEPTED
 from entrepot.core.lifecycle import Role
 from entrepot.core.log import tree_root
@@ -86,10 +87,13 @@ class Batch:
         carried = body | {SPAN: self.span} if self.span else body
         self.outgoing.append(OutboxItem(once, kind, settlement, carried, self.now))
 
-    def operate(self, settlement: Settlement, kind: str, arguments: dict[str, Any]) -> None:
-        """Queues one operation on the rail, once for the last event of this settlement."""
+    def operate(
+        self, settlement: Settlement, kind: str, arguments: dict[str, Any], *, decided: Decision | None = None
+    ) -> None:
+        """Queues one operation on the rail, once for the last event of this settlement; a payment with its decision."""
         once = f"{settlement.id}:{settlement.seq}:{kind}"
-        self.send(once, "rail", settlement.id, {"kind": kind, "arguments": arguments})
+        screened = {"lists": [[source, sha256] for source, _, sha256 in decided.lists]} if decided else {}
+        self.send(once, "rail", settlement.id, {"kind": kind, "arguments": arguments} | screened)
 
     def ask_rail_at(self) -> dict[str, int]:
         """When the rail is asked what became of an operation, if it has not said so itself."""

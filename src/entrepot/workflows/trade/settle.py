@@ -88,7 +88,7 @@ def fund(batch: Batch, item: InboxItem) -> Json:
         dates=batch.ask_rail_at(),
     )
     signed = passport.to_json() | {"signature": signature}
-    batch.operate(settlement, "fund_with_authorization", authorised | {"passport": signed})
+    batch.operate(settlement, "fund_with_authorization", authorised | {"passport": signed}, decided=decided)
     return answered(202, {"settlement": settlement.id, "state": settlement.state.value})
 
 
@@ -277,7 +277,8 @@ def check_release(batch: Batch, settlement: Settlement) -> Settlement:
         dates=batch.ask_rail_at(),
     )
     arguments: Json = {"amount_minor": str(amount), "passport": passport.to_json() | {"signature": signature}}
-    batch.operate(settlement, "release", arguments | {"examination_signatures": _attestations(batch, settlement)})
+    arguments |= {"examination_signatures": _attestations(batch, settlement)}
+    batch.operate(settlement, "release", arguments, decided=decided)
     return settlement
 
 

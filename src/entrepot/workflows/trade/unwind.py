@@ -77,6 +77,7 @@ def _pay_back(batch: Batch, settlement: Settlement, act: Act) -> Settlement:
         settlement,
         "refund" if act is Act.REFUND else "reject",
         {"passport": passport.to_json() | {"signature": signature}},
+        decided=decided,
     )
     return settlement
 
@@ -248,7 +249,7 @@ def return_mispaid(batch: Batch, item: InboxItem) -> Json:
     said = {"asset": asset, "amount_minor": str(amount), "answers": str(mispaid["transaction"])}
     settlement = batch.happen(settlement, "return_cleared", Role.RULES, facts | said)
     arguments: Json = {"token": token, "to": origin, "amount_minor": str(amount), "passport": passport.to_json()}
-    batch.operate(settlement, "return_payment", arguments | {"signatures": [first, second]})
+    batch.operate(settlement, "return_payment", arguments | {"signatures": [first, second]}, decided=decided)
     return _answered(settlement)
 
 
@@ -302,7 +303,8 @@ def claim_fee(batch: Batch, item: InboxItem) -> Json:
     settlement = batch.happen(
         settlement, "fee_cleared", Role.RULES, facts | {"amount_minor": str(amount)}, actor=item.person
     )
-    batch.operate(settlement, "claim_fee", {"passport": passport.to_json() | {"signature": signature}})
+    signed = passport.to_json() | {"signature": signature}
+    batch.operate(settlement, "claim_fee", {"passport": signed}, decided=decided)
     return _answered(settlement)
 
 
