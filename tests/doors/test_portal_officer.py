@@ -123,6 +123,7 @@ def test_papers_are_asked_for_and_given_without_saying_why(ground: Ground, enter
     officer.fill("#ask-text", "And the packing list, please.")
     officer.click("#act-ask button.first")
     letter = officer.inner_text("#letter")
+    assert not officer.locator("#too-late").count(), "it falls due before its case"
     officer.click("button.first:has-text('Send')")
     party.goto(f"{ground.house.base_url}/settlements/{made}")
     shown = party.inner_text(".request")

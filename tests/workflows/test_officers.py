@@ -101,6 +101,13 @@ def test_a_party_answers_what_it_is_asked_and_nobody_elses_answer_counts(new_hou
     assert (request["due_at"] + 1) % DAY_S == 0, "the due day does not tell the hour of asking"
 
 
+def test_a_request_of_the_first_hours_falls_due_a_day_before_its_case(new_house: Callable[..., House]) -> None:
+    house = new_house("seller", "namesake")
+    trade = sale(house, buyer="namesake").propose().agree()
+    request = asked(house, trade.id)
+    assert request["due_at"] + DAY_S < trade.one.dates["review_by"]
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [

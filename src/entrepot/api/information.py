@@ -6,6 +6,7 @@ A party reads the same of every request, whoever sent it: what to provide, until
 from __future__ import annotations
 
 import json
+import time
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request, Response
@@ -28,6 +29,7 @@ from entrepot.workflows.house.inform import (
     REQUEST,
     REQUEST_SENT,
     TEMPLATES,
+    due_at,
     forbidden_in,
 )
 
@@ -90,11 +92,16 @@ def templates(request: Request, caller: Signed) -> dict[str, Any]:
 
 @router.post("/information-requests/wordings")
 def try_wording(request: Request, body: Wording, caller: Signed) -> dict[str, Any]:
-    """Whether a free text may be sent, and the first word that forbids it; for staff. Changes nothing."""
+    """Whether a free text may be sent, the first word that forbids it, and when a request of now falls due; for staff.
+
+    Changes nothing.
+    """
     if not is_staff(caller):
         raise Unknown("not_found", "There is no such request.")
     word = forbidden_in(body.text)
-    return {"may_be_sent": not word, "word": word}
+    with request.app.state.store.read(caller.reader) as tx:
+        now = int(time.time()) + tx.checks.clock_offset_s()
+    return {"may_be_sent": not word, "word": word, "due_at": due_at(now)}
 
 
 @router.get("/information-requests/{request_id}")

@@ -26,7 +26,7 @@ from ..step.change_kind import Kind
 from ..trade.propose import own_settlement
 
 DAY_S = 86_400
-DUE_DAYS = 7  # one class for every request, whoever sends it and why
+DUE_DAYS = 3  # one class for every request, whoever sends it and why; a review lasts longer, and hears the answer
 FREE_TEXT_CHARS_MAX = 500
 ANSWER_CHARS_MAX = 4_000
 FILES_MAX, FILE_BYTES_MAX, FILE_NAME_CHARS_MAX = 5, 2_000_000, 100
@@ -98,7 +98,7 @@ def ask_party(batch: Batch, item: InboxItem) -> Json:
     answers = {_body(paper)["request"] for paper in batch.tx.papers.of(settlement.id, kind=ANSWER)}
     if len([paper for paper in known if paper.id not in answers]) >= REQUESTS_OPEN_MAX:
         raise Refused("too_many_requests", f"At most {REQUESTS_OPEN_MAX} requests are open at a time.")
-    body: Json = {"schema": "entrepot/information-request/1", "items": items, "text": text, "due_at": _due(batch.now)}
+    body: Json = {"schema": "entrepot/information-request/1", "items": items, "text": text, "due_at": due_at(batch.now)}
     paper = _keep(batch, settlement, REQUEST, body, participant)
     sent: Json = {"schema": "entrepot/information-request-sent/1", "request": paper.id, "by": item.person}
     batch.keep_json(settlement, REQUEST_SENT, sent, visible_to=())
@@ -193,8 +193,8 @@ def _keep(batch: Batch, settlement: Settlement, kind: str, body: Json, participa
     return batch.keep(settlement, kind, raw, owner=participant, visible_to=(participant,), media="application/json")
 
 
-def _due(now: int) -> int:
-    """The end of the day (UTC), DUE_DAYS later: it does not tell the hour at which somebody asked."""
+def due_at(now: int) -> int:
+    """When what is asked now falls due (Unix s): at the end of a day (UTC), which does not tell the hour of asking."""
     return (now // DAY_S + DUE_DAYS + 1) * DAY_S - 1
 
 

@@ -15,8 +15,6 @@ from ...language import marked
 from ...page import acted, page, shown
 from ...visitor import FORM_BYTES_MAX, Visitor
 
-DAY_S = 86_400
-DUE_DAYS = 7
 SENDERS = ("officer", "operator")
 NOTICE_FIELDS = (
     ("authority", marked("Authority"), 1),
@@ -93,21 +91,23 @@ async def preview(request: Request, visitor: Visitor) -> Response:
     wanted, text = query.getlist("items"), query.get("text", "").strip()[:500]
     to = "seller" if query.get("to") == "seller" else "buyer"
     tried = await visitor.door.post("/information-requests/wordings", {"text": text})
-    has_case = visitor.role == "officer" and await visitor.door.find(f"/cases/{id_}") is not None
+    case = await visitor.door.find(f"/cases/{id_}") if visitor.role == "officer" else None
+    case_due_at = (case["due_at"] or 0) if case else 0
     return page(
         request,
         visitor,
         "officer/preview.html",
-        at="/queue" if has_case else "/settlements",
+        at="/queue" if case else "/settlements",
         about=id_,
-        back=f"/cases/{id_}" if has_case else f"/settlements/{id_}",
+        back=f"/cases/{id_}" if case else f"/settlements/{id_}",
         invoice=terms["invoice_number"],
         to=to,
         party=terms[to]["name"],
         chosen=[one for one in templates if one["item"] in wanted],
         text=text,
         word=tried.body["word"],
-        due_at=(visitor.language.now // DAY_S + DUE_DAYS + 1) * DAY_S - 1,
+        due_at=tried.body["due_at"],
+        case_due_at=case_due_at if case_due_at < tried.body["due_at"] else 0,
     )
 
 
