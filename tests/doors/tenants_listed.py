@@ -70,6 +70,7 @@ GETS: dict[str, tuple[str, dict[str, str]]] = {
     "/v1/decisions": (STAFF, {}),
     "/v1/settlements/{settlement}/decisions": (STAFF, {}),
     "/v1/measures": (OWN, {}),
+    "/v1/escrow": (OWN, {}),
     "/v1/headroom": (OWN, {}),
     "/v1/disclosures": (OWN, {}),
     "/v1/log/checkpoints": (PUBLIC, {}),

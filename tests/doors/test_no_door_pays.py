@@ -76,7 +76,7 @@ REST: dict[tuple[str, str], str] = {
             "/v1/document-templates/{kind}", "/v1/sandbox/samples/invoice", "/v1/sandbox/samples/{settlement}/{kind}",
             "/v1/stops/history",
             "/v1/decisions", "/v1/settlements/{settlement}/decisions", "/v1/measures",
-            "/v1/headroom", "/v1/disclosures", "/v1/log/checkpoints",
+            "/v1/escrow", "/v1/headroom", "/v1/disclosures", "/v1/log/checkpoints",
             "/v1/mandates", "/v1/payees", "/v1/approvals", "/v1/approvals/{approval}",
             "/v1/activity", "/v1/credentials", "/v1/sign-ins", "/v1/passkeys", "/v1/invitation",
             "/v1/single-sign-on/{attempt}", "/v1/identities",

@@ -21,7 +21,7 @@ MAY_CHANGE = {  # a supervisor's POST may stop, make a digest, keep its own cred
     "/v1/reconciliations",  # compares, and changes nothing
     "/v1/sign-ins", "/v1/single-sign-on",  # anybody may begin to sign in
 }  # fmt: skip
-PAGES = ("/decisions", "/caps", "/stops", "/measures", "/log", "/regime", "/disclosures")
+PAGES = ("/supervision", "/queue", "/decisions", "/caps", "/stops", "/measures", "/log", "/regime", "/disclosures")
 
 
 def fill_stop(page: Any, grade: str) -> None:
@@ -258,3 +258,21 @@ def test_figures_come_as_csv_and_are_not_for_parties(ground: Ground) -> None:
         http.post("/sign-in/demo", data={"person": "treasurer-carol", "next": "/"})
         assert http.get("/decisions.csv").status_code == http.get("/stops").status_code == 404
         assert http.get("/log").status_code == http.get("/disclosures").status_code == 200
+
+
+def test_a_supervisor_reads_cases_and_the_sum_in_escrow_and_answers_none(ground: Ground, enter: Any) -> None:
+    made = ground.agree("SUP-CASE", "carol", "namesake")
+    ground.until(made, "in_review")
+    ground.fund(ground.agree("SUP-HELD", "seller", "buyer"))
+    page = enter("supervisor-1")
+    page.click("#places a[href='/supervision']")
+    held = ground.supervisor.get("/escrow")["held"]
+    (usdc,) = (one for one in held if one["asset"] == ground.view(made)["asset"])
+    said = page.inner_text("main").replace("\xa0", " ")
+    assert f"USDC {int(usdc['amount_minor']) / 10**6:,.2f}" in said and "in escrow" in page.inner_text("h1")
+    page.click("#places a[href='/queue']")
+    page.click(f"a[href='/cases/{made}']")
+    assert "same" in page.inner_text("h1") or "Is " in page.inner_text("h1")
+    assert not page.locator("main form").count(), "a supervisor answers no case"
+    for who in ("treasurer-seller", "operator-1"):
+        assert enter(who).goto(f"{ground.house.base_url}/supervision").status == 404

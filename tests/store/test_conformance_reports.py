@@ -12,7 +12,7 @@ from made_up import NOW, Database, funded, held_up, logged, new_id, paper, settl
 from entrepot.core.lifecycle import State
 from entrepot.core.settlement import Settlement
 from entrepot.store.records import LoggedEvent, Reader
-from entrepot.store.reports import Cost, Disclosure, Headroom, ReservedDay, Spread, Volume
+from entrepot.store.reports import Cost, Disclosure, Headroom, Held, ReservedDay, Spread, Volume
 from entrepot.store.store import Store
 
 DAY = NOW // 86_400 * 86_400
@@ -111,6 +111,19 @@ def test_outcomes_count_states_and_open_ones_have_no_period(store: Store) -> Non
         assert tx.reports.open_states() == {"funded": 1, "proposed": 3}
     with store.read(Reader(one.seller, "treasurer")) as tx:
         assert tx.reports.outcomes(since=DAY, until=LATER) == tx.reports.open_states() == {"funded": 1}
+
+
+def test_what_lies_in_escrow_is_counted_by_asset_as_far_as_it_may_be_seen(store: Store) -> None:
+    one, other = funded(), replace(funded(), asset="eip155:1/erc20:0xab")
+    with store.work() as tx:
+        for each in (one, held_up(State.BLOCKED, State.PRESENTED), other, settlement()):
+            tx.settlements.insert(each)
+    paid(store, NOW)
+    with store.read(staff()) as tx:
+        ours = [row for row in tx.reports.held() if row.asset == one.asset]
+        assert [row.count for row in ours] == [2] and len(tx.reports.held()) == 2
+    with store.read(Reader(other.seller, "treasurer")) as tx:
+        assert tx.reports.held() == [Held(other.asset, 1, other.held_minor)]
 
 
 def test_headroom_says_who_uses_how_much_and_what_leaves_first(store: Store) -> None:

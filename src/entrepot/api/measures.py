@@ -1,4 +1,4 @@
-"""/v1/measures and /v1/headroom: figures of a period and caps with what is free, as far as the reader may see them."""
+"""/v1/measures, /v1/escrow, /v1/headroom: figures of a period, of now and of caps, as far as one may see them."""
 
 from __future__ import annotations
 
@@ -52,6 +52,14 @@ def measures(request: Request, caller: Signed, since: Time = 0, until: Time = 0)
             "taken": _taken(tx, since, until),
             "yardsticks": [asdict(one) for one in YARDSTICKS],
         }
+
+
+@router.get("/escrow")
+def escrow(request: Request, caller: Signed) -> dict[str, Any]:
+    """What lies in escrow now, by asset, never added across assets. Staff read all settlements, a party its own."""
+    with request.app.state.store.read(caller.reader) as tx:
+        held = tx.reports.held()
+    return {"held": [asdict(row) | {"amount_minor": str(row.amount_minor)} for row in held]}
 
 
 @router.get("/headroom")

@@ -14,7 +14,7 @@ from .memory_people import PeopleTables
 from .memory_settlements import SettlementTables, shows_event
 from .memory_tables import Access, Journal, Table, known_id
 from .records import Paper
-from .reports import PLACE_MAX, ROWS_MAX, Archive, Cost, Disclosure, Headroom, ReservedDay, Spread, Volume
+from .reports import PLACE_MAX, ROWS_MAX, Archive, Cost, Disclosure, Headroom, Held, ReservedDay, Spread, Volume
 
 DAY_S = 86_400
 
@@ -86,6 +86,14 @@ class MemoryReports:
     def archive(self) -> Archive | None:
         """How the log is archived: in memory there is none."""
         return None
+
+    def held(self) -> list[Held]:
+        """What lies in escrow now, by asset."""
+        found: dict[str, list[int]] = defaultdict(list)
+        for one in self._seen():
+            if one.held_minor:
+                found[one.asset].append(one.held_minor)
+        return [Held(asset, len(amounts), sum(amounts)) for asset, amounts in sorted(found.items())]
 
     def headroom(self, *, since: int, limit: int = ROWS_MAX) -> list[Headroom]:
         """Who uses how much of the window's cap, the most used first."""

@@ -9,7 +9,7 @@ from .postgres_keys import Keyring
 from .postgres_people import paper_from_row
 from .postgres_rows import Connection, Row, Rows, find_uuids, from_uuid, to_uuid
 from .records import Paper
-from .reports import PLACE_MAX, ROWS_MAX, Archive, Cost, Disclosure, Headroom, ReservedDay, Spread, Volume
+from .reports import PLACE_MAX, ROWS_MAX, Archive, Cost, Disclosure, Headroom, Held, ReservedDay, Spread, Volume
 
 _SQL = load_sql("reports")
 
@@ -51,6 +51,10 @@ class PostgresReports:
         """How the database's log is archived; None where it is not."""
         row = self._rows.one("archive")
         return Archive(row["age_s"], row["waiting_bytes"], row["is_failing"]) if row else None
+
+    def held(self) -> list[Held]:
+        """What lies in escrow now, by asset."""
+        return [Held(row["asset"], row["count"], int(row["held_minor"])) for row in self._rows.all("held")]
 
     def headroom(self, *, since: int, limit: int = ROWS_MAX) -> list[Headroom]:
         """Who uses how much of the window's cap, the most used first."""

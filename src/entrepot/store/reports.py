@@ -54,6 +54,15 @@ class Headroom:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """What lies in escrow of one asset, and in how many settlements."""
+
+    asset: str
+    count: int
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReservedDay:
     """Headroom taken on one day: what is kept, and what was given back since."""
 
@@ -118,6 +127,9 @@ class Reports(Protocol):
 
     def archive(self) -> Archive | None:
         """How the database's log is archived; None where it is not."""
+
+    def held(self) -> list[Held]:
+        """What lies in escrow now, by asset."""
 
     def headroom(self, *, since: int, limit: int = ROWS_MAX) -> list[Headroom]:
         """Who uses how much of the window's cap, the most used first."""

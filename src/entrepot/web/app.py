@@ -24,7 +24,7 @@ from .pages.developer import developer, reference, sandbox
 from .pages.officer import cases, desk, examining, requests
 from .pages.operator import admission, changes, metrics, operations, stops
 from .pages.settlement import proof, settlement
-from .pages.supervisor import disclosures, measures, oversight
+from .pages.supervisor import disclosures, measures, oversight, supervision
 from .pages.treasury import approvals, company, invoice, journal, overview, trading
 from .visitor import Forged, SignInNeeded, own_path
 
@@ -66,6 +66,7 @@ PAGES = (
     invoice,
     stops,
     oversight,
+    supervision,
     measures,
     metrics,
     proof,

@@ -37,6 +37,7 @@ APPROVALS = Place("/approvals", marked("Approvals"), "a")
 DISCLOSURES = Place("/disclosures", marked("Disclosures"), "d")
 EXCEPTIONS = Place("/exceptions", marked("Exceptions"), "e")
 PARTICIPANTS = Place("/participants", marked("Participants"), "p")
+CASES = Place("/queue", marked("Cases"), "q")
 CHANGES = Place("/changes", marked("Changes"), "t")
 RECONCILIATION = Place("/reconciliation", marked("Reconciliation"), "r")
 DASHBOARD = Place("/dashboard", marked("Dashboard"), "b")
@@ -96,6 +97,8 @@ PLACES: dict[str, tuple[Place, ...]] = {
     ),
     "supervisor": (
         SETTLEMENTS,
+        Place("/supervision", marked("Overview"), "o"),
+        CASES,
         DECISIONS,
         CAPS,
         STOPS,

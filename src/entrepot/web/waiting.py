@@ -38,7 +38,7 @@ COUNTS: Mapping[str, Mapping[str, Count]] = {
     "treasurer": {"/approvals": _approvals, "/requests": _requests},
     "operator": {"/exceptions": _exceptions, "/changes": _changes},
     "officer": {"/queue": _cases, "/changes": _changes},
-    "supervisor": {"/changes": _changes},
+    "supervisor": {"/queue": _cases, "/changes": _changes},
 }
 
 

@@ -74,6 +74,11 @@ SELECT extract(epoch FROM clock_timestamp() - coalesce(last_archived_time, stats
               * pg_size_bytes(current_setting('wal_segment_size')))::bigint END AS waiting_bytes
   FROM pg_stat_archiver WHERE current_setting('archive_mode') <> 'off';
 
+-- name: held
+-- What holds money has a dated next act: the index of those is small.
+SELECT asset, count(*) AS count, sum(held_minor) AS held_minor FROM settlements
+ WHERE due_at IS NOT NULL AND held_minor > 0 GROUP BY asset ORDER BY asset COLLATE "C";
+
 -- name: headroom
 SELECT participant, count(*) AS count, sum(amount_minor) AS used_minor, min(at) AS oldest_at,
        (array_agg(amount_minor ORDER BY at, settlement))[1] AS oldest_minor

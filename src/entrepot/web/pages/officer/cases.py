@@ -25,6 +25,7 @@ VIEWS: dict[str, str] = {
     "second": marked("Second person"),
     "blocked": marked("Blocked"),
 }
+READ_ONLY = ("", "blocked")  # views of whoever answers no case
 EMPTY: dict[str, str] = {
     "": marked("Cases appear here when a check finds what only people may decide."),
     "mine": marked("Cases appear here when you were the first of two to answer."),
@@ -58,7 +59,9 @@ WORDS: dict[str, dict[str, str]] = {
 async def queue(request: Request, visitor: Visitor) -> Response:
     """What waits for officers, what needs a human first."""
     view = request.query_params.get("view", "")
-    view = view if view in VIEWS else ""
+    may_act = visitor.role == "officer"
+    known = VIEWS if may_act else {name: VIEWS[name] for name in READ_ONLY}
+    view = view if view in known else ""
     waiting = (await visitor.door.get("/cases", state="in_review"))["cases"]
     held = [
         case for state in ("blocked", "frozen") for case in (await visitor.door.get("/cases", state=state))["cases"]
@@ -70,7 +73,7 @@ async def queue(request: Request, visitor: Visitor) -> Response:
         "blocked": held,
     }
     rows = [await _row(request, visitor, case) for case in sorted_by[view]]
-    views = [{"view": key, "name": name, "count": len(sorted_by[key])} for key, name in VIEWS.items()]
+    views = [{"view": key, "name": name, "count": len(sorted_by[key])} for key, name in known.items()]
     return page(
         request,
         visitor,
@@ -79,6 +82,7 @@ async def queue(request: Request, visitor: Visitor) -> Response:
         rows=rows,
         views=views,
         chosen=view,
+        may_act=may_act,
         empty=EMPTY[view],
         waiting=len(waiting),
         first=waiting[0] if waiting else None,
