@@ -13,7 +13,9 @@ import pytest
 from entrepot import web
 from entrepot.web.app import FILES, POLICY
 from entrepot.web.charts import Chart, Reference, Series
+from entrepot.web.language import Language
 from entrepot.web.page import _env
+from entrepot.web.pages.supervisor import measures
 
 BROWSER = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 PARTS = Path(web.__file__).parents[3] / "node_modules" / ".portal"
@@ -89,6 +91,24 @@ def test_table_has_every_figure_and_nothing_in_it_is_markup() -> None:
         assert text in made
     assert "<b>70" not in made and "style=" not in made
     assert made.count("data-chart=") == 1 and "No figures yet" in made  # an empty one says so and has no picture
+
+
+def test_every_chart_says_in_what_its_figures_are() -> None:
+    step = {"step": "all", "count": 1, "median_s": 60, "p90_s": 60, "buckets": [1, 0, 0, 0, 0, 0, 0]}
+    told = {
+        "volume": [{"day": 0, "asset": "usdc", "count": 1, "amount_minor": "1"}],
+        "steps": [step], "bounds_s": (60, 600, 3_600, 21_600, 86_400, 432_000), "yardsticks": [],
+        "cost": {"days": [{"day": 0, "median_bps": "1.0", "p90_bps": "1.0"}], "median_bps": "1.0", "percent_a_year": 5},
+        "outcomes": [{"state": "funded", "count": 1}], "taken": [{"day": 0, "kept_minor": "1", "freed_minor": "0"}],
+    }  # fmt: skip
+    assets, english = {"usdc": {"symbol": "USDC", "decimals": 6}}, Language("en")
+    made = [measures.volume(told, assets, english)]
+    made += [draw(told, english) for draw in (measures.waiting, measures.steps, measures.cost, measures.outcomes)]
+    made += [measures.taken(told, english)]
+    said = [drawn(one).partition("</h2>")[0].rpartition("· ")[2].removesuffix("</span>") for one in made]
+    assert said == ["USDC", "settlements", "seconds", "basis points", "settlements", "USD"]
+    days = [one.across for one in made if one.kind in ("stack", "lines")]
+    assert days == ["Day (UTC)"] * 3
 
 
 @pytest.mark.slow

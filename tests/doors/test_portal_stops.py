@@ -41,7 +41,8 @@ def test_a_buyer_reads_that_a_stop_holds_up_the_payment_and_pays_after_it(ground
             unheard.click("#act-fund summary")
         with unheard.expect_navigation():
             unheard.click("#act-fund button.first")
-        assert "A stop is in force" in unheard.inner_text("h1") and not LIKE_A_HIT.search(unheard.inner_text("main"))
+        assert "A stop is in force" in unheard.inner_text("#problem")
+        assert not LIKE_A_HIT.search(unheard.inner_text("main"))
         assert "New payments are stopped" in unheard.inner_text("#stops")
     finally:
         lift(ground)

@@ -24,6 +24,7 @@ WAYS = (
     "waived",
     "award_sent",
     "awarded",
+    "differs_for_good",
     "checking_stopped",
     "cleared_stopped",
     "cleared_outlasted",
@@ -129,6 +130,15 @@ def test_nobody_is_asked_to_pay_under_a_stop(grade: str, until: int, way: str) -
     offered = [[one.form for one in sentences.acts(view, "buyer", "treasurer", found)] for found in ([], stops)]
     assert offered == [["fund", "withdraw"], ["withdraw"]]
     assert "everybody's payments" in sentences.held_up(way, stops, ENGLISH)
+
+
+@pytest.mark.parametrize("left", [2, 1, 0])
+def test_nobody_is_told_to_present_again_once_no_presentation_is_left(left: int) -> None:
+    view = {"state": "discrepant", "presentations_left": left}
+    told = sentences.sentence(sentences.variant(view, []), sentences.SELLER, ENGLISH, VALUES)
+    offered = [one.form for one in sentences.acts(view, sentences.SELLER, "treasurer")]
+    assert ("Present them again" in told, "present" in offered) == (bool(left), bool(left))
+    assert "unless BUYER accepts them as they are" in told and "DEADLINE" in told
 
 
 def test_what_a_stop_holds_up_of_money_in_escrow_is_said_under_a_stop_of_all_only() -> None:

@@ -22,6 +22,19 @@ def test_what_is_at_this_moment_is_now() -> None:
     assert (said.left(1_000), said.left(1_060), said.left(940)) == ("now", "in 1 minute", "1 minute ago")
 
 
+@pytest.mark.parametrize(
+    ("zone", "named", "shown"),
+    [("", "UTC", "00:00 UTC<"), ("UTC", "UTC", "00:00<"), ("Mars/Crater", "UTC", "00:00<"),
+     ("Asia/Ho_Chi_Minh", "Asia/Ho Chi Minh, UTC+07:00", "07:00<"),
+     ("Asia/Kolkata", "Asia/Kolkata, UTC+05:30", "05:30<")],
+)  # fmt: skip
+def test_a_page_says_its_zone_and_each_time_says_utc_too(zone: str, named: str, shown: str) -> None:
+    language = Language("en", zone, now=1_767_225_600)
+    assert language.zone_named == named
+    told = language.moment(1_767_225_600)
+    assert shown in told and 'title="2026-01-01 00:00:00 UTC"' in told and 'datetime="2026-01-01T00:00:00Z"' in told
+
+
 def test_a_value_is_text_in_the_page_and_in_the_plain_sentence() -> None:
     said = ENGLISH.tell("{name} paid", name="<b>Smith & Sons</b>")
     assert escape(said) == "<b>&lt;b&gt;Smith &amp; Sons&lt;/b&gt;</b> paid"

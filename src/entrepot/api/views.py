@@ -9,7 +9,7 @@ from entrepot.core.canonical import Json, hex0x
 from entrepot.core.eip712 import Signable
 from entrepot.core.errors import Unknown
 from entrepot.core.lifecycle import STATES, State
-from entrepot.core.settlement import Settlement
+from entrepot.core.settlement import ROUNDS_MAX, Settlement
 from entrepot.store.records import DISPUTE_PAPERS, STAFF_ROLES, LoggedEvent, Paper, Participant
 from entrepot.store.store import Transaction
 from entrepot.workflows.step import shown
@@ -55,6 +55,7 @@ def settlement_view(settlement: Settlement, caller: Caller) -> Json:
         "terms_hash": settlement.terms_hash,
         "signed_by": list(settlement.signed_by),
         "round": settlement.round,
+        "presentations_left": ROUNDS_MAX - settlement.round,
         "documents_sha256": settlement.documents_sha256,
         "award_sent": settlement.in_flight.get("kind") == "award_received",
         "examine_by": settlement.dates.get("examine_by") if seen.state is State.PRESENTED else None,

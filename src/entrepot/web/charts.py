@@ -53,6 +53,7 @@ class Chart:
     is_logarithmic: bool = False
     zero_counts: bool = False
     when_empty: str | Shown = ""
+    counted: str = ""  # what is counted, where the figures are numbers of things and have no unit
 
     @property
     def is_empty(self) -> bool:

@@ -154,8 +154,20 @@ class Language:
         """A day and a time, exact in the element."""
         pattern = f"EEE d MMM y{self.comma} HH:mm" + (":ss" if seconds else "")
         text = format_datetime(self._moment(at), format=pattern, locale=self.locale)
-        iso = datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
-        return Markup('<time datetime="{}">{}</time>').format(iso, text if self.zone else f"{text} UTC")
+        in_utc = datetime.fromtimestamp(at, UTC)
+        iso = in_utc.isoformat().replace("+00:00", "Z")
+        exact = f"{in_utc:%Y-%m-%d %H:%M:%S} UTC"
+        shown = text if self.zone else f"{text} UTC"
+        return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, exact, shown)
+
+    @property
+    def zone_named(self) -> str:
+        """The zone that times are told in, with what it is ahead of UTC now: Asia/Singapore, UTC+08:00."""
+        zone = zone_of(self.zone)
+        if zone in (UTC, ZoneInfo("UTC")):
+            return "UTC"
+        ahead = f"{datetime.fromtimestamp(self.now, zone):%z}"
+        return f"{self.zone.replace('_', ' ')}{self.comma} UTC{ahead[:3]}:{ahead[3:]}"
 
     def left(self, at: int) -> str:
         """How long until (or since) a time, in words."""

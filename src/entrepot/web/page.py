@@ -109,12 +109,19 @@ def shown(show: Show) -> Callable[[Request], Awaitable[Response]]:
 
 
 Act = Callable[[Request, Visitor, Any], Awaitable[str]]
+Again = Callable[[Request, Visitor, Any, Problem], Awaitable[Response]]
 
 
-def acted(act: Act) -> Callable[[Request], Awaitable[Response]]:
+async def not_done(request: Request, visitor: Visitor, form: Any, problem: Problem) -> Response:
+    """What was refused, on a page of its own with the way back."""
+    back = own_path(str(form.get("back", request.url.path)))
+    return page(request, visitor, "not_done.html", status=problem.status, problem=problem, back=back)
+
+
+def acted(act: Act, again: Again = not_done) -> Callable[[Request], Awaitable[Response]]:
     """A form's act: it is checked to be ours, done, and leads to the page that the act names.
 
-    What the API refuses is shown on a page of its own with the way back; the act's result is where focus goes.
+    What the API refuses is shown by `again`, which may keep what was typed; the act's result is where focus goes.
     """
 
     async def endpoint(request: Request) -> Response:
@@ -126,8 +133,7 @@ def acted(act: Act) -> Callable[[Request], Awaitable[Response]]:
             if problem.status == 401:
                 raise SignInNeeded from None
             request.state.stops = (await visitor.door.get("/stops"))["stops"]  # may be why
-            back = own_path(str(form.get("back", request.url.path)))
-            return page(request, visitor, "not_done.html", status=problem.status, problem=problem, back=back)
+            return await again(request, visitor, form, problem)
         return RedirectResponse(own_path(where), status_code=303)
 
     return endpoint

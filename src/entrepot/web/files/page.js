@@ -6,6 +6,12 @@ if (!document.cookie.includes("entrepot_zone=")) {
   document.cookie = `entrepot_zone=${zone};path=/;max-age=31536000;samesite=lax`;
 }
 
+// On a phone what proves and explains is folded at first, save what the address names; what is opened stays open.
+if (matchMedia("(max-width: 900px)").matches) {
+  for (const one of document.querySelectorAll("details.fold[open]")) one.open = one.matches(":target, :has(:target)");
+}
+window.addEventListener("hashchange", () => document.querySelectorAll("details.fold:is(:target, :has(:target))").forEach((one) => { one.open = true; }));
+
 // Live: the feed says which settlements changed; the page is fetched again and its parts are morphed into place.
 const feed = document.getElementById("feed");
 const refresh = () => htmx.trigger("#main", "refresh");

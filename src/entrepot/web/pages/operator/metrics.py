@@ -88,6 +88,7 @@ def waiting(told: Mapping[str, Any], language: Language) -> Chart:
         _times(told, language),
         series,
         zero_counts=True,
+        counted=str(language.say("things that wait")),
     )
 
 
@@ -129,6 +130,7 @@ def growth(told: Mapping[str, Any], language: Language) -> Chart:
         str(language.say("Time")),
         _times(told, language)[1:],
         (Series(str(language.say("entries per second")), tuple(rates), says),),
+        str(language.say("entries per second")),
         zero_counts=True,
         when_empty=language.say("The curve begins with the second reading, within half a minute."),
     )
@@ -181,6 +183,7 @@ def connections(told: Mapping[str, Any], language: Language) -> Chart:
         tuple(row["role"] for row in rows),
         (series(marked("busy"), "busy", "harbour"), series(marked("free"), "free", "soft"),
          series(marked("waiting"), "waiting", "waiting")),
+        counted=str(language.say("connections")),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from ...assets import asset_of
 from ...door import Problem
 from ...language import marked
-from ...page import acted, once, shown
+from ...page import once, shown
 from ...typed import minor_of
 from ...visitor import FORM_BYTES_MAX, Visitor, form_of, visitor_of
 from .papers import NAMES
@@ -212,5 +212,4 @@ ROUTES = [
     Route(f"/settlements/{ID}/statement", statement, methods=["POST"]),
     Route(f"/settlements/{ID}/evidence", shown(evidence)),
     Route(f"/settlements/{ID}/papers/{{paper:str}}", shown(paper)),
-    Route(f"/settlements/{ID}/{{act:str}}", acted(act), methods=["POST"]),
 ]

@@ -5,17 +5,20 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ...assets import asset_of
+from ...door import Problem
 from ...inert import inert
 from ...language import Language, marked
-from ...page import page, shown
+from ...page import acted, not_done, page, shown
 from ...visitor import Visitor, form_of, visitor_of
 from ..officer import requests
 from ..shared import costs, findings, sentences
@@ -26,6 +29,8 @@ from ..treasury.invoice import REASONS
 from . import acts, papers, picture
 from .voyage import money, voyage
 
+NEW_EACH_TIME = ("form_token", "once", "back", "act", "signature")
+TYPED_CHARS_MAX = 2_000
 STAFF = ("operator", "officer", "supervisor")
 READS_MORE = (*STAFF, "examiner")
 PERCENT_MAX = 50
@@ -52,6 +57,15 @@ OUTSIDE = {
 PHASES = {"pending": marked("reserved"), "posted": marked("posted"), "post": marked("posted")}
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What the API refused of an act, and what was typed in its form."""
+
+    problem: Problem
+    act: str
+    typed: Mapping[str, str]
+
+
 async def settlement(request: Request, visitor: Visitor) -> Response:
     """The page of one settlement."""
     return await _page(request, visitor, request.path_params["settlement"])
@@ -66,7 +80,29 @@ async def tried(request: Request) -> Response:
     return await _page(request, visitor, id_, would=await acts.dry_run(visitor, id_))
 
 
-async def _page(request: Request, visitor: Visitor, id_: str, would: dict[str, Any] | None = None) -> Response:
+async def again(request: Request, visitor: Visitor, form: FormData, problem: Problem) -> Response:
+    """The page with what was refused above its form, and what was typed in it; files a browser gives only once."""
+    id_ = request.path_params["settlement"]
+    try:
+        return await _page(request, visitor, id_, refusal=Refusal(problem, request.path_params["act"], typed(form)))
+    except Problem:
+        return await not_done(request, visitor, form, problem)  # the page is not this reader's
+
+
+def typed(form: FormData) -> dict[str, str]:
+    """What was written or chosen in a form, without its proof, its files and its signature, which is made anew."""
+    kept = {name: value for name, value in form.items() if isinstance(value, str) and name not in NEW_EACH_TIME}
+    return {name: value[:TYPED_CHARS_MAX] for name, value in kept.items()}
+
+
+async def _page(
+    request: Request,
+    visitor: Visitor,
+    id_: str,
+    *,
+    would: dict[str, Any] | None = None,
+    refusal: Refusal | None = None,
+) -> Response:
     door, language, stops = visitor.door, visitor.language, request.state.stops
     view = await door.get(f"/settlements/{id_}")
     trade = await door.find(f"/trades/{id_}")
@@ -85,6 +121,9 @@ async def _page(request: Request, visitor: Visitor, id_: str, would: dict[str, A
         request,
         visitor,
         "settlement/page.html",
+        status=refusal.problem.status if refusal else 200,
+        refusal=refusal,
+        typed=refusal.typed if refusal else {},
         at="/settlements",
         view=view,
         terms=terms,
@@ -271,6 +310,9 @@ async def ledger_csv(request: Request, visitor: Visitor) -> Response:
 
 
 async def _back_to_page(request: Request, _: Visitor) -> Response:
+    """Where the page with a dry run's answer or a refused act is refreshed."""
+    if request.path_params.get("act", acts.ACTS[0]) not in acts.ACTS:
+        raise Problem(404, {"title": marked("There is no such act.")})
     return RedirectResponse(f"/settlements/{request.path_params['settlement']}", status_code=303)
 
 
@@ -280,4 +322,6 @@ ROUTES = [
     Route(f"/settlements/{acts.ID}/dry-run", shown(_back_to_page)),
     Route(f"/settlements/{acts.ID}/ledger.csv", shown(ledger_csv)),
     *acts.ROUTES,
+    Route(f"/settlements/{acts.ID}/{{act:str}}", acted(acts.act, again), methods=["POST"]),
+    Route(f"/settlements/{acts.ID}/{{act:str}}", shown(_back_to_page)),
 ]

@@ -159,6 +159,18 @@ SENTENCES: dict[tuple[str, str], str] = {
         "are."
     ),
     ("discrepant", OTHER): marked("The documents differ from the terms; {seller} may cure them until {deadline}."),
+    ("differs_for_good", SELLER): marked(
+        "The documents differ from the terms, and no presentation is left. On {deadline} the money goes back to "
+        "{buyer}, unless {buyer} accepts them as they are before."
+    ),
+    ("differs_for_good", BUYER): marked(
+        "The documents differ from the terms, and {seller} has no presentation left. On {deadline} your money comes "
+        "back, unless you accept them as they are before."
+    ),
+    ("differs_for_good", OTHER): marked(
+        "The documents differ from the terms, and {seller} has no presentation left; the money goes back on {deadline} "
+        "unless {buyer} accepts them before."
+    ),
     ("releasing", SELLER): marked("{price} is on its way to you."),
     ("releasing", BUYER): marked("The documents were in order. {price} is on its way to {seller}."),
     ("releasing", OTHER): marked("{price} is on its way to {seller}."),
@@ -269,6 +281,8 @@ def variant(view: Mapping[str, Any], events: Sequence[Mapping[str, Any]], stops:
         return "shared"
     if state == "disputed" and view["award_sent"]:
         return "award_sent"
+    if state == "discrepant" and not view["presentations_left"]:
+        return "differs_for_good"
     last = next((str(event["event"]) for event in reversed(events) if event["event"] in ("waived", "awarded",
         "presented")), "")  # fmt: skip
     return last if state == "presented" and last in ("waived", "awarded") else state
@@ -348,7 +362,7 @@ def acts(view: Mapping[str, Any], side: str, role: str, stops: Stops = ()) -> li
         found.append(Act("sign", marked("Sign the terms")))
     if side == BUYER and is_party and state == "cleared" and not stops:
         found.append(Act("fund", marked("Pay into escrow")))
-    if side == SELLER and is_party and state in ("funded", "discrepant"):
+    if side == SELLER and is_party and state in ("funded", "discrepant") and view["presentations_left"]:
         found.append(Act("present", marked("Present documents") if state == "funded" else marked("Present again")))
     if side == BUYER and is_party and state == "discrepant":
         found.append(Act("waive", marked("Accept the documents as they are")))

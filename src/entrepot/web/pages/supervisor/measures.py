@@ -103,9 +103,10 @@ def volume(told: Mapping[str, Any], assets: Mapping[str, Mapping[str, Any]], lan
         if count == 1
         else language.say("{count} settlements were paid out.", count=language.number(count)),
         "stack",
-        str(language.say("Day")),
+        str(language.say("Day (UTC)")),
         tuple(language.short_day(day) for day in days),
         tuple(series),
+        language.listed([str(asset["symbol"]) for asset in assets.values()]),
     )
 
 
@@ -132,6 +133,7 @@ def waiting(told: Mapping[str, Any], language: Language) -> Chart:
         tuple(labels),
         (Series(str(language.say("Settlements")), tuple(map(float, counts)), tuple(map(language.number, counts))),),
         references=lines,
+        counted=str(language.say("settlements")),
     )
 
 
@@ -179,7 +181,7 @@ def cost(told: Mapping[str, Any], language: Language) -> Chart:
             median=_bps(over_all["median_bps"], language), percent=over_all["percent_a_year"],
         ),
         "lines",
-        str(language.say("Day")),
+        str(language.say("Day (UTC)")),
         tuple(language.short_day(row["day"]) for row in days),
         (series(marked("median"), "median_bps", "harbour"), series(marked("9 of 10"), "p90_bps", "waiting")),
         str(language.say("basis points")),
@@ -209,6 +211,7 @@ def by_state(name: str, title: str, says: Shown, counted: Sequence[Mapping[str, 
         str(language.say("State")),
         tuple(str(language.say(one)) for one in states),
         (Series(str(language.say("Settlements")), tuple(map(float, counts)), tuple(map(language.number, counts))),),
+        counted=str(language.say("settlements")),
     )
 
 
@@ -226,7 +229,7 @@ def taken(told: Mapping[str, Any], language: Language) -> Chart:
         str(language.say("Headroom taken")),
         language.say("By day of clearing; what ended unpaid was given back."),
         "stack",
-        str(language.say("Day")),
+        str(language.say("Day (UTC)")),
         tuple(language.short_day(row["day"]) for row in rows),
         (series(marked("in use"), "kept_minor", "harbour"), series(marked("given back"), "freed_minor", "soft")),
         str(REFERENCE["symbol"]),

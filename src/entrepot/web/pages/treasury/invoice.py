@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -21,6 +22,8 @@ from ...visitor import FORM_BYTES_MAX, SignInNeeded, Visitor, form_of, visitor_o
 
 LINES_MAX = 20
 NUMBER_CHARS_MAX = 40
+KEPT_BYTES_MAX, FILE_NAME_CHARS_MAX = 500_000, 100  # of a file that its page carries to the next try
+OF_THE_FILE = "invoice_"  # codes of refusals that the same file would meet again
 DOCUMENT_BYTES_MAX = 5_000_000  # of documents/stated.py: what is read of one file
 INCOTERMS = ("EXW", "FCA", "FAS", "FOB", "CFR", "CIF", "CPT", "CIP", "DAP", "DPU", "DDP")  # ICC, Incoterms 2020
 SUPPLIED = ("hs", "incoterm", "incoterm_place")
@@ -56,6 +59,19 @@ REASONS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """An invoice as a file: chosen just now, or carried by the page since another try."""
+
+    name: str
+    raw: bytes
+
+    @property
+    def carried(self) -> str:
+        """The file in base64 for the page to carry, "" for one that is too large for that."""
+        return base64.b64encode(self.raw).decode() if len(self.raw) <= KEPT_BYTES_MAX else ""
+
+
 async def new(request: Request, visitor: Visitor) -> Response:
     """Where an invoice is dropped."""
     return await _page(request, visitor, _typed(FormData()))
@@ -66,23 +82,21 @@ async def propose(request: Request) -> Response:
     visitor = await visitor_of(request)
     form = await form_of(request, visitor)
     request.state.stops = (await visitor.door.get("/stops"))["stops"]
-    typed, once = _typed(form), str(form.get("once", ""))
+    typed, once, file = _typed(form), str(form.get("once", "")), await _file(form)
     try:
-        raw, is_file = await _invoice(form, typed, visitor)
+        raw = await _invoice(file, typed, visitor)
         buyer = await _buyer_id(typed["buyer"], visitor)
         body: dict[str, Any] = {"invoice_base64": base64.b64encode(raw).decode(), "buyer": buyer}
         body["supplied"] = {name: typed[name].upper() if name == "incoterm" else typed[name] for name in SUPPLIED}
         body["latest_shipment"] = typed["latest_shipment"]
         if form.get("dry"):
             would = (await visitor.door.post("/dry-runs", body, once=once)).body
-            return await _page(request, visitor, typed, would=would, is_file=is_file)
+            return await _page(request, visitor, typed, would=would, file=file)
         answer = await visitor.door.post("/trades", body, once=once)
     except Problem as problem:
         if problem.status == 401:
             raise SignInNeeded from None
-        chosen = form.get("invoice")
-        is_file = isinstance(chosen, UploadFile) and bool(chosen.filename)
-        return await _page(request, visitor, typed, problem=problem, is_file=is_file, status=problem.status)
+        return await _page(request, visitor, typed, problem=problem, file=file, status=problem.status)
     where = f"/settlements/{answer.body['settlement']}" if answer.is_done else "/settlements"
     return RedirectResponse(where, status_code=303)
 
@@ -107,7 +121,8 @@ async def _page(
         problem=problem,
         would=would,
         total_asset=await asset_of(request, visitor, would["total"]["asset"]) if would else None,
-        is_file=said.get("is_file", False),
+        file=(file := said.get("file")),
+        kept=file if file and file.carried and not (problem and problem.code.startswith(OF_THE_FILE)) else None,
         is_about_goods=problem is not None and problem.code in ABOUT_GOODS,
         reason_words=REASONS,
     )
@@ -127,23 +142,36 @@ def _text(value: Any) -> str:
     return value.strip()[:600] if isinstance(value, str) else ""
 
 
-async def _invoice(form: FormData, typed: dict[str, Any], visitor: Visitor) -> tuple[bytes, bool]:
-    """The file's bytes, or the JSON invoice of what was written. Raises: Problem where there is neither."""
-    chosen = form.get("invoice")
+async def _file(form: FormData) -> File | None:
+    """The file that was chosen, else the one that the page carried, unless it is to be left out."""
+    chosen, carried = form.get("invoice"), str(form.get("kept_base64", ""))
     if isinstance(chosen, UploadFile) and chosen.filename:
-        raw = await chosen.read(FORM_BYTES_MAX)
+        return File(chosen.filename[-FILE_NAME_CHARS_MAX:], await chosen.read(FORM_BYTES_MAX))
+    if not carried or form.get("leave_out"):
+        return None
+    try:
+        raw = base64.b64decode(carried, validate=True)
+    except ValueError:
+        return None
+    return File(str(form.get("kept_name", ""))[-FILE_NAME_CHARS_MAX:], raw)
+
+
+async def _invoice(file: File | None, typed: dict[str, Any], visitor: Visitor) -> bytes:
+    """The file's bytes, or the JSON invoice of what was written. Raises: Problem where there is neither."""
+    if file is not None:
+        raw = file.raw
         if not raw.strip():
             raise _unreadable(visitor.language.say("The file is empty: there is nothing in it to read."))
         if len(raw) > DOCUMENT_BYTES_MAX:
             most = visitor.language.number(DOCUMENT_BYTES_MAX)
             raise _unreadable(visitor.language.say("The file is too large: at most {most} bytes are read.", most=most))
-        return raw, True
+        return raw
     if not typed["number"]:
         says = str(
             visitor.language.say("Choose an invoice as a file, or write one here: its number is the first field.")
         )
         raise Problem(422, {"detail": says, "code": "invoice_field_missing", "path": "invoice"})
-    return json.dumps(await _written(typed, visitor)).encode(), False
+    return json.dumps(await _written(typed, visitor)).encode()
 
 
 def _unreadable(says: object) -> Problem:
