@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         path = item.path.relative_to(here) if item.path.is_relative_to(here) else item.path
         if path.parts[0] in SLOW_FOLDERS or path.name.startswith(SLOW_FILES):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder that the database's OS user may enter: run by root, the server has one of its own."""
+    found = Path(tempfile.mkdtemp(prefix="entrepot-home-"))
+    found.chmod(0o755)
+    yield found
+    shutil.rmtree(found, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

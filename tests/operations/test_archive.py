@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -23,14 +22,6 @@ from watched import as_role, opened
 
 pytestmark = pytest.mark.slow
 SEGMENT_BYTES, WAIT_S = 2**24, 30
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    found = Path(tempfile.mkdtemp(prefix="entrepot-archive-"))
-    found.chmod(0o755)  # run by root, the server has an OS user of its own
-    yield found
-    shutil.rmtree(found, ignore_errors=True)
 
 
 def soon(holds: Callable[[], bool]) -> None:

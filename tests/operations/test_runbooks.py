@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,15 +15,6 @@ from entrepot.store import embedded
 
 pytestmark = pytest.mark.slow
 GONE_S = 10.0
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """A home that the database's OS user may enter."""
-    found = Path(tempfile.mkdtemp(prefix="entrepot-runbook-"))
-    found.chmod(0o755)
-    yield found
-    shutil.rmtree(found, ignore_errors=True)
 
 
 def entrepot(home: Path, *command: str) -> subprocess.CompletedProcess[str]:

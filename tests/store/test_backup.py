@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,14 +24,6 @@ from entrepot.workflows.books.replay import Replayed, replayed
 
 pytestmark = pytest.mark.slow
 KEY = bytes(range(32))
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    found = Path(tempfile.mkdtemp(prefix="entrepot-backup-"))
-    found.chmod(0o755)  # run by root, the server has an OS user of its own
-    yield found
-    shutil.rmtree(found, ignore_errors=True)
 
 
 def trade(store: Store) -> Replayed:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -30,11 +27,8 @@ WAIT_S = 30
 
 
 @pytest.fixture
-def files() -> Iterator[Path]:
-    home = Path(tempfile.mkdtemp(prefix="entrepot-use-"))
-    home.chmod(0o755)  # run by root, the server has an OS user of its own
-    yield home / "postgres"
-    shutil.rmtree(home, ignore_errors=True)
+def files(home: Path) -> Path:
+    return home / "postgres"
 
 
 def answers(server: embedded.Embedded) -> bool:

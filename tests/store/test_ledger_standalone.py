@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +27,8 @@ POST = HOLD | {"id": f"{4:032x}", "phase": "post", "pending_id": HOLD["id"], "ev
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="entrepot-ledger-"))
-    made.chmod(0o755)  # run by root, the server has an OS user of its own
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
+def folder(home: Path) -> Path:
+    return home
 
 
 def written(folder: Path, *lines: Any) -> Path:

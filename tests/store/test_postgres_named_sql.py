@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from pathlib import Path
 
 import psycopg
@@ -49,27 +47,22 @@ def test_every_named_query_is_used() -> None:
 
 
 @pytest.mark.parametrize("version", [18, 16])
-def test_what_was_committed_is_there_after_a_restart(version: int) -> None:
-    home = Path(tempfile.mkdtemp(prefix="entrepot-embedded-"))
-    home.chmod(0o755)
+def test_what_was_committed_is_there_after_a_restart(home: Path, version: int) -> None:
     put = settlement()
-    try:
-        for turn in range(2):
-            server = embedded.start(home / "pg", version=version if turn == 0 else None)
-            try:
-                assert len(migrate(server.owner_dsn)) == (len(migrations()) if turn == 0 else 0)
-                store = PostgresStore(master_key=MASTER_KEY, work_dsn=server.work_dsn, serve_dsn=server.serve_dsn)
-                with store.work() as tx:
-                    if turn == 0:
-                        tx.settlements.insert(put)
-                    assert tx.settlements.get(put.id) == put
-                store.close()
-            finally:
-                server.stop()
-            with pytest.raises(psycopg.OperationalError):
-                psycopg.connect(server.work_dsn)
-    finally:
-        shutil.rmtree(home)
+    for turn in range(2):
+        server = embedded.start(home / "pg", version=version if turn == 0 else None)
+        try:
+            assert len(migrate(server.owner_dsn)) == (len(migrations()) if turn == 0 else 0)
+            store = PostgresStore(master_key=MASTER_KEY, work_dsn=server.work_dsn, serve_dsn=server.serve_dsn)
+            with store.work() as tx:
+                if turn == 0:
+                    tx.settlements.insert(put)
+                assert tx.settlements.get(put.id) == put
+            store.close()
+        finally:
+            server.stop()
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(server.work_dsn)
 
 
 def test_an_edited_migration_is_refused_and_a_failing_one_leaves_nothing(tmp_path: Path, database: object) -> None:

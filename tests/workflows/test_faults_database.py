@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -55,15 +54,6 @@ def database(folder: Path) -> Iterator[tuple[Embedded, PostgresStore]]:
     finally:
         with suppress(Exception):
             server.stop()
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """A folder that the server's OS user may enter."""
-    path = Path(tempfile.mkdtemp(prefix="entrepot-faults-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
 
 
 def again(act: Callable[[], Answer]) -> Answer:

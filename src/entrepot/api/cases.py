@@ -11,7 +11,7 @@ from pydantic import Field
 
 from entrepot.core.canonical import Json
 from entrepot.core.errors import Unknown
-from entrepot.core.lifecycle import STATES, State
+from entrepot.core.lifecycle import STATES, UNDER_ORDER
 from entrepot.core.settlement import Settlement
 from entrepot.regimes.reporting import Duty, duties_after_block, duties_after_reject
 from entrepot.store.records import Disposition
@@ -127,7 +127,7 @@ def _in_queue(tx: Transaction, settlement: Settlement, caller: Caller) -> dict[s
 
 def _case(tx: Transaction, settlement: Settlement, caller: Caller) -> dict[str, Any]:
     paper = newest_json(tx, settlement, "case")
-    if paper is None and settlement.state not in (State.BLOCKED, State.FROZEN):
+    if paper is None and settlement.state not in UNDER_ORDER:
         raise Unknown("not_found", "There is no such case.")
     paper = paper or {"act": "", "hits": [], "compared": {}}
     decision = newest_json(tx, settlement, f"decision_{paper['act'].lower()}") or {}

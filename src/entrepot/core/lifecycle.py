@@ -90,6 +90,7 @@ _PARTIES = (Role.SELLER, Role.BUYER)
 _RESTING = (State.FUNDED, State.PRESENTED, State.DISCREPANT)  # money waits and no payment is under way
 _PAYING = (State.RELEASING, State.REFUNDING, State.REJECTING)
 HIDDEN = (State.IN_REVIEW, State.FROZEN, State.BLOCKED)  # parties are shown the state that was left for these
+UNDER_ORDER = (State.FROZEN, State.BLOCKED)  # the escrow pays nobody
 UNPAID = (State.PROPOSED, State.QUOTED, State.AGREED, State.IN_REVIEW, State.CLEARED)  # may still be funded
 AS_BEFORE = "(as before)"
 _SUSPENDED = (State.IN_REVIEW, State.DISPUTED, State.FROZEN, State.BLOCKED)

@@ -23,7 +23,7 @@ from .postgres_rows import (
     disposition_from_row,
     find_uuids,
     settlement_from_row,
-    settlement_to_plain,
+    settlement_to_row,
     to_bytes,
 )
 from .records import (
@@ -116,9 +116,9 @@ class PostgresMany:
         counts = Counter(logged.settlement for logged in events)
         if created:
             assert all(counts[one.id] == one.seq for one in created), "a new settlement's first event is its first"
-            self._rows.run("insert_settlements", **columns_of(map(settlement_to_plain, created)))
+            self._rows.run("insert_settlements", **columns_of(map(settlement_to_row, created)))
         if saved:
-            plain = [settlement_to_plain(one) | {"seq_before": one.seq - counts[one.id]} for one in saved]
+            plain = [settlement_to_row(one) | {"seq_before": one.seq - counts[one.id]} for one in saved]
             done = self._rows.run("save_settlements", **columns_of(plain))
             assert done == len(saved), f"{len(saved) - done} of {len(saved)} settlements are not at the event before"
         assert counts.keys() <= {one.id for one in (*created, *saved)}, "events of settlements that are not written"

@@ -109,7 +109,7 @@ _COLUMNS = {"id", "seller", "buyer", "state", "awarded_minor", *_PLAIN, *_AMOUNT
 _REST = tuple(entry.name for entry in fields(Settlement) if entry.name not in _COLUMNS)
 
 
-def settlement_to_plain(settlement: Settlement) -> Row:
+def settlement_to_row(settlement: Settlement) -> Row:
     """A snapshot as columns: what is queried or constrained apart, everything else in `rest`.
 
     Texts and whole numbers, for arrays of many: PostgreSQL reads the ids and the JSON.
@@ -144,7 +144,7 @@ def _column(name: str, values: list[Any]) -> Any:
 
 
 def settlement_from_row(row: Row) -> Settlement:
-    """Reads `settlement_to_plain`, exactly."""
+    """Reads `settlement_to_row`, exactly."""
     rest: Row = {name: tuple(value) if isinstance(value, list) else value for name, value in row["rest"].items()}
     rest["suspended"] = tuple((State(state), since) for state, since in rest["suspended"])
     kept: Row = {name: row[name].hex for name in ("id", "seller", "buyer")}

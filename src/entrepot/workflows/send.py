@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from entrepot.core.errors import EntrepotError, Refused
-from entrepot.core.lifecycle import State
+from entrepot.core.lifecycle import UNDER_ORDER
 from entrepot.core.passport import Act
 from entrepot.core.settlement import Settlement
 from entrepot.rails.rail import Operation
@@ -44,7 +44,6 @@ PAYS = DECIDED_AFRESH | ASKED_FOR_AGAIN
 STANDING_ATTEMPTS_MAX = 16  # of every other operation, each after twice the time: 18 hours in all
 FOLLOWED_ATTEMPTS_MAX, RETRY_S_MAX = 200, 6 * 3600
 ERROR_CHARS = 300
-HELD_UP = (State.FROZEN, State.BLOCKED)
 
 log = structlog.get_logger(__name__)
 
@@ -174,7 +173,9 @@ def _is_overtaken(
     kind = item.body["kind"]
     if kind not in PAYS:
         return False
-    is_next = observe.is_awaited(settlement, item.once) if kind in DECIDED_AFRESH else settlement.state not in HELD_UP
+    is_next = (
+        observe.is_awaited(settlement, item.once) if kind in DECIDED_AFRESH else settlement.state not in UNDER_ORDER
+    )
     return not is_next or item.body.get("lists") != lists or any(stop.holds_up(PAYS[kind], now) for stop in stops)
 
 
@@ -186,19 +187,27 @@ def _is_overtaken_now(ctx: Context, item: OutboxItem) -> bool:
         return _is_overtaken(item, settlement, stops_in_force(batch), _versions(batch), batch.now)
 
 
+def _is_held_up(ctx: Context, item: OutboxItem, ready: Ready) -> bool:
+    """True for a payment that is overtaken, as it was read with others or, once time went on, as it is now."""
+    is_overtaken = item.once in ready.overtaken or (
+        item.body["kind"] in PAYS and ctx.now() > ready.at and _is_overtaken_now(ctx, item)
+    )
+    return is_overtaken and _is_new(ctx, item)
+
+
+def _is_new(ctx: Context, item: OutboxItem) -> bool:
+    """What the rail has it has: an order or a payment whose reply was lost is followed, whatever came since."""
+    return ctx.rail.state_of(item.once).name == "unknown"
+
+
 def _submit(ctx: Context, item: OutboxItem, ready: Ready, sent: Sent) -> None:
     operation = ready.operations[item.once]
-    is_overtaken = item.once in ready.overtaken
-    if operation.kind in PAYS and not is_overtaken and ctx.now() > ready.at:
-        is_overtaken = _is_overtaken_now(ctx, item)
-    # What the rail has it has: an order or a payment whose reply was lost is followed, whatever came since
-    is_new = (is_overtaken or operation.kind == "hold") and ctx.rail.state_of(item.once).name == "unknown"
-    if is_new and operation.kind != "hold":
+    if _is_held_up(ctx, item, ready):
         log.info("payment held up before it was sent", once=item.once)
         if operation.kind in ASKED_FOR_AGAIN:
             sent.failed.append(_told(ctx, item.settlement, item.once))
         return
-    if is_new:
+    if operation.kind == "hold" and _is_new(ctx, item):
         arguments = orders.signed_order(ctx, ready.orders[item.once], operation.terms, dict(operation.arguments))
         if arguments is None:
             log.info("order came to nothing", once=item.once)

@@ -16,7 +16,7 @@ from typing import Any
 
 from entrepot.core.canonical import Json
 from entrepot.core.errors import Invalid, Refused, Unknown, declare
-from entrepot.core.lifecycle import State
+from entrepot.core.lifecycle import UNDER_ORDER
 from entrepot.core.settlement import Settlement
 from entrepot.store.records import Change, InboxItem, Paper
 
@@ -182,7 +182,7 @@ def _held(batch: Batch, body: Json) -> Settlement:
         settlement = batch.settlement(text_in(body, "settlement", chars_max=32))
     except KeyError:
         raise Unknown("not_found", "There is no such settlement.") from None
-    if settlement.state not in (State.FROZEN, State.BLOCKED):
+    if settlement.state not in UNDER_ORDER:
         raise Refused("nothing_frozen", f"The settlement is {settlement.state}: nothing is frozen or blocked.")
     return settlement
 

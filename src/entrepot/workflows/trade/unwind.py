@@ -12,7 +12,7 @@ from entrepot.core.canonical import Json, hex0x, sha256_of, unhex
 from entrepot.core.decision import Decision
 from entrepot.core.errors import Refused, declare
 from entrepot.core.ledger import AccountClass, Balance, account
-from entrepot.core.lifecycle import Role, State
+from entrepot.core.lifecycle import UNDER_ORDER, Role, State
 from entrepot.core.passport import Act
 from entrepot.core.settlement import Settlement
 from entrepot.screening.entity import Subject
@@ -255,7 +255,7 @@ def return_mispaid(batch: Batch, item: InboxItem) -> Json:
 
 def _require_no_order(settlement: Settlement) -> None:
     """Raises: Refused(not_cleared) while the escrow pays nobody: what it refused could not be asked for again."""
-    if settlement.state in (State.FROZEN, State.BLOCKED):
+    if settlement.state in UNDER_ORDER:
         raise Refused("not_cleared", "The payment is not cleared now; it stays where it is.")
 
 
