@@ -6,6 +6,7 @@ import json
 import re
 import time
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -269,7 +270,9 @@ def test_a_supervisor_reads_cases_and_the_sum_in_escrow_and_answers_none(ground:
     held = ground.supervisor.get("/escrow")["held"]
     (usdc,) = (one for one in held if one["asset"] == ground.view(made)["asset"])
     said = page.inner_text("main").replace("\xa0", " ")
-    assert f"USDC {int(usdc['amount_minor']) / 10**6:,.2f}" in said and "in escrow" in page.inner_text("h1")
+    shown = re.findall(r"USDC ([\d,]+\.\d{2,6})", said)
+    assert Decimal(usdc["amount_minor"]).scaleb(-6) in [Decimal(one.replace(",", "")) for one in shown], said
+    assert "in escrow" in page.inner_text("h1")
     page.click("#places a[href='/queue']")
     page.click(f"a[href='/cases/{made}']")
     assert "same" in page.inner_text("h1") or "Is " in page.inner_text("h1")

@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 from made_up import MASTER_KEY, NOW, funded, happen, new_id
 
@@ -15,7 +16,7 @@ from entrepot.core.crypto import ed25519_public, ed25519_sign
 from entrepot.core.errors import Refused, Unavailable
 from entrepot.core.ledger import AccountClass, Phase, Transfer, account
 from entrepot.core.log import tree_root
-from entrepot.store import embedded
+from entrepot.store import backup, embedded
 from entrepot.store.backup import archive_now, back_up, restore
 from entrepot.store.migrate import migrate
 from entrepot.store.postgres import PostgresStore
@@ -128,4 +129,22 @@ def _read(directory: Path) -> Replayed:
         return replayed(store)
     finally:
         store.close()
+        server.stop()
+
+
+def test_a_segment_that_is_not_full_is_archived_after_a_while(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backup, "ARCHIVE_TIMEOUT_S", 1)
+    live, folder = home / "live", home / "backup"
+    back_up(live, folder)
+    server = embedded.start(live)
+    try:
+        before = len(list((folder / "wal").iterdir()))
+        with psycopg.connect(server.owner_dsn, autocommit=True) as connection:
+            connection.execute("SELECT pg_reload_conf()")  # else it looks first when its first checkpoint is due
+            connection.execute("CREATE TABLE written AS SELECT 1")
+        until = time.monotonic() + backup.WAIT_S
+        while len(list((folder / "wal").iterdir())) == before:
+            assert time.monotonic() < until, "what was written is not archived"
+            time.sleep(0.2)
+    finally:
         server.stop()

@@ -23,6 +23,7 @@ from entrepot.rails.evm import read_deployment
 from entrepot.rails.node import Node
 from entrepot.settings import Settings, read_settings
 from entrepot.signers.keystore import Keystore, Purpose
+from entrepot.store import embedded
 from entrepot.store.database import bring_up
 from entrepot.wire import open_store
 from entrepot.workflows.checks.screen import load_lists
@@ -118,10 +119,16 @@ class House:
             self.hold.close()
 
     def require_alive(self) -> None:
-        """Raises: Unavailable if a child has ended."""
+        """Raises: Unavailable if one of its processes has ended, the chain's node and the database among them."""
         for name, child in self.children:
             if child.poll() is not None:
                 raise Unavailable("outside_unavailable", f"{name} ended with {child.returncode}; see {name}.log.")
+        if self.chain is not None and self.chain.process.poll() is not None:
+            ended = self.chain.process.returncode
+            raise Unavailable("outside_unavailable", f"The chain's node ended with {ended}; see chain/anvil.log.")
+        directory = self.settings.database_dir
+        if self.database is not None and not self.settings.owner_dsn and not embedded.is_running(directory):
+            raise Unavailable("outside_unavailable", f"PostgreSQL ended; see {directory.name}/log.")
 
     def person_key(self, purpose: Purpose, number: int = 1) -> bytes:
         """A demo person's own key, so that their browser signs with it; an examiner's or arbiter's, and no other's."""

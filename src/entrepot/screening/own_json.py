@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, cast
 
 from .birth import from_notation
@@ -32,6 +33,7 @@ class _Wrong(Exception):
     """What is wrong with one entry."""
 
 
+@lru_cache(maxsize=2)  # one is read again and again as it was: the invented list, twice at each verification
 def read_own(name: str, raw: bytes) -> Content:
     """The list out of one file. Raises: Invalid(list_malformed) with the line, or the entry's id."""
     text = text_of(name, raw)

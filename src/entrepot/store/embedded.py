@@ -101,7 +101,7 @@ def start(directory: Path, *, version: int | None = None) -> Embedded:
         directory, cleanup_mode=None, start=False, postgres_version=pgdata_version(directory) or wanted
     )  # fmt: skip
     use = Use(directory)
-    was_running = _is_running(directory)
+    was_running = is_running(directory)
     server.ensure_pgdata_inited()
     if not was_running:
         _tune(directory)
@@ -140,7 +140,7 @@ def _tune(directory: Path) -> None:
             file.write(line)
 
 
-def _is_running(directory: Path) -> bool:
+def is_running(directory: Path) -> bool:
     """Whether the process that holds these files lives; a machine that went down leaves its number behind."""
     try:
         os.kill(int((directory / "postmaster.pid").read_text().split()[0]), 0)
