@@ -19,13 +19,15 @@ SLOW_FILES = ("test_postgres", "test_chainproof")
 MEMORY, ROOM_BYTES = Path("/dev/shm"), 6 * 2**30
 # Files that take longest, in that order: with whole files to few processes, one that came last would be waited for.
 LONGEST_FIRST = (
-    "test_schedules", "test_portal_walk", "test_own_invoice", "test_commands", "test_kill", "test_demo",
-    "test_portal_treasury", "test_escrow_story", "test_contract_settings", "test_portal_operator", "test_no_door_pays",
-    "test_own_database", "test_portal_hostile", "test_two_of_each", "test_wild_requests", "test_day_end",
-    "test_portal_keyboard", "test_portal_company", "test_portal_officer", "test_portal_supervision",
-    "test_conformance_checks", "test_conformance_savepoints", "test_conformance_settlements", "test_conformance_ledger",
-    "test_portal_developer", "test_faults_database", "test_planted_bugs", "test_bundle", "test_postgres_security",
-    "test_two_tenants", "test_single_sign_on", "test_portal", "test_when_parts_fail", "test_two_workers",
+    "test_schedules", "test_portal_walk", "test_own_invoice", "test_commands", "test_portal_officer",
+    "test_refusals", "test_portal_company", "test_planted_bugs", "test_kill", "test_escrow_story",
+    "test_wild_requests", "test_demo", "test_portal_operator", "test_portal_supervision", "test_own_database",
+    "test_contract_settings", "test_portal_treasury", "test_no_door_pays", "test_two_of_each", "test_stories",
+    "test_day_end", "test_portal_hostile", "test_conformance_checks", "test_portal_keyboard",
+    "test_single_sign_on", "test_when_parts_fail", "test_runbooks", "test_lost_worker", "test_thieves",
+    "test_portal", "test_batches", "test_portal_sign_in", "test_real_lists", "test_conformance_ledger",
+    "test_conformance_settlements", "test_faults_database", "test_escrow_hashes", "test_portal_stops",
+    "test_portal_developer", "test_conformance_savepoints", "test_two_workers",
 )  # fmt: skip
 
 # Properties take the same examples every time; ENTREPOT_SEED=N looks elsewhere.
@@ -50,10 +52,10 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first; tests that start a node, a database or a deployment are slow by where they stand."""
+    """The house's doors in a row, then long files first; what starts a node or a database is slow, by its place."""
     here = Path(__file__).parent
     place = {name: number for number, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+    items.sort(key=lambda item: (item.path.parent.name != "doors", place.get(item.path.stem, len(place))))
     for item in items:
         path = item.path.relative_to(here) if item.path.is_relative_to(here) else item.path
         if path.parts[0] in SLOW_FOLDERS or path.name.startswith(SLOW_FILES):

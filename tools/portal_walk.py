@@ -77,11 +77,11 @@ def walk(page: Any, base_url: str, *, settlements_max: int = SETTLEMENTS_MAX) ->
     these link to. Gives each path while its page is open.
     """
     found = list(dict.fromkeys(_links(page, "#places a")))
-    kinds = Counter(_kind(path) for path in found)
+    kinds = Counter(kind_of(path) for path in found)
     for path in found:  # grows while it is walked
         page.goto(base_url + path)
         for link in _links(page, "main a, header.side a"):
-            kind = _kind(link)
+            kind = kind_of(link)
             room = settlements_max if kind == "/settlements/ID" else 1
             if link not in found and kinds[kind] < room and len(found) < PAGES_MAX:
                 kinds[kind] += 1
@@ -94,7 +94,8 @@ def _links(page: Any, selector: str) -> list[str]:
     return [href for href in hrefs if href.startswith("/") and href != "/" and not _NO_PAGE.search(urlsplit(href).path)]
 
 
-def _kind(path: str) -> str:
+def kind_of(path: str) -> str:
+    """The path with ID in the place of every identifier."""
     return _ID.sub("/ID", urlsplit(path).path)
 
 

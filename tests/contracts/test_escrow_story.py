@@ -232,7 +232,7 @@ def test_any_order_of_acts_keeps_the_invariants(world: World) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=60,
+            max_examples=30,
             stateful_step_count=25,
             derandomize=True,
             database=None,

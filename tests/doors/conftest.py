@@ -1,4 +1,7 @@
-"""One real house a session: PostgreSQL, the chain, `serve` and `work`, and the people who knock at its doors."""
+"""One real house: PostgreSQL, the chain, `serve` and `work`, and the people who knock at its doors.
+
+It stands from the first test here to the last one in a row: idle, it would take a tenth of a processor from all others.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +30,33 @@ def provider() -> Iterator[Provider]:
         yield running
 
 
-@pytest.fixture(scope="session")
+class Standing:
+    """The house that stands, if any, what ends it, and the test that comes next."""
+
+    ground: Ground | None = None
+    until = ExitStack()
+    coming: pytest.Item | None = None
+
+
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Notes which test comes next."""
+    Standing.coming = nextitem
+
+
+@pytest.fixture(scope="module")
 def ground(provider: Provider) -> Iterator[Ground]:
-    """The house with everybody admitted."""
+    """The house with everybody admitted; it goes on to the next file if that is one of these."""
+    if Standing.ground is None:
+        Standing.ground = Standing.until.enter_context(opened(provider))
+    yield Standing.ground
+    if Standing.coming is None or Standing.coming.path.parent != Path(__file__).parent:
+        Standing.ground = None
+        Standing.until.close()
+
+
+@contextmanager
+def opened(provider: Provider) -> Iterator[Ground]:
+    """A house of its own, stopped and forgotten at the end."""
     home = Path(tempfile.mkdtemp(prefix="entrepot-doors-"))
     home.chmod(0o755)  # run by root, the database has an OS user of its own
     (home / "house.json").write_text(json.dumps({"policy": POLICY}))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from doors_ground import Ground
 
-from portal_walk import Person, people_of, settle, sign_in, walk
+from portal_walk import Person, kind_of, people_of, settle, sign_in, walk
 
 pytestmark = pytest.mark.slow
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
@@ -40,7 +40,9 @@ def everybody(ground: Ground) -> list[Person]:
 
 @pytest.mark.parametrize("language", ["en", "ar"])
 def test_axe_finds_nothing_and_nothing_scrolls_sideways(furnished: Ground, browser: Any, language: str) -> None:
+    """In Arabic axe looks at each kind of page once, as whichever role comes first: its rules read no words."""
     wrong: list[str] = []
+    seen: set[str] = set()
     for person in everybody(furnished):
         context = browser.new_context(viewport=DESK, color_scheme="light")
         base_url = furnished.house.base_url
@@ -48,17 +50,22 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(furnished: Ground, brows
         page = sign_in(context, base_url, person)
         page.on("pageerror", lambda error, wrong=wrong: wrong.append(f"script: {error}"))
         for path in walk(page, base_url, settlements_max=2):
-            wrong += [f"{person.role} {path} {language}: {one}" for one in looked_at(page, colours=language == "en")]
+            is_fresh = language == "en" or kind_of(path) not in seen
+            seen.add(kind_of(path))
+            found = looked_at(page, colours=language == "en", axe=is_fresh)
+            wrong += [f"{person.role} {path} {language}: {one}" for one in found]
         context.close()
     assert not wrong, "\n".join(wrong)
 
 
-def looked_at(page: Any, *, colours: bool = True) -> list[str]:
+def looked_at(page: Any, *, colours: bool = True, axe: bool = True) -> list[str]:
     """What is wrong with a page at both widths; colours are the same in every language, so one is enough for them."""
     settle(page)
-    page.evaluate(AXE.read_text())
-    wrong = [f"light {one}" for one in page.evaluate(RUN_AXE, ALL if colours else NO_COLOURS)]
-    if colours:
+    wrong = []
+    if axe:
+        page.evaluate(AXE.read_text())
+        wrong += [f"light {one}" for one in page.evaluate(RUN_AXE, ALL if colours else NO_COLOURS)]
+    if axe and colours:
         page.emulate_media(color_scheme="dark")
         wrong += [f"dark {one}" for one in page.evaluate(RUN_AXE, COLOURS)]
     page.set_viewport_size(PHONE)

@@ -200,16 +200,16 @@ def work() -> None:
     """The worker: decides what arrived and what is due, sends out, watches the rail. Stops on SIGTERM."""
     from entrepot.screening.tables import load_tables
 
+    quiet_logs()
+    settings = read_settings()
+    if settings.metrics_port:
+        _require_free("127.0.0.1", settings.metrics_port, "ENTREPOT_METRICS_PORT")
     load_tables()  # before the rest is in memory
     from entrepot.wire import context_of, open_rail, open_store
     from entrepot.workflows.step.collector import traces_of
     from entrepot.workflows.step.instruments import serve_metrics
     from entrepot.workflows.work import Worker
 
-    quiet_logs()
-    settings = read_settings()
-    if settings.metrics_port:
-        _require_free("127.0.0.1", settings.metrics_port, "ENTREPOT_METRICS_PORT")
     with open_store("work", settings) as store:
         worker = Worker(context_of(settings, store, open_rail(store, settings)))
         worker.ctx.traces = traces_of(os.environ, process="work")
