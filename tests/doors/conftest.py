@@ -43,15 +43,21 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     Standing.coming = nextitem
 
 
-@pytest.fixture(scope="module")
-def ground(provider: Provider) -> Iterator[Ground]:
-    """The house with everybody admitted; it goes on to the next file if that is one of these."""
-    if Standing.ground is None:
-        Standing.ground = Standing.until.enter_context(opened(provider))
-    yield Standing.ground
+@pytest.fixture(scope="module", autouse=True)
+def last_in_a_row() -> Iterator[None]:
+    """Ends the house after the last of these files, whether that one used it or not."""
+    yield
     if Standing.coming is None or Standing.coming.path.parent != Path(__file__).parent:
         Standing.ground = None
         Standing.until.close()
+
+
+@pytest.fixture(scope="module")
+def ground(provider: Provider) -> Ground:
+    """The house with everybody admitted."""
+    if Standing.ground is None:
+        Standing.ground = Standing.until.enter_context(opened(provider))
+    return Standing.ground
 
 
 @contextmanager
