@@ -43,6 +43,13 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     Standing.coming = nextitem
 
 
+@pytest.fixture(scope="session")
+def standing() -> Iterator[type[Standing]]:
+    """Ends the house with the session, if that was broken off."""
+    with Standing.until:
+        yield Standing
+
+
 @pytest.fixture(scope="module", autouse=True)
 def last_in_a_row() -> Iterator[None]:
     """Ends the house after the last of these files, whether that one used it or not."""
@@ -53,11 +60,11 @@ def last_in_a_row() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def ground(provider: Provider) -> Ground:
+def ground(provider: Provider, standing: type[Standing]) -> Ground:
     """The house with everybody admitted."""
-    if Standing.ground is None:
-        Standing.ground = Standing.until.enter_context(opened(provider))
-    return Standing.ground
+    if standing.ground is None:
+        standing.ground = standing.until.enter_context(opened(provider))
+    return standing.ground
 
 
 @contextmanager

@@ -85,12 +85,34 @@ def test_a_credential_is_known_by_its_hash_to_the_door(store: Store) -> None:
     one = Credential("ab" * 32, new_id(), new_id(), "treasurer", NOW + 5)
     with store.work() as tx:
         tx.people.put_credential(one)
-        tx.people.put_credential(replace(one, expires_at=NOW + 6))
     with store.door() as tx:
-        assert tx.people.credential(one.secret_sha256) == replace(one, expires_at=NOW + 6)
+        assert tx.people.credential(one.secret_sha256) == one
         assert tx.people.credential("cd" * 32) is None
     with store.read(Reader(new_id(), "treasurer")) as tx:
         assert tx.people.credential(one.secret_sha256) is None
+
+
+def test_a_credential_that_was_ended_stays_so_whoever_writes_last(store: Store) -> None:
+    """One worker ends a key while another notes its last use, by what it read before."""
+    one = Credential("ab" * 32, new_id(), new_id(), "treasurer", NOW + 5)
+    with store.work() as tx:
+        tx.people.put_credential(one)
+        tx.people.put_credential(replace(one, expires_at=NOW - 1))
+        tx.people.put_credential(replace(one, last_used_at=NOW))
+    with store.door() as tx:
+        assert tx.people.credential(one.secret_sha256) == replace(one, expires_at=NOW - 1, last_used_at=NOW)
+
+
+@pytest.mark.parametrize("field", ["person", "participant", "role"])
+def test_a_secret_never_comes_to_open_something_else(store: Store, field: str) -> None:
+    one = Credential("ab" * 32, new_id(), new_id(), "treasurer", NOW + 5)
+    other = replace(one, **{field: "operator" if field == "role" else new_id()})
+    with store.work() as tx:
+        tx.people.put_credential(one)
+    with pytest.raises(Refused, match="another secret"), store.work() as tx:
+        tx.people.put_credential(other)
+    with store.door() as tx:
+        assert tx.people.credential(one.secret_sha256) == one
 
 
 def test_a_wallet_is_one_participants(store: Store) -> None:

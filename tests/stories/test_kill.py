@@ -86,6 +86,11 @@ class Proxied:
     node: Any
     proxy: NodeProxy
 
+    @property
+    def process(self) -> Any:
+        """The node's."""
+        return self.node.process
+
     def stop(self) -> None:
         """Ends both."""
         self.proxy.stop()

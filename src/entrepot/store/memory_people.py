@@ -13,7 +13,7 @@ from .memory_settlements import SettlementTables
 from .memory_tables import Access, Journal, Lists, Table, known_id, plain
 from .reconciliation_records import BANK_MESSAGES, SentMessage
 from .records import DISPUTE_PAPERS, Credential, Membership, Paper, Participant, Person, Wallet
-from .store import PAGE_MAX, require_wallet_free
+from .store import PAGE_MAX, require_secret_free, require_wallet_free
 
 STATUSES = ("applied", "admitted", "suspended", "left")
 
@@ -85,9 +85,14 @@ class MemoryPeople:
         ]  # fmt: skip
 
     def put_credential(self, credential: Credential) -> None:
-        """Keeps a bearer secret's hash."""
+        """Keeps a bearer secret's hash. Raises: Refused(secret_known) if it opens something else."""
         self._access.require_worker()
         assert known_id(credential.person) and known_id(credential.participant), "a credential names both"
+        known = self._tables.credentials.get(credential.secret_sha256)
+        require_secret_free(credential, known=known)
+        if known is not None:
+            ends, used = min(known.expires_at, credential.expires_at), max(known.last_used_at, credential.last_used_at)
+            credential = replace(known, expires_at=ends, last_used_at=used)
         self._tables.credentials.put(credential.secret_sha256, credential)
 
     def credential(self, secret_sha256: str) -> Credential | None:

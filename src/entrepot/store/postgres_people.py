@@ -13,7 +13,7 @@ from .postgres_keys import Keyring
 from .postgres_rows import Connection, Row, Rows, find_uuid, find_uuids, from_uuid, to_bytes, to_uuid
 from .reconciliation_records import BANK_MESSAGES, SentMessage
 from .records import Credential, Membership, Paper, Participant, Person, Wallet
-from .store import PAGE_MAX, require_wallet_free
+from .store import PAGE_MAX, require_secret_free, require_wallet_free
 
 _PAPERS, _PEOPLE = load_sql("papers"), load_sql("people")
 
@@ -140,8 +140,8 @@ class PostgresPeople:
         return [Membership(row["person"].hex, row["participant"].hex, row["role"]) for row in rows]
 
     def put_credential(self, credential: Credential) -> None:
-        """Keeps a bearer secret's hash."""
-        self._rows.run(
+        """Keeps a bearer secret's hash. Raises: Refused(secret_known) if it opens something else."""
+        kept = self._rows.run(
             "put_credential",
             secret_sha256=credential.secret_sha256,
             person=to_uuid(credential.person),
@@ -154,6 +154,7 @@ class PostgresPeople:
             session=credential.session,
             last_used_at=credential.last_used_at,
         )
+        require_secret_free(credential, known=None if kept else self.credential(credential.secret_sha256))
 
     def credential(self, secret_sha256: str) -> Credential | None:
         """The credential of a secret."""

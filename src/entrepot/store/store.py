@@ -50,13 +50,24 @@ from .reports import Reports
 
 PAGE_MAX = 200
 
-declare("Refused", wallet_taken="The wallet belongs to another participant.")
+declare(
+    "Refused",
+    wallet_taken="The wallet belongs to another participant.",
+    secret_known="A credential with this secret is there already; make another secret.",
+)
 
 
 def require_wallet_free(wallet: Wallet, *, known: Wallet | None) -> None:
     """Raises: Refused(wallet_taken) if what is `known` at the account is another participant's."""
     if known is not None and known.participant != wallet.participant:
         raise Refused("wallet_taken", f"{wallet.account} belongs to another participant.")
+
+
+def require_secret_free(credential: Credential, *, known: Credential | None) -> None:
+    """Raises: Refused(secret_known) if what is `known` under the secret opens another membership."""
+    opens = (credential.person, credential.participant, credential.role)
+    if known is not None and (known.person, known.participant, known.role) != opens:
+        raise Refused("secret_known", "A credential with this secret is there already; make another secret.")
 
 
 class Inbox(Protocol):
@@ -185,7 +196,11 @@ class People(Protocol):
 
     def memberships(self, *, person: str = "", participant: str = "") -> list[Membership]: ...
 
-    def put_credential(self, credential: Credential) -> None: ...
+    def put_credential(self, credential: Credential) -> None:
+        """Keeps a secret; of one that is there, the end only comes nearer and the last use later, whoever writes last.
+
+        Raises: Refused(secret_known) if it opens another membership.
+        """
 
     def credential(self, secret_sha256: str) -> Credential | None: ...
 

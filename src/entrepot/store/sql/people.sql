@@ -27,9 +27,10 @@ INSERT INTO credentials (secret_sha256, person, participant, role, expires_at, k
     last_used_at)
 VALUES (%(secret_sha256)s, %(person)s, %(participant)s, %(role)s, %(expires_at)s, %(kind)s, %(label)s, %(opened_at)s,
     %(session)s, %(last_used_at)s)
-ON CONFLICT (secret_sha256) DO UPDATE SET person = excluded.person, participant = excluded.participant,
-    role = excluded.role, expires_at = excluded.expires_at,
-    last_used_at = excluded.last_used_at;
+ON CONFLICT (secret_sha256) DO UPDATE SET expires_at = least(credentials.expires_at, excluded.expires_at),
+    last_used_at = greatest(credentials.last_used_at, excluded.last_used_at)
+ WHERE (credentials.person, credentials.participant, credentials.role)
+     = (excluded.person, excluded.participant, excluded.role);
 
 -- name: credential
 SELECT * FROM credentials WHERE secret_sha256 = %(secret_sha256)s;

@@ -26,7 +26,6 @@ declare(
     "Refused",
     session_over="The session is over; sign in again.",
     key_is_for_a_program="A program's API key opens no session: a person signs in.",
-    secret_known="A credential with this secret is there already; make another secret.",
 )
 
 
