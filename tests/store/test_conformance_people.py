@@ -8,6 +8,7 @@ import pytest
 from made_up import NOW, admit, happen, inbox_item, new_id, paper, settlement
 
 from entrepot.core.errors import Invalid, Refused
+from entrepot.store.many import Conflict
 from entrepot.store.records import Credential, Membership, Participant, Person, Reader, Wallet
 from entrepot.store.store import Store
 
@@ -79,6 +80,18 @@ def test_memberships_are_kept_once_and_found_both_ways(store: Store) -> None:
         assert tx.people.memberships() == rows[:2]
     with store.read(Reader(company, "officer")) as tx:
         assert tx.people.memberships() == rows
+
+
+def test_two_workers_do_not_write_the_same_version_of_a_participant(store: Store) -> None:
+    """A file and a payee confirmed at once: the later one reads again, and neither is lost."""
+    one = participant()
+    with store.work() as tx:
+        tx.people.put_participant(one)
+        tx.people.put_participant(replace(one, profile={"name": "by one"}, version=2))
+    with pytest.raises(Conflict), store.work() as tx:
+        tx.people.put_participant(replace(one, profile={"name": "by another"}, version=2))
+    with store.work() as tx:
+        assert tx.people.participant(one.id) == replace(one, profile={"name": "by one"}, version=2)
 
 
 def test_a_credential_is_known_by_its_hash_to_the_door(store: Store) -> None:

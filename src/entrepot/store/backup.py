@@ -27,7 +27,14 @@ WAIT_S, LOOK_S, COPY_TIMEOUT_S = 60.0, 0.1, 3600.0
 # A segment that is not full is archived after this all the same: so much may be lost with the disk, for at most 1.5 GiB
 # of archive a day (16 MiB a segment); where nothing is written, none is made.
 ARCHIVE_TIMEOUT_S = 900
-SET_HERE = ("restore_command", "recovery_target_time", "recovery_target_action", "archive_command", "archive_timeout")
+# Settings that a copy brings along and that are not those of what is restored from it.
+OF_THE_COPY = (
+    "restore_command",
+    "recovery_target_time",
+    "recovery_target_action",
+    "archive_command",
+    "archive_timeout",
+)
 _NAME = "base-%Y%m%dT%H%M%SZ"
 NEVER = 2**62  # when a copy that was broken off was finished, Unix s
 
@@ -146,7 +153,7 @@ def _promoted(owner_dsn: str) -> None:
         while time.monotonic() < until:
             row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
             if row is not None and not row[0]:
-                for name in SET_HERE:
+                for name in OF_THE_COPY:
                     connection.execute(sql.SQL("ALTER SYSTEM RESET {}").format(sql.Identifier(name)))
                 return
             time.sleep(LOOK_S)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from entrepot.core.canonical import Json
 
+from .many import Conflict
 from .memory_engineers import EngineerTables
 from .memory_inbox import InboxTables
 from .memory_settlements import SettlementTables
@@ -41,10 +42,13 @@ class MemoryPeople:
         self._access = access
 
     def put_participant(self, participant: Participant) -> None:
-        """Admits it, or writes a new version of it."""
+        """Admits it, or writes its next version. Raises: Conflict if another worker did so."""
         self._access.require_worker()
         assert participant.status in STATUSES, f"{participant.status} is no status"
         assert known_id(participant.id), "a participant has an id"
+        known = self._tables.participants.get(participant.id)
+        if known is not None and known.version != participant.version - 1:
+            raise Conflict(f"participant {participant.id} has another version meanwhile")
         self._tables.participants.put(participant.id, replace(participant, profile=plain(participant.profile)))
 
     def participant(self, participant_id: str) -> Participant | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from entrepot.core.canonical import Json
 
-from .many import Many
+from .many import Conflict, Many
 from .named_sql import load_sql
 from .postgres_keys import Keyring
 from .postgres_rows import Connection, Row, Rows, find_uuid, find_uuids, from_uuid, to_bytes, to_uuid
@@ -83,8 +83,8 @@ class PostgresPeople:
         self._keyring = keyring
 
     def put_participant(self, participant: Participant) -> None:
-        """Admits it, or writes a new version of it."""
-        self._rows.run(
+        """Admits it, or writes its next version. Raises: Conflict if another worker did so."""
+        kept = self._rows.run(
             "put_participant",
             id=to_uuid(participant.id),
             kind=participant.kind,
@@ -94,6 +94,8 @@ class PostgresPeople:
             profile=self._sealed(participant.id, participant.profile, "participants.profile"),
             version=participant.version,
         )
+        if not kept:
+            raise Conflict(f"participant {participant.id} has another version meanwhile")
 
     def participant(self, participant_id: str) -> Participant | None:
         """The participant; its profile is empty once it was erased."""

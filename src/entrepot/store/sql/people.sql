@@ -2,7 +2,8 @@
 INSERT INTO participants (id, kind, country, status, admitted_at, profile, version)
 VALUES (%(id)s, %(kind)s, %(country)s, %(status)s, %(admitted_at)s, %(profile)s, %(version)s)
 ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, country = excluded.country, status = excluded.status,
-    admitted_at = excluded.admitted_at, profile = excluded.profile, version = excluded.version;
+    admitted_at = excluded.admitted_at, profile = excluded.profile, version = excluded.version
+ WHERE participants.version = excluded.version - 1;
 
 -- name: participant
 SELECT * FROM participants WHERE id = %(id)s;
