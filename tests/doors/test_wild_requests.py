@@ -122,13 +122,17 @@ def test_an_unknown_credential_opens_no_door(ground: Ground, header: str | None)
 
 
 def test_an_expired_credential_opens_no_door(ground: Ground) -> None:
-    client = ground.people["authority"]
-    assert client.http.get("/v1/me").status_code == 200
-    with psycopg.connect(ground.house.database.owner_dsn) as connection:
-        kept = {"hash": sha256(client.secret.encode()).hex(), "at": int(time.time()) - 1}
-        done = connection.execute("UPDATE credentials SET expires_at = %(at)s WHERE secret_sha256 = %(hash)s", kept)
-        assert done.rowcount == 1
-    _require_problem(client.http.get("/v1/me"), 401, "not_signed_in")
+    """A key of this test's own: others here go on signing in as whoever holds it."""
+    secret = os.urandom(24).hex()
+    digest = sha256(secret.encode()).hex()
+    ground.people["authority"].post("/credentials", {"secret_sha256": digest, "label": "a program", "valid_s": 3600})
+    with httpx.Client(base_url=ground.house.base_url, headers={"authorization": f"Bearer {secret}"}) as program:
+        assert program.get("/v1/me").status_code == 200
+        with psycopg.connect(ground.house.database.owner_dsn) as connection:
+            kept = {"hash": digest, "at": int(time.time()) - 1}
+            done = connection.execute("UPDATE credentials SET expires_at = %(at)s WHERE secret_sha256 = %(hash)s", kept)
+            assert done.rowcount == 1
+        _require_problem(program.get("/v1/me"), 401, "not_signed_in")
 
 
 def test_a_treasurer_does_no_act_of_an_officer_operator_or_supervisor(ground: Ground) -> None:
