@@ -304,13 +304,14 @@ def test_a_receipt_is_kept_once_for_each_thing_it_says(store: Store) -> None:
         assert tx.rails.receipts(one.id) == []
 
 
-def test_a_cursor_moves_and_everybody_sees_it(store: Store) -> None:
+def test_a_cursor_moves_forward_only_and_everybody_sees_it(store: Store) -> None:
     one = Cursor("evm", 9, "0x09", 7, "0x07", NOW, NOW)
     with store.work() as tx:
         assert tx.rails.cursor("evm") is None
         tx.rails.put_cursor(one)
         tx.rails.put_cursor(replace(one, name="btc"))
         tx.rails.put_cursor(replace(one, block=10, alarm="behind"))
+        tx.rails.put_cursor(replace(one, block=8, final_block=6))  # of a watcher that was slower
     with store.read(Reader(new_id(), "treasurer")) as tx:
         assert tx.rails.cursor("evm") == replace(one, block=10, alarm="behind")
         assert [cursor.name for cursor in tx.rails.cursors()] == ["btc", "evm"]

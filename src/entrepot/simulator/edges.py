@@ -48,10 +48,10 @@ def _is_next(one: Settlement, operation: Operation) -> bool:
 
 
 def _cap(changes: Iterable[Change], now: int) -> int:
-    """The window's cap by these changes."""
-    caps = [(max(int(one.body["from"]), one.confirmed_at or 0), one.id, int(one.body["cap_window_minor"]))
-            for one in changes if one.subject == "caps" and int(one.body["from"]) <= now]  # fmt: skip
-    return min([HARBOUR_1.cap_window_minor, *(cap for _, _, cap in sorted(caps)[-1:])])
+    """The window's cap by these changes, given in the order of proposal: of two of one second the later one holds."""
+    begun = [(max(int(one.body["from"]), one.confirmed_at or 0), place, int(one.body["cap_window_minor"]))
+             for place, one in enumerate(changes) if int(one.body["from"]) <= now]  # fmt: skip
+    return min([HARBOUR_1.cap_window_minor, *(cap for _, _, cap in sorted(begun)[-1:])])
 
 
 @dataclass
@@ -142,7 +142,8 @@ class Edges:
 
     def _cap(self, tx: Transaction, now: int) -> int:
         """The window's cap in force when this batch began or ended, the larger: which came first in it nobody says."""
-        return max(_cap(self.confirmed.values(), now), _cap(tx.checks.changes(subject="caps", confirmed=True), now))
+        changes = tx.checks.changes(subject="caps", confirmed=True)
+        return max(_cap((one for one in changes if one.id in self.confirmed), now), _cap(changes, now))
 
     def _check_invoice(self, tx: Transaction, after: Settlement) -> None:
         """No two settlements that are open or were paid are about one and the same invoice."""

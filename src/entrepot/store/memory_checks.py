@@ -273,9 +273,11 @@ class MemoryRails:
         return self._tables.cursors.get(name)
 
     def put_cursor(self, cursor: Cursor) -> None:
-        """Moves it."""
+        """Moves it forward; what a slower watcher has read is not kept."""
         self._access.require_worker()
-        self._tables.cursors.put(cursor.name, cursor)
+        known = self._tables.cursors.get(cursor.name)
+        if known is None or known.final_block <= cursor.final_block:
+            self._tables.cursors.put(cursor.name, cursor)
 
     def cursors(self) -> list[Cursor]:
         """All of them, by name."""

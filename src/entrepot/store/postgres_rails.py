@@ -57,7 +57,7 @@ class PostgresRails:
         return Cursor(**row) if row else None
 
     def put_cursor(self, cursor: Cursor) -> None:
-        """Moves it."""
+        """Moves it forward; what a slower watcher has read is not kept."""
         self._rows.run("put_cursor", **asdict(cursor))
 
     def cursors(self) -> list[Cursor]:

@@ -365,15 +365,15 @@ class Rails(Protocol):
 
     def cursor(self, name: str) -> Cursor | None: ...
 
-    def put_cursor(self, cursor: Cursor) -> None: ...
+    def put_cursor(self, cursor: Cursor) -> None:
+        """Moves it forward; one of an older final block is not kept: a slower watcher sets nobody back."""
 
     def cursors(self) -> list[Cursor]: ...
 
     def put_contract_settings(self, settings: ContractSettings) -> None:
-        """Keeps the registry's settings as read at a block; what is older than what is kept is not."""
+        """Keeps the registry's settings as read at a block, for staff; what is older than what is kept is not."""
 
-    def contract_settings(self) -> ContractSettings | None:
-        """As last read; for staff."""
+    def contract_settings(self) -> ContractSettings | None: ...
 
     def put_outcome(self, outcome: ChangeOutcome) -> None:
         """What became of a change on the chain, once; a second is left alone."""

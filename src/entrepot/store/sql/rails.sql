@@ -31,7 +31,8 @@ INSERT INTO cursors (name, block, block_hash, final_block, final_hash, final_tim
 VALUES (%(name)s, %(block)s, %(block_hash)s, %(final_block)s, %(final_hash)s, %(final_time)s, %(seen_at)s, %(alarm)s)
 ON CONFLICT (name) DO UPDATE SET block = excluded.block, block_hash = excluded.block_hash,
     final_block = excluded.final_block, final_hash = excluded.final_hash, final_time = excluded.final_time,
-    seen_at = excluded.seen_at, alarm = excluded.alarm;
+    seen_at = excluded.seen_at, alarm = excluded.alarm
+ WHERE excluded.final_block >= cursors.final_block;
 
 -- name: cursors
 SELECT * FROM cursors ORDER BY name;
