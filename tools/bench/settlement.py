@@ -33,6 +33,7 @@ from entrepot.workflows.step.context import Context
 from entrepot.workflows.work import send_out
 
 from .frame import Figure, Run
+from .settlement_rows import write_again
 from .settlement_worker import MASTER_KEY, rss_mib
 from .trading_floor import Floor, Trade, open_context, open_rail
 
@@ -56,6 +57,7 @@ class Measured:
     steps_s: list[float] = field(default_factory=list)
     rss_mib: dict[str, float] = field(default_factory=dict)
     rates: list[float] = field(default_factory=list)
+    rows_s: tuple[float, float] = (0.0, 0.0)  # that the rows of all of it take alone, and CPU of PostgreSQL for them
     cpu_s: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -110,11 +112,11 @@ class Bench:
                 for trade in trades
                 for item in getattr(self.floor, STAGES[stage])(trade)
             ]
-            began, cpu, server = time.perf_counter(), time.process_time(), self._server_cpu_s()
+            began, cpu, server = time.perf_counter(), time.process_time(), self.server_cpu_s()
             self._put(items)
             self._drain()
             took = time.perf_counter() - began
-            for name, used in (("outside", time.process_time() - cpu), ("postgres", self._server_cpu_s() - server)):
+            for name, used in (("outside", time.process_time() - cpu), ("postgres", self.server_cpu_s() - server)):
                 measured.cpu_s[name] = measured.cpu_s.get(name, 0.0) + used
             measured.clock_s += took
             self._read_answers([trade for stage, trades in cohorts if stage == 0 for trade in trades])
@@ -147,7 +149,7 @@ class Bench:
         self.store.close()
         self.server.stop()
 
-    def _server_cpu_s(self) -> float:
+    def server_cpu_s(self) -> float:
         """CPU seconds of all of PostgreSQL's processes so far."""
         postmaster = (self.home / "pg" / "postmaster.pid").read_text().split()[0]
         ticks = 0
@@ -235,12 +237,17 @@ def settlement(run: Run) -> Iterator[Figure]:
     for name, (found, right) in wrong.items():
         run.say(f"MISMATCH {name}: {found}, not {right}")
     key, of = "settlement", f"{WORKERS} workers, {COMPANIES:,} companies"
-    yield Figure(f"{key}.per_s", f"complete settlements ({of})", measured.rate)
+    rows_s, rows_cpu_s = measured.rows_s
+    limit = f"limits.{key}_rows_per_s"
+    yield Figure(limit, "rows of complete settlements alone, one connection", measured.settled / rows_s)
+    yield Figure(f"{key}.per_s", f"complete settlements ({of})", measured.rate, limit=limit)
     yield Figure(f"{key}.step_p99_s", "one step of a worker, 99th percentile", measured.step_p99_s, unit="s")
     yield Figure(f"{key}.rss_max_mib", "the most memory of a process", max(measured.rss_mib.values()), unit="MiB")
     for name, used in measured.cpu_s.items():
         each = used * 1000 / max(1, measured.settled)
         yield Figure(f"{key}.cpu_ms.{name}", f"CPU of a settlement: {name}", each, unit="ms")
+    rows_each = rows_cpu_s * 1000 / max(1, measured.settled)
+    yield Figure(f"{key}.cpu_ms.rows_alone", "… PostgreSQL, its rows alone", rows_each, unit="ms")
     yield Figure(f"{key}.settled", "settlements counted", measured.settled, unit="")
     yield Figure(f"{key}.mismatches", "mismatches in the database", len(wrong), unit="")
 
@@ -263,7 +270,9 @@ def measure(
     try:
         measured = bench.run(seconds, say)
         bench.stop(measured)
-        return measured, bench.mismatches(measured.settled)
+        wrong = bench.mismatches(measured.settled)
+        measured.rows_s = write_again(bench.server.owner_dsn, bench.server_cpu_s)
+        return measured, wrong
     finally:
         bench.close()
 
@@ -280,6 +289,8 @@ def main() -> None:
         measured, wrong = measure(Path(name) / "home", say=lambda words: print(words, file=sys.stderr), **asked)
     cpu = {name: round(used * 1000 / max(1, measured.settled), 2) for name, used in measured.cpu_s.items()}
     print(f"{measured.rate:.1f}/s, p99 {measured.step_p99_s:.3f} s, {measured.settled} in {measured.clock_s:.1f} s")
+    rows_s, rows_cpu_s = (one * 1000 / max(1, measured.settled) for one in measured.rows_s)
+    print(f"rows alone: {rows_s:.2f} ms, {rows_cpu_s:.2f} ms of CPU each")
     print(f"CPU ms each {cpu}, MiB {measured.rss_mib}, load {os.getloadavg()[0]:.1f}, mismatches {wrong}")
 
 
