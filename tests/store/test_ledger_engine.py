@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +15,8 @@ import tigerbeetle as tb
 from engines import FakeCluster
 from made_up import MASTER_KEY, NOW, Database, new_id
 
+from entrepot import wire
+from entrepot.commands.books import check
 from entrepot.core.errors import Invalid, Unavailable
 from entrepot.core.ledger import Account, AccountClass, Answer, Ledger, Phase, Transfer, account
 from entrepot.settings import read_settings
@@ -24,7 +26,7 @@ from entrepot.store.standalone_ledger import post_lines
 from entrepot.store.store import Store
 from entrepot.store.tigerbeetle_ledger import TigerBeetleLedger
 from entrepot.wire import ledger_engine
-from entrepot.workflows.books.ledger_engine import post_intents
+from entrepot.workflows.books.ledger_engine import Compared, compare, post_intents
 
 BUYER = account(AccountClass.OUTSIDE, "b" * 32, "USD")
 SELLER = account(AccountClass.OUTSIDE, "5" * 32, "USD")
@@ -199,6 +201,58 @@ def test_an_engine_that_refuses_shows_in_the_check(database: Database) -> None:
         assert [(one.about, one.subject.replace("-", ""), one.computed) for one in tx.ledger.check()] == [
             ("the other engine refuses", moves[0].id, "exists_different")
         ]
+    store.close()
+
+
+def compared(store: Any, engine: Any) -> tuple[int, set[str]]:
+    """How many accounts were moving, and which are otherwise in the engine."""
+    found = Compared()
+    compare(store, engine, [entry.id for entry in ALL], found)
+    assert found.accounts == 3
+    return found.moving, set(found.differences)
+
+
+def test_balances_of_the_engine_are_held_against_the_books(new_store: Callable[[bool], Store]) -> None:
+    store, engine = new_store(True), TigerBeetleLedger(FakeCluster())  # type: ignore[arg-type]
+    assert compared(store, engine) == (0, set()), "accounts that nobody opened yet"
+    post(store, *story())
+    assert compared(store, engine) == (3, set()), "it has not been told"
+    assert turn(store, engine) == 4
+    assert compared(store, engine) == (0, set())
+    engine.post([pay(BUYER, ESCROW, 7)])  # somebody used the engine beside the books
+    assert compared(store, engine) == (0, {BUYER.id, ESCROW.id})
+    post(store, pay(BUYER, SELLER, 1))
+    assert compared(store, engine) == (2, {ESCROW.id})
+
+
+def test_what_is_posted_while_balances_are_compared_is_no_difference(new_store: Callable[[bool], Store]) -> None:
+    store, engine = new_store(True), MemoryEngine()
+
+    def asked(accounts: Sequence[str]) -> dict[str, Any]:
+        post(store, pay(BUYER, ESCROW, 5))
+        turn(store, engine)
+        with engine.store.work() as there:
+            return there.ledger.balances(accounts)
+
+    assert compared(store, SimpleNamespace(balances=asked)) == (2, set())
+
+
+@pytest.mark.slow
+def test_the_check_tells_what_the_engine_holds_otherwise(
+    database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, engine = PostgresStore(master_key=MASTER_KEY, work_dsn=database.work_dsn, keeps_intents=True), MemoryEngine()
+    monkeypatch.setattr(wire, "open_store", lambda _: nullcontext(store))
+    monkeypatch.setattr(wire, "ledger_engine", lambda _: TigerBeetleLedger(FakeCluster()))  # type: ignore[arg-type]
+    post(store, *story())
+    assert turn(store, engine) == 4  # another cluster than the check asks: that one lost everything
+    assert check(json=True) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["other_engine"] == {"accounts": 3, "moving": 0}
+    assert {"about": "the other engine", "subject": BUYER.id, "kept": "0 0 0 0", "computed": "100 40 0 0"} in (
+        told["differences"]
+    )
+    assert len(told["differences"]) == 3
     store.close()
 
 

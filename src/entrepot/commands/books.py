@@ -10,8 +10,11 @@ from entrepot.core import log as merkle
 from entrepot.core.bookkeeping import accounts_of
 from entrepot.core.canonical import hex0x
 from entrepot.core.errors import Invalid, Unknown
+from entrepot.core.ledger import Balance, Ledger
 from entrepot.settings import read_settings
+from entrepot.store.postgres import PostgresStore
 from entrepot.store.store import PAGE_MAX, Store, Transaction
+from entrepot.workflows.books.ledger_engine import Compared, compare
 from entrepot.workflows.books.reconcile import Given
 
 from .line import app, ledger_app, log_app, show
@@ -70,17 +73,28 @@ def balances(*, at: int | None = None, json: bool = False) -> None:
 
 @ledger_app.command
 def check(*, json: bool = False) -> int:
-    """Per asset, the sum of all accounts is zero, and every balance follows from its transfers."""
-    from entrepot.wire import open_store
+    """Per asset, the sum of all accounts is zero, and every balance follows from its transfers.
 
-    with open_store("work") as store, store.work() as tx:
-        rows = _accounts(tx)
-        found = tx.ledger.balances([row["id"] for row in rows])
-        differences = [asdict(entry) for entry in tx.ledger.check()]
+    Where ENTREPOT_LEDGER names another engine, it holds the same balances.
+    """
+    from entrepot.wire import ledger_engine, open_store
+
+    engine = ledger_engine(read_settings())
+    with open_store("work") as store:
+        with store.work() as tx:
+            rows = _accounts(tx)
+            found = tx.ledger.balances([row["id"] for row in rows])
+            differences = [asdict(entry) for entry in tx.ledger.check()]
+        compared = _compared(store, engine) if engine else None
     sums: dict[str, int] = {}
     for row in rows:
         if row["id"] in found:
             sums[row["asset"]] = sums.get(row["asset"], 0) + found[row["id"]].posted_minor
+    if compared:
+        differences += [
+            {"about": "the other engine", "subject": one, "kept": _totals(theirs), "computed": _totals(ours)}
+            for one, (ours, theirs) in compared.differences.items()
+        ]
     ok = not any(sums.values()) and not differences
     body = {
         "schema": "entrepot/ledger-check/1",
@@ -89,9 +103,28 @@ def check(*, json: bool = False) -> int:
         "differences": differences,
     }
     lines = [f"{asset}: sum {total}" for asset, total in sums.items()] or ["No accounts."]
+    if compared:
+        body["other_engine"] = {"accounts": compared.accounts, "moving": compared.moving}
+        lines.append(f"The other engine: {compared.accounts} accounts compared, {compared.moving} of them were moving")
     lines += [f"{row['about']} {row['subject']}: kept {row['kept']}, computed {row['computed']}" for row in differences]
     show(body, lines, as_json=json)
     return 0 if ok else 1
+
+
+def _compared(store: PostgresStore, engine: Ledger) -> Compared:
+    compared, after = Compared(), ""
+    while True:
+        with store.work() as tx:
+            page = [entry.id for entry in tx.ledger.accounts(after=after)]
+        if not page:
+            return compared
+        compare(store, engine, page, compared)
+        after = page[-1]
+
+
+def _totals(balance: Balance) -> str:
+    """As `PostgresLedger.check` writes them: debits and credits that are posted, then those that are held."""
+    return f"{balance.debits_posted} {balance.credits_posted} {balance.debits_pending} {balance.credits_pending}"
 
 
 @ledger_app.command

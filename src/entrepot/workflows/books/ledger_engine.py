@@ -5,9 +5,13 @@ A crash at any point is finished by the next turn: an engine posts an id once, s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
 import structlog
 
-from entrepot.core.ledger import ACCEPTED
+from entrepot.core.ledger import ACCEPTED, Balance, Ledger
+from entrepot.store.store import Store
 
 from ..step.context import Context
 
@@ -35,3 +39,33 @@ def post_intents(ctx: Context) -> int:
     with ctx.store.work() as tx:
         tx.intents.confirm([(intent.no, answer) for intent, answer in told], at=ctx.now())
     return len(intents)
+
+
+@dataclass
+class Compared:
+    """How an engine stands to the books. `moving`: accounts of which nothing can be said while it is told of them."""
+
+    accounts: int = 0
+    moving: int = 0
+    differences: dict[str, tuple[Balance, Balance]] = field(default_factory=dict)  # account → the books, the engine
+
+
+def compare(store: Store, engine: Ledger, accounts: Sequence[str], compared: Compared) -> None:
+    """Adds what the engine says of these accounts' balances. Raises: Unavailable.
+
+    The books are read before and after the engine: what did not change meanwhile, and of which no intent was open, is
+    all that the engine can know of it.
+    """
+    with store.work() as tx:
+        before, open_ = tx.ledger.balances(accounts), tx.intents.open(limit=INTENTS_MAX)
+    there = engine.balances(accounts)
+    with store.work() as tx:
+        after = tx.ledger.balances(accounts)
+    untold = {entry.id for intent in open_ for entry in (intent.debit, intent.credit)}
+    for account in accounts:
+        ours, theirs = before.get(account, Balance()), there.get(account, Balance())
+        if len(open_) == INTENTS_MAX or account in untold or ours != after.get(account, Balance()):
+            compared.moving += 1
+        elif ours != theirs:
+            compared.differences[account] = ours, theirs
+    compared.accounts += len(accounts)
