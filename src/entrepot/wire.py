@@ -38,7 +38,7 @@ from entrepot.store import embedded
 from entrepot.store.database import read_sign_ins
 from entrepot.store.master_key import keep_master_key, read_master_key
 from entrepot.store.postgres import PostgresStore
-from entrepot.store.store import Store
+from entrepot.store.store import Store, Transaction
 from entrepot.store.vault import KEY_BYTES
 from entrepot.workflows.checks.screen import ListScreener, load_lists
 from entrepot.workflows.step.context import Context, Policy, SignIn
@@ -362,21 +362,26 @@ class StoreJournal:
     def replace(self, old: SentTransaction, new: SentTransaction) -> SentTransaction:
         """See rails.rail.Journal."""
         with self._store.work() as tx:
-            tx.rails.next_nonce(old.chain, old.sender, at_least=0)  # the sender's lock
-            kept = tx.rails.sent(old.once)
-            assert kept is not None
+            kept = self._locked(tx, old)
             if kept.hash != old.hash:
                 return kept
             tx.rails.put_sent(new)
             tx.rails.put_sent(replace(old, once=f"{old.once}#{old.attempt}", state="replaced"))
         return new
 
-    def update(self, once: str, state: SentState) -> None:
+    def update(self, kept: SentTransaction, state: SentState) -> None:
         """See rails.rail.Journal."""
         with self._store.work() as tx:
-            kept = tx.rails.sent(once)
-            assert kept is not None
-            tx.rails.put_sent(replace(kept, state=state))
+            now = self._locked(tx, kept)
+            if now.hash == kept.hash:
+                tx.rails.put_sent(replace(now, state=state))
+
+    def _locked(self, tx: Transaction, kept: SentTransaction) -> SentTransaction:
+        """What is kept under its `once` now, which nobody changes until the transaction ends: the sender is locked."""
+        tx.rails.next_nonce(kept.chain, kept.sender, at_least=0)
+        found = tx.rails.sent(kept.once)
+        assert found is not None, kept.once
+        return found
 
     def unfinished(self, chain: str, *, limit: int) -> list[SentTransaction]:
         """See rails.rail.Journal."""

@@ -46,10 +46,11 @@ class MemoryJournal:
             self._assert_nonces_unique()
             return new
 
-    def update(self, once: str, state: SentState) -> None:
+    def update(self, kept: SentTransaction, state: SentState) -> None:
         """See Journal.update."""
         with self._lock:
-            self.kept[once] = replace(self.kept[once], state=state)
+            if self.kept[kept.once].hash == kept.hash:
+                self.kept[kept.once] = replace(self.kept[kept.once], state=state)
 
     def unfinished(self, chain: str, *, limit: int) -> list[SentTransaction]:
         """See Journal.unfinished."""

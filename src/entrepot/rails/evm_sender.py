@@ -156,7 +156,7 @@ class EvmSender:
             if not any(text in said for text in _ALREADY_THERE):
                 raise Unavailable("rail_not_taken", f"The node does not take it: {error.message:.160}") from None
         if kept.state == "prepared":
-            self.journal.update(kept.once, "sent")
+            self.journal.update(kept, "sent")
             kept = replace(kept, state="sent")
         return kept
 
@@ -238,7 +238,7 @@ class EvmSender:
     def _keep_state(self, kept: SentTransaction, state: OperationState) -> None:
         found = _KEPT_AS[state.name]
         if found != kept.state:
-            self.journal.update(kept.once, found)
+            self.journal.update(kept, found)
 
     def _hashes(self, kept: SentTransaction) -> list[str]:
         """Its hash and those it replaced."""

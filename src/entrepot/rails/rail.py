@@ -224,8 +224,8 @@ class Journal(Protocol):
         Returns what is kept now: another worker's, if the hash was no longer `old.hash`.
         """
 
-    def update(self, once: str, state: SentState) -> None:
-        """Moves the state of what is kept."""
+    def update(self, kept: SentTransaction, state: SentState) -> None:
+        """What became of `kept`; nothing is written if another worker replaced it, which its hash tells."""
 
     def unfinished(self, chain: str, *, limit: int) -> list[SentTransaction]:
         """Those prepared, sent or mined, by nonce."""
