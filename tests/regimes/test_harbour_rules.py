@@ -16,6 +16,7 @@ from entrepot.core.passport import Act
 from entrepot.regimes import rules
 from entrepot.regimes.harbour import HARBOUR_1, VERSIONS, describe, in_force
 from entrepot.regimes.regime import (
+    CLOCK_SKEW_S,
     Cited,
     HitFacts,
     ListFacts,
@@ -261,6 +262,13 @@ def test_a_list_counts_for_a_day(age_s: int, codes: list[str]) -> None:
     found = pauses(HARBOUR_1, replace(FACTS, lists=(replace(LISTED, verified_at=T0 - age_s),)))
     assert [one.code for one in found] == codes
     assert all("24 h ago; 24 h are allowed" in one.message for one in found)
+
+
+@pytest.mark.parametrize(("ahead_s", "codes"), [(CLOCK_SKEW_S, []), (CLOCK_SKEW_S + 1, ["lists_stale"])])
+def test_a_list_is_never_fresh_in_advance(ahead_s: int, codes: list[str]) -> None:
+    """A clock that was a month ahead would otherwise make its lists count for a month and a day."""
+    found = pauses(HARBOUR_1, replace(FACTS, lists=(replace(LISTED, verified_at=T0 + ahead_s),)))
+    assert [one.code for one in found] == codes
 
 
 def test_a_list_that_is_missing_stops_payments_and_another_one_does_not_stand_in() -> None:

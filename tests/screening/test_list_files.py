@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from samples import ADD, ALT, NOW, SDN, UN, loaded, own_list, write_ofac
+from samples import ADD, ALT, NOW, SDN, UN, own_list, write_ofac
 
 from entrepot.core.errors import Invalid
 from entrepot.screening.entity import Entity, Identifier, ListedName, Wallet
-from entrepot.screening.lists import INVENTED_FILE, LoadedList, invented, load_folder, shrinks_too_much, stale
+from entrepot.screening.lists import INVENTED_FILE, LoadedList, invented, load_folder
 
 
 def only(folder: Path) -> LoadedList:
@@ -229,24 +229,6 @@ def test_an_xml_entity_is_never_expanded(tmp_path: Path) -> None:
     with pytest.raises(Invalid) as refused:
         load_folder(tmp_path, now=NOW)
     assert "SECRET" not in refused.value.message
-
-
-@pytest.mark.parametrize(("before", "after", "expected"), [(100, 95, False), (100, 94, True), (100, 200, False)])
-def test_a_list_that_shrinks_too_much_takes_two_persons(before: int, after: int, expected: bool) -> None:
-    from dataclasses import replace
-
-    old = loaded().version
-    assert shrinks_too_much(replace(old, entities=before), replace(old, entities=after), share=0.05) is expected
-
-
-@pytest.mark.parametrize(
-    ("verified_at", "expected"),
-    [(NOW, ()), (NOW - 86_400, ()), (NOW - 86_401, ("A",)), (NOW + 60, ()), (NOW + 61, ("A",))],
-)
-def test_a_list_is_stale_after_its_age_and_never_fresh_in_advance(verified_at: int, expected: tuple[str, ...]) -> None:
-    versions = [loaded(source="A", verified_at=verified_at).version]
-    assert stale(versions, ["A"], now=NOW, max_age_s=86_400) == expected
-    assert stale(versions, ["A", "B"], now=NOW, max_age_s=86_400) == (*expected, "B")
 
 
 INVENTED_LIST = INVENTED_FILE.read_text(encoding="utf-8")

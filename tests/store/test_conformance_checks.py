@@ -12,6 +12,7 @@ from made_up import NOW, new_id, sent, settlement
 
 from entrepot.core.charter import ROLES, ChangeOutcome, ContractSettings, Quorum
 from entrepot.core.errors import Refused, Unknown
+from entrepot.store.many import Conflict
 from entrepot.store.records import Change, Cursor, Disposition, KeptReceipt, ListRow, Reader
 from entrepot.store.store import Store
 
@@ -29,30 +30,42 @@ def test_a_new_list_version_becomes_current(store: Store) -> None:
     second = a_list(version="2", sha256="cd" * 32, loaded_at=NOW + 5, verified_at=NOW + 5, entities=(), entity_count=0)
     with store.work() as tx:
         assert tx.checks.lists(with_entities=True) == []
-        tx.checks.put_list(first)
-        tx.checks.put_list(other)
+        tx.checks.put_list(first, after="")
+        tx.checks.put_list(other, after="")
         assert tx.checks.lists(with_entities=True) == [other, first]
         assert tx.checks.lists(with_entities=False) == [replace(other, entities=()), replace(first, entities=())]
-        tx.checks.put_list(second)
+        tx.checks.put_list(second, after="1")
         assert tx.checks.lists(with_entities=True) == [other, second]
 
 
 def test_the_same_version_again_only_moves_verified_at(store: Store) -> None:
     first = a_list()
     with store.work() as tx:
-        tx.checks.put_list(first)
-        tx.checks.put_list(replace(first, loaded_at=NOW + 7, verified_at=NOW + 7))
+        tx.checks.put_list(first, after="")
+        tx.checks.put_list(replace(first, loaded_at=NOW + 7, verified_at=NOW + 7), after="1")
         assert tx.checks.lists(with_entities=True) == [replace(first, verified_at=NOW + 7)]
     with pytest.raises(AssertionError), store.work() as tx:
-        tx.checks.put_list(replace(first, sha256="ee" * 32))
+        tx.checks.put_list(replace(first, sha256="ee" * 32), after="1")
 
 
 def test_an_earlier_version_that_is_put_again_is_current_again(store: Store) -> None:
     first, second = a_list(), a_list(version="2", sha256="cd" * 32)
     with store.work() as tx:
-        for row in (first, second, first):
-            tx.checks.put_list(row)
+        for row, after in ((first, ""), (second, "1"), (first, "2")):
+            tx.checks.put_list(row, after=after)
         assert [row.version for row in tx.checks.lists(with_entities=False)] == ["1"]
+
+
+def test_a_version_that_was_read_before_another_came_is_not_put(store: Store) -> None:
+    first, second = a_list(), a_list(version="2", sha256="cd" * 32)
+    with store.work() as tx:
+        tx.checks.put_list(first, after="")
+        tx.checks.put_list(second, after="1")
+    for after in ("", "1"):
+        with pytest.raises(Conflict), store.work() as tx:
+            tx.checks.put_list(first, after=after)
+    with store.work() as tx:
+        assert [row.version for row in tx.checks.lists(with_entities=False)] == ["2"]
 
 
 def disposition(of: str, person: str, *hits: str) -> Disposition:
@@ -359,7 +372,7 @@ def test_an_outcome_is_of_a_known_kind_and_a_failure_says_why(store: Store, brok
 def test_readers_and_doors_change_no_check_and_no_rail(store: Store) -> None:
     for opened in (lambda: store.read(Reader("", "officer")), store.door):
         with pytest.raises(AssertionError), opened() as tx:
-            tx.checks.put_list(a_list())
+            tx.checks.put_list(a_list(), after="")
         with pytest.raises(AssertionError), opened() as tx:
             tx.checks.put_disposition(disposition(new_id(), new_id(), "h"))
         with pytest.raises(AssertionError), opened() as tx:

@@ -59,7 +59,7 @@ def test_what_others_commit_is_read_at_once_and_a_key_or_headroom_that_they_took
     with store.work() as tx:
         before = tx.many.standing()
         with beside(store), store.work() as other:
-            other.checks.put_list(ListRow("UN", "1", "aa", None, NOW, NOW, 0, 0))
+            other.checks.put_list(ListRow("UN", "1", "aa", None, NOW, NOW, 0, 0), after="")
         assert tx.many.standing() != before and [row.version for row in tx.checks.lists(with_entities=False)] == ["1"]
 
 

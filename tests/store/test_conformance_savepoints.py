@@ -193,7 +193,7 @@ def test_a_list_that_a_savepoint_undoes_is_no_conflict_for_the_batch(store: Stor
     at = Before(store)
     with store.work() as tx:
         with pytest.raises(Stop), tx.savepoint():
-            tx.checks.put_list(version)
+            tx.checks.put_list(version, after="")
             raise Stop
         tx.papers.put(at.paper)
     with store.work() as tx:

@@ -327,7 +327,7 @@ def test_neither_a_request_nor_its_answer_is_replaced_and_the_rest_of_its_row_ma
         lambda tx: tx.settlements.insert(settlement()),
         lambda tx: tx.outbox.put([outbox_item("x")]),
         lambda tx: tx.log.put_checkpoint(1, "note", at=NOW),
-        lambda tx: tx.checks.put_list(ListRow("OFAC", "1", "aa", None, NOW, NOW, 0, 0)),
+        lambda tx: tx.checks.put_list(ListRow("OFAC", "1", "aa", None, NOW, NOW, 0, 0), after=""),
         lambda tx: tx.checks.put_change(Change(new_id(), "stop", {}, "r", new_id(), NOW)),
         lambda tx: tx.ledger.open_accounts(accounts_of(funded())),
     ],

@@ -32,7 +32,8 @@ def a_list(version: str, *names: str) -> ListRow:
 def put(store: MemoryStore, row: ListRow) -> list[ListRow]:
     """Makes it current; returns what a decision pins."""
     with store.work() as tx:
-        tx.checks.put_list(row)
+        current = {one.source: one.version for one in tx.checks.lists(with_entities=False)}
+        tx.checks.put_list(row, after=current.get(row.source, ""))
         return tx.checks.lists(with_entities=False)
 
 
@@ -61,9 +62,9 @@ def test_a_batch_is_not_kept_if_a_list_or_a_stop_came_meanwhile(what: str) -> No
         batch = Buffered(tx)
         assert batch.checks.changes(subject="stop", confirmed=True) == []
         if what == "list":
-            tx.checks.put_list(a_list("bb", "Somebody"))
+            tx.checks.put_list(a_list("bb", "Somebody"), after="aa")
         elif what == "verified":
-            tx.checks.put_list(replace(a_list("aa"), verified_at=NOW + 60))
+            tx.checks.put_list(replace(a_list("aa"), verified_at=NOW + 60), after="aa")
         elif what == "change":
             tx.checks.put_change(Change("1" * 32, "stop", {"grade": "all"}, "why", "2" * 32, NOW, "3" * 32, NOW))
         if what == "nothing":

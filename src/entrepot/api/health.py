@@ -16,6 +16,7 @@ from entrepot.core.eip712 import Signable
 from entrepot.core.errors import EntrepotError
 from entrepot.core.settlement import Settlement
 from entrepot.core.terms import Terms
+from entrepot.regimes.regime import CLOCK_SKEW_S
 from entrepot.store.records import Reader
 from entrepot.store.store import Store, Transaction
 from entrepot.workflows.checks.figures import followed
@@ -45,10 +46,13 @@ class Facts:
 
 
 def lists_stale(tx: Transaction, facts: Facts, now: int) -> list[tuple[str, int]]:
-    """Lists that must be fresh and are not: (name, since when, 0 for one that is not loaded)."""
+    """Lists that must be fresh and are not: (name, since when, 0 for one not loaded, or verified later than now)."""
     verified = {row.source: row.verified_at for row in tx.checks.lists(with_entities=False)}
     required = dict.fromkeys((*facts.lists_required, *followed(tx)))
-    due = {source: verified[source] + facts.lists_age_s_max if source in verified else 0 for source in required}
+    due = {
+        source: at + facts.lists_age_s_max if (at := verified.get(source)) and at <= now + CLOCK_SKEW_S else 0
+        for source in required
+    }
     return [(source, at) for source, at in due.items() if at < now]
 
 

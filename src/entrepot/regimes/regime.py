@@ -14,6 +14,7 @@ from entrepot.core.passport import Act
 
 DEVELOPMENT_CHAINS = (31337, 31338)  # anvil, and the simulated rail; known by chain id, never by a setting
 INVENTED = "invented for the demo"
+CLOCK_SKEW_S = 60  # by which the clocks of two machines may differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,8 @@ def pauses(regime: Regime, facts: PaymentFacts) -> tuple[Pause, ...]:
         entry = loaded.get(source)
         if entry is None:
             found.append(Pause("lists_missing", f"The list {source} is not loaded."))
+        elif entry.verified_at > facts.at + CLOCK_SKEW_S:
+            found.append(Pause("lists_stale", f"The list {source} was verified later than now: a clock was wrong."))
         elif facts.at - entry.verified_at > regime.lists_age_s_max:
             age_h = (facts.at - entry.verified_at) // 3600
             found.append(

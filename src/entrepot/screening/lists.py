@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from .un_xml import UN_HEAD_BYTES, UN_ROOT, read_un
 FILE_BYTES_MAX = 256 * 1024 * 1024
 FILES_MAX = 200
 ENTITIES_MAX = 2_000_000
-CLOCK_SKEW_S = 60
 READ_SUFFIXES = (".csv", ".xml", ".txt", ".json")
 INVENTED_FILE = Path(__file__).parent / "invented" / "list.json"
 
@@ -81,22 +79,6 @@ def load_folder(path: Path, *, now: int) -> list[LoadedList]:
 def invented(*, now: int) -> LoadedList:
     """The list that comes with the program: every name in it is invented for the demo."""
     return _load([INVENTED_FILE], now=now)
-
-
-def shrinks_too_much(previous: ListVersion, new: ListVersion, *, share: float) -> bool:
-    """True if more than `share` (0 to 1) of the entries are gone: then two persons must agree to the new version."""
-    assert previous.source == new.source and 0 <= share <= 1, (previous.source, new.source, share)
-    return new.entities < previous.entities * (1 - share)
-
-
-def stale(versions: Iterable[ListVersion], required: Iterable[str], *, now: int, max_age_s: int) -> tuple[str, ...]:
-    """The required sources that are missing, were verified longer than `max_age_s` ago, or in the future."""
-    verified = {version.source: version.verified_at for version in versions}
-    return tuple(
-        source
-        for source in required
-        if source not in verified or not -CLOCK_SKEW_S <= now - verified[source] <= max_age_s
-    )
 
 
 def _under_its_own_name(found: LoadedList, name: str, bundled: LoadedList) -> LoadedList:

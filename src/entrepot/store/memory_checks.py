@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from entrepot.core.charter import ChangeOutcome, ContractSettings
 from entrepot.core.errors import Refused, Unknown
 
+from .many import Conflict
 from .memory_settlements import SettlementTables
 from .memory_tables import Access, Journal, Lists, Table, known_id, plain
 from .records import Change, Cursor, Disposition, KeptReceipt, ListRow, SentTransaction
@@ -54,9 +55,11 @@ class MemoryChecks:
         self._tables = tables
         self._access = access
 
-    def put_list(self, row: ListRow) -> None:
-        """A new version becomes current; the same version again only moves `verified_at`."""
+    def put_list(self, row: ListRow, *, after: str) -> None:
+        """Makes it the current version if `after` is; the same again moves `verified_at`."""
         self._access.require_worker()
+        if (self._tables.current.get(row.source) or "") != after:
+            raise Conflict(f"another version of list {row.source} was loaded meanwhile")
         key = (row.source, row.version)
         known = self._tables.versions.get(key)
         assert known is None or known.sha256 == row.sha256, f"{row.version} of {row.source} is kept with other content"

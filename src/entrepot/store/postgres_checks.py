@@ -26,8 +26,12 @@ class PostgresChecks:
         self._rows = Rows(connection, _SQL)
         self._many = many
 
-    def put_list(self, row: ListRow) -> None:
-        """A new version becomes current; the same version again only moves `verified_at`."""
+    def put_list(self, row: ListRow, *, after: str) -> None:
+        """Makes it the current version if `after` is, serialised per source; the same again moves `verified_at`."""
+        self._rows.all("lock_list", source=row.source)
+        current = self._rows.one("current_version", source=row.source)
+        if (current["version"] if current else "") != after:
+            raise Conflict(f"another version of list {row.source} was loaded meanwhile")
         put = self._rows.run(
             "put_list",
             source=row.source,

@@ -266,8 +266,8 @@ class SignIns(Protocol):
 class Checks(Protocol):
     """Lists, dispositions, the caps' reservations, the duplicate registry, settings under four eyes."""
 
-    def put_list(self, row: ListRow) -> None:
-        """A new version becomes current; the same version again only moves `verified_at`."""
+    def put_list(self, row: ListRow, *, after: str) -> None:
+        """A new version is current; the same only moves `verified_at`. Raises: Conflict if `after` is not ("" none)."""
 
     def lists(self, *, with_entities: bool) -> list[ListRow]:
         """The current version of each source."""

@@ -1,3 +1,9 @@
+-- name: lock_list
+SELECT pg_advisory_xact_lock(hashtextextended('list ' || %(source)s, 0));
+
+-- name: current_version
+SELECT version FROM list_versions WHERE source = %(source)s ORDER BY rank DESC LIMIT 1;
+
 -- The same version again only moves `verified_at`; one that was current before becomes current again.
 -- name: put_list
 INSERT INTO list_versions AS kept (source, version, sha256, published_at, loaded_at, verified_at, entity_count,

@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from entrepot.core.canonical import sha256_of
 from entrepot.core.errors import Refused, declare
 from entrepot.regimes.regime import HitFacts
@@ -15,10 +17,13 @@ from entrepot.screening.entity import Entity, Subject
 from entrepot.screening.highlight import marked_names
 from entrepot.screening.lists import ListVersion, LoadedList, invented, load_folder
 from entrepot.screening.matching import REVIEW_SCORE, Hit, Index, screen
+from entrepot.store.many import Conflict
 from entrepot.store.records import ListRow
 from entrepot.store.store import Store
 
 from ..step.context import ListsChanged
+
+log = structlog.get_logger(__name__)
 
 SHRINK_SHARE_MAX = 0.10
 SUBJECTS_KEPT = 20_000
@@ -93,23 +98,13 @@ def _versions(rows: Sequence[ListRow]) -> tuple[tuple[str, str], ...]:
 def load_lists(store: Store, folder: Path, *, now: int) -> list[dict[str, Any]]:
     """Loads the invented list and every list in `folder` (if there is one), all of them or none.
 
-    A copy of the invented list in `folder` is not loaded a second time.
+    A copy of the invented list in `folder` is not loaded a second time. Where another process loads one while this one
+    reads, the folder is read again: what was read before never takes the place of what was read after it.
 
     Raises: Invalid(list_malformed, list_misnamed, list_unrecognised), Refused(list_shrinks).
     """
-    bundled = invented(now=now)
-    followed = load_folder(folder, now=now) if folder.is_dir() else []
-    loaded = [bundled, *(entry for entry in followed if entry.version.source != bundled.version.source)]
-    with store.work() as tx:
-        kept = {row.source: row for row in tx.checks.lists(with_entities=False)}
-        for entry in loaded:
-            before = kept.get(entry.version.source)
-            if before is not None and len(entry.entities) < before.entity_count * (1 - SHRINK_SHARE_MAX):
-                raise Refused(
-                    "list_shrinks",
-                    f"{before.source} falls from {before.entity_count} to {len(entry.entities)} entries.",
-                )
-            tx.checks.put_list(_row(entry, before))
+    while (loaded := _load(store, folder, now)) is None:
+        log.info("lists are read again, as others were loaded meanwhile")
     store.wake()
     return [
         {
@@ -121,6 +116,32 @@ def load_lists(store: Store, folder: Path, *, now: int) -> list[dict[str, Any]]:
         }
         for entry in loaded
     ]
+
+
+def _load(store: Store, folder: Path, now: int) -> list[LoadedList] | None:
+    """What was loaded; None, and nothing, if another version of one of them came meanwhile."""
+    with store.work() as tx:
+        kept = {row.source: row for row in tx.checks.lists(with_entities=False)}
+    bundled = invented(now=now)
+    followed = load_folder(folder, now=now) if folder.is_dir() else []
+    loaded = [bundled, *(entry for entry in followed if entry.version.source != bundled.version.source)]
+    try:
+        with store.work() as tx:
+            for entry in loaded:
+                before = kept.get(entry.version.source)
+                _require_whole(entry, before)
+                tx.checks.put_list(_row(entry, before), after=before.version if before else "")
+    except Conflict:
+        return None
+    return loaded
+
+
+def _require_whole(entry: LoadedList, before: ListRow | None) -> None:
+    """Raises: Refused(list_shrinks) for a list that has lost more than a tenth."""
+    if before is not None and len(entry.entities) < before.entity_count * (1 - SHRINK_SHARE_MAX):
+        raise Refused(
+            "list_shrinks", f"{before.source} falls from {before.entity_count} to {len(entry.entities)} entries."
+        )
 
 
 def _row(entry: LoadedList, before: ListRow | None) -> ListRow:
