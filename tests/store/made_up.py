@@ -12,21 +12,18 @@ from entrepot.core.settlement import Event, Settlement
 from entrepot.store.engineer_records import ApiRequest, Delivery, Endpoint
 from entrepot.store.postgres import PostgresStore
 from entrepot.store.records import (
-    Attempt,
     Credential,
-    Identity,
     InboxItem,
-    Invitation,
     LoggedEvent,
     Membership,
     OutboxItem,
     Paper,
     Participant,
-    Passkey,
     Person,
     SentTransaction,
     Wallet,
 )
+from entrepot.store.sign_in_records import Attempt, Identity, Invitation, Passkey
 from entrepot.store.store import Store, Transaction
 
 NOW = 1_800_000_000

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from made_up import NOW, new_id
 
-from entrepot.store.records import Attempt, Credential, Identity, Invitation, Membership, Participant, Passkey, Reader
+from entrepot.store.records import Credential, Membership, Participant, Reader
+from entrepot.store.sign_in_records import Attempt, Identity, Invitation, Passkey
 from entrepot.store.store import Store
 
 
@@ -25,15 +26,30 @@ def attempt(**facts: object) -> Attempt:
 
 def test_a_passkey_comes_back_and_only_what_moves_is_changed(store: Store) -> None:
     one = passkey(new_id())
-    used = replace(one, sign_count=4, label="Desk", last_used_at=NOW + 5)
     with store.work() as tx:
         tx.sign_ins.put_passkey(one)
         assert tx.sign_ins.passkey(one.id) == one
-        tx.sign_ins.put_passkey(replace(used, public_key=b"another"))
-        assert tx.sign_ins.passkeys(one.person) == [used], "a passkey's public key is never replaced"
+        assert tx.sign_ins.use_passkey(one.id, sign_count=4, at=NOW + 5)
+        assert tx.sign_ins.name_passkey(one.id, "Desk")
+        assert tx.sign_ins.use_passkey(one.id, sign_count=3, at=NOW + 4), "another worker was slower with this one"
+        used = replace(one, sign_count=4, label="Desk", last_used_at=NOW + 5)
+        assert tx.sign_ins.passkeys(one.person) == [used]
         assert tx.sign_ins.passkey("nobody's") is None and tx.sign_ins.passkeys(new_id()) == []
+
+
+def test_what_was_removed_is_not_there_again_by_its_use(store: Store) -> None:
+    """A worker that had read it goes on with what it has read: the way in stays closed."""
+    one, identity = passkey(new_id()), Identity("cd" * 32, new_id(), "https://login.example", NOW)
+    with store.work() as tx:
+        tx.sign_ins.put_passkey(one)
+        tx.sign_ins.put_identity(identity)
         tx.sign_ins.remove_passkey(one.id)
-        assert tx.sign_ins.passkey(one.id) is None
+        tx.sign_ins.remove_identity(identity.id)
+    with store.work() as tx:
+        assert not tx.sign_ins.use_passkey(one.id, sign_count=9, at=NOW + 1)
+        assert not tx.sign_ins.name_passkey(one.id, "Desk")
+        assert not tx.sign_ins.use_identity(identity.id, at=NOW + 1)
+        assert tx.sign_ins.passkey(one.id) is None and tx.sign_ins.identity(identity.id) is None
 
 
 def test_a_passkey_or_identity_does_not_change_hands(store: Store) -> None:
@@ -41,12 +57,15 @@ def test_a_passkey_or_identity_does_not_change_hands(store: Store) -> None:
     with store.work() as tx:
         tx.sign_ins.put_passkey(one)
         tx.sign_ins.put_identity(identity)
-        tx.sign_ins.put_identity(replace(identity, last_used_at=NOW + 1))
-    with pytest.raises(AssertionError), store.work() as tx:
-        tx.sign_ins.put_passkey(replace(one, person=new_id()))
-    with pytest.raises(AssertionError), store.work() as tx:
-        tx.sign_ins.put_identity(replace(identity, person=new_id()))
+        assert tx.sign_ins.use_identity(identity.id, at=NOW + 1)
+    for taken in (one, replace(one, person=new_id())):
+        with pytest.raises(AssertionError), store.work() as tx:
+            tx.sign_ins.put_passkey(taken)
+    for bound in (identity, replace(identity, person=new_id())):
+        with pytest.raises(AssertionError), store.work() as tx:
+            tx.sign_ins.put_identity(bound)
     with store.work() as tx:
+        assert tx.sign_ins.passkey(one.id) == one
         assert tx.sign_ins.identity(identity.id) == replace(identity, last_used_at=NOW + 1)
         assert tx.sign_ins.identities(identity.person) == [replace(identity, last_used_at=NOW + 1)]
         tx.sign_ins.remove_identity(identity.id)

@@ -12,6 +12,7 @@ import pytest
 from authenticator import PRESENT, Authenticator, base64url
 from trading_house import Actor, House, fresh_id
 
+from entrepot.identity import passkey as proofs
 from entrepot.store.records import Credential, Membership
 from entrepot.workflows.people.sessions import SESSION_S
 from entrepot.workflows.people.sign_ins import ATTEMPT_S, FRESH_S, INVITATION_S
@@ -248,6 +249,23 @@ def test_the_last_way_in_goes_only_if_its_owner_says_so(house: House) -> None:
     assert said(house, "remove_passkey", person, **given)["body"]["code"] == "last_way_in"
     assert said(house, "remove_passkey", person, **given, even_if_last=True)["status"] == 200
     assert answer_with(house, device)["status"] == 401
+
+
+def test_a_passkey_that_is_removed_while_it_signs_in_opens_nothing_and_stays_removed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, device = member(house)
+    proved = proofs.proved
+
+    def slow(*plain: Any, **named: Any) -> int:
+        house.store._tables.sign_ins.passkeys.drop(base64url(device.id))  # type: ignore[attr-defined]  # another worker
+        return proved(*plain, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(proofs, "proved", slow)
+        assert answer_with(house, device)["status"] == 401
+    with house.store.work() as tx:
+        assert tx.sign_ins.passkey(base64url(device.id)) is None
 
 
 def test_anothers_passkey_is_not_there(house: House) -> None:

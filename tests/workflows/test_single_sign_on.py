@@ -17,7 +17,7 @@ from trading_house import Actor, House
 
 from entrepot.core.errors import Invalid
 from entrepot.identity import openid
-from entrepot.store.records import Attempt
+from entrepot.store.sign_in_records import Attempt
 from entrepot.workflows.step.context import SignIn
 from entrepot.workflows.work import send_out
 from openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, open_provider

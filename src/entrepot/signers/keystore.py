@@ -75,21 +75,6 @@ class Signer(Protocol):
         """65 bytes r || s || v, v 27 or 28, low s."""
 
 
-class MessageSigner(Protocol):
-    """An Ed25519 key that signs messages."""
-
-    @property
-    def purpose(self) -> Purpose:
-        """What the key is for."""
-
-    @property
-    def public(self) -> bytes:
-        """32 bytes."""
-
-    def sign(self, message: bytes) -> bytes:
-        """64 bytes. Source: RFC 8032."""
-
-
 @dataclass(frozen=True, slots=True)
 class AccountKey:
     """A Signer whose key is in memory. Never shows the key."""
@@ -101,7 +86,7 @@ class AccountKey:
 
 @dataclass(frozen=True, slots=True)
 class MessageKey:
-    """A MessageSigner whose key is in memory. Never shows the key."""
+    """An Ed25519 key that signs messages (64 bytes, RFC 8032), in memory. Never shows the key."""
 
     purpose: Purpose
     public: bytes

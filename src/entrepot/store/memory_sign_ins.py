@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .memory_tables import Access, Journal, Table, known_id, plain
-from .records import Attempt, AttemptState, Identity, Invitation, Passkey
+from .sign_in_records import Attempt, AttemptState, Identity, Invitation, Passkey
 
 
 class SignInTables:
@@ -26,14 +26,10 @@ class MemorySignIns:
         self._access = access
 
     def put_passkey(self, passkey: Passkey) -> None:
-        """Keeps it, or its new counter, label and last use. Asserts that it is not another person's."""
+        """Keeps a new one."""
         self._access.require_worker()
-        known = self._tables.passkeys.get(passkey.id)
-        assert known is None or known.person == passkey.person, "the passkey is another person's"
+        assert self._tables.passkeys.get(passkey.id) is None, "the passkey is there already"
         assert known_id(passkey.person) and passkey.sign_count >= 0, "a passkey is somebody's and counts upwards"
-        if known is not None:
-            changed = {name: getattr(passkey, name) for name in ("sign_count", "label", "last_used_at")}
-            passkey = replace(known, **changed)
         self._tables.passkeys.put(passkey.id, passkey)
 
     def passkey(self, passkey_id: str) -> Passkey | None:
@@ -46,19 +42,34 @@ class MemorySignIns:
         rows = [row for row in self._tables.passkeys if row.person == person and self._access.sees_person(person)]
         return sorted(rows, key=lambda row: (row.created_at, row.id))
 
+    def use_passkey(self, passkey_id: str, *, sign_count: int, at: int) -> bool:
+        """Keeps its last use and its counter; False if it was removed meanwhile."""
+        self._access.require_worker()
+        known = self._tables.passkeys.get(passkey_id)
+        if known is not None:
+            sign_count, at = max(known.sign_count, sign_count), max(known.last_used_at, at)
+            self._tables.passkeys.put(passkey_id, replace(known, sign_count=sign_count, last_used_at=at))
+        return known is not None
+
+    def name_passkey(self, passkey_id: str, label: str) -> bool:
+        """Keeps its new label; False if it was removed meanwhile."""
+        self._access.require_worker()
+        known = self._tables.passkeys.get(passkey_id)
+        if known is not None:
+            self._tables.passkeys.put(passkey_id, replace(known, label=label))
+        return known is not None
+
     def remove_passkey(self, passkey_id: str) -> None:
         """It opens nothing from now on."""
         self._access.require_worker()
         self._tables.passkeys.drop(passkey_id)
 
     def put_identity(self, identity: Identity) -> None:
-        """Binds it, or keeps its last use. Asserts that it is not another person's."""
+        """Binds it."""
         self._access.require_worker()
-        known = self._tables.identities.get(identity.id)
-        assert known is None or known.person == identity.person, "the identity is another person's"
+        assert self._tables.identities.get(identity.id) is None, "the identity is bound already"
         assert known_id(identity.person), "an identity is somebody's"
-        kept = replace(known, last_used_at=identity.last_used_at) if known else identity
-        self._tables.identities.put(identity.id, kept)
+        self._tables.identities.put(identity.id, identity)
 
     def identity(self, identity_id: str) -> Identity | None:
         """The identity of an issuer and subject."""
@@ -69,6 +80,14 @@ class MemorySignIns:
         """A person's, oldest first."""
         rows = [row for row in self._tables.identities if row.person == person and self._access.sees_person(person)]
         return sorted(rows, key=lambda row: (row.created_at, row.id))
+
+    def use_identity(self, identity_id: str, *, at: int) -> bool:
+        """Keeps its last use; False if it was removed meanwhile."""
+        self._access.require_worker()
+        known = self._tables.identities.get(identity_id)
+        if known is not None:
+            self._tables.identities.put(identity_id, replace(known, last_used_at=max(known.last_used_at, at)))
+        return known is not None
 
     def remove_identity(self, identity_id: str) -> None:
         """It opens nothing from now on."""

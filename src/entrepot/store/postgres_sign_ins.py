@@ -7,7 +7,7 @@ import json
 from .named_sql import load_sql
 from .postgres_keys import Keyring
 from .postgres_rows import Connection, Row, Rows, find_uuid, from_uuid, to_bytes, to_uuid
-from .records import Attempt, AttemptState, Identity, Invitation, Passkey
+from .sign_in_records import Attempt, AttemptState, Identity, Invitation, Passkey
 
 _SQL = load_sql("sign_ins")
 _FACTS = "attempts.facts"
@@ -21,7 +21,7 @@ class PostgresSignIns:
         self._keyring = keyring
 
     def put_passkey(self, passkey: Passkey) -> None:
-        """Keeps it, or its new counter, label and last use. Asserts that it is not another person's."""
+        """Keeps a new one."""
         done = self._rows.run(
             "put_passkey",
             id=passkey.id,
@@ -34,7 +34,7 @@ class PostgresSignIns:
             created_at=passkey.created_at,
             last_used_at=passkey.last_used_at,
         )
-        assert done == 1, "the passkey is another person's"
+        assert done == 1, "the passkey is there already"
 
     def passkey(self, passkey_id: str) -> Passkey | None:
         """The passkey under a credential id."""
@@ -45,12 +45,20 @@ class PostgresSignIns:
         """A person's, oldest first."""
         return [_passkey(row) for row in self._rows.all("passkeys", person=find_uuid(person))]
 
+    def use_passkey(self, passkey_id: str, *, sign_count: int, at: int) -> bool:
+        """Keeps its last use and its counter; False if it was removed meanwhile."""
+        return self._rows.run("use_passkey", id=passkey_id, sign_count=sign_count, at=at) == 1
+
+    def name_passkey(self, passkey_id: str, label: str) -> bool:
+        """Keeps its new label; False if it was removed meanwhile."""
+        return self._rows.run("name_passkey", id=passkey_id, label=label) == 1
+
     def remove_passkey(self, passkey_id: str) -> None:
         """It opens nothing from now on."""
         self._rows.run("remove_passkey", id=passkey_id)
 
     def put_identity(self, identity: Identity) -> None:
-        """Binds it, or keeps its last use. Asserts that it is not another person's."""
+        """Binds it."""
         done = self._rows.run(
             "put_identity",
             id=identity.id,
@@ -59,7 +67,7 @@ class PostgresSignIns:
             created_at=identity.created_at,
             last_used_at=identity.last_used_at,
         )
-        assert done == 1, "the identity is another person's"
+        assert done == 1, "the identity is bound already"
 
     def identity(self, identity_id: str) -> Identity | None:
         """The identity of an issuer and subject."""
@@ -69,6 +77,10 @@ class PostgresSignIns:
     def identities(self, person: str) -> list[Identity]:
         """A person's, oldest first."""
         return [_identity(row) for row in self._rows.all("identities", person=find_uuid(person))]
+
+    def use_identity(self, identity_id: str, *, at: int) -> bool:
+        """Keeps its last use; False if it was removed meanwhile."""
+        return self._rows.run("use_identity", id=identity_id, at=at) == 1
 
     def remove_identity(self, identity_id: str) -> None:
         """It opens nothing from now on."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from entrepot.core.canonical import Json
 from entrepot.core.sent_transaction import SentTransaction as SentTransaction
@@ -78,65 +77,6 @@ class Credential:
     opened_at: int = 0
     session: str = ""
     last_used_at: int = 0  # the start of the day (UTC) on which it was last used; 0: never, or nobody counted
-
-
-@dataclass(frozen=True, slots=True)
-class Passkey:
-    """A person's WebAuthn credential: `id` is base64url, `public_key` COSE. `is_synced`: its maker keeps copies."""
-
-    id: str
-    person: str
-    public_key: bytes
-    sign_count: int
-    label: str
-    created_at: int
-    last_used_at: int = 0
-    transports: tuple[str, ...] = ()
-    is_synced: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """A person at a single sign-on provider; `id` is the SHA-256 (hex) of issuer and subject."""
-
-    id: str
-    person: str
-    issuer: str
-    created_at: int
-    last_used_at: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Invitation:
-    """Lets a person in the first time: a one-time secret, kept as its SHA-256 (hex), that two persons gave."""
-
-    secret_sha256: str
-    person: str
-    participant: str
-    role: str
-    invited_at: int
-    expires_at: int
-    used_at: int | None = None
-
-
-AttemptKind = Literal["passkey", "new_passkey", "openid"]
-AttemptState = Literal["asked", "open", "proving", "done", "refused"]
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One attempt to prove who somebody is. `person` (or `invitation`, a secret's SHA-256) if it is known before.
-
-    `facts` are sealed: the challenge, and what a provider's answer is checked against.
-    """
-
-    id: str
-    kind: AttemptKind
-    state: AttemptState
-    expires_at: int
-    person: str = ""
-    invitation: str = ""
-    facts: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,16 +240,6 @@ class Change:
     def is_open(self) -> bool:
         """True while a second person may still end it."""
         return not self.confirmed_by and not self.declined_by
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A settlement whose next act is due."""
-
-    settlement: str
-    act: str
-    at: int
-    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

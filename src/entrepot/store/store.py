@@ -22,15 +22,11 @@ from .many import Many
 from .reconciliation_records import Reconciliations, SentMessage
 from .records import (
     Approval,
-    Attempt,
-    AttemptState,
     Change,
     Credential,
     Cursor,
     Disposition,
-    Identity,
     InboxItem,
-    Invitation,
     KeptReceipt,
     ListRow,
     LoggedEvent,
@@ -39,7 +35,6 @@ from .records import (
     OutboxItem,
     Paper,
     Participant,
-    Passkey,
     PayeeChange,
     Person,
     Reader,
@@ -47,6 +42,7 @@ from .records import (
     Wallet,
 )
 from .reports import Reports
+from .sign_in_records import SignIns
 
 PAGE_MAX = 200
 
@@ -219,48 +215,6 @@ class People(Protocol):
 
     def saved_views(self, person: str, participant: str) -> list[Json]:
         """In the order in which they were saved; sealed with the person's key."""
-
-
-class SignIns(Protocol):
-    """How persons prove who they are: passkeys, identities at a provider, invitations, and attempts under way."""
-
-    def put_passkey(self, passkey: Passkey) -> None:
-        """Keeps it, or its new counter, label and last use. Asserts that it is not another person's."""
-
-    def passkey(self, passkey_id: str) -> Passkey | None: ...
-
-    def passkeys(self, person: str) -> list[Passkey]:
-        """A person's, oldest first."""
-
-    def remove_passkey(self, passkey_id: str) -> None: ...
-
-    def put_identity(self, identity: Identity) -> None:
-        """Binds it, or keeps its last use. Asserts that it is not another person's."""
-
-    def identity(self, identity_id: str) -> Identity | None: ...
-
-    def identities(self, person: str) -> list[Identity]:
-        """A person's, oldest first."""
-
-    def remove_identity(self, identity_id: str) -> None: ...
-
-    def put_invitation(self, invitation: Invitation) -> None: ...
-
-    def invitation(self, secret_sha256: str) -> Invitation | None: ...
-
-    def use_invitation(self, secret_sha256: str, *, at: int) -> bool:
-        """True for the one who uses it first."""
-
-    def put_attempt(self, attempt: Attempt) -> None:
-        """Keeps it, or its new state and facts."""
-
-    def attempt(self, attempt_id: str) -> Attempt | None: ...
-
-    def move_attempt(self, attempt_id: str, *, before: AttemptState, after: AttemptState) -> bool:
-        """True for the one who moves it first: what is used once is used by nobody else."""
-
-    def forget_attempts(self, *, expired_before: int) -> None:
-        """Drops those that ended before a time."""
 
 
 class Checks(Protocol):

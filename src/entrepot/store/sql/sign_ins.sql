@@ -2,8 +2,14 @@
 INSERT INTO passkeys (id, person, public_key, sign_count, label, transports, is_synced, created_at, last_used_at)
 VALUES (%(id)s, %(person)s, %(public_key)s, %(sign_count)s, %(label)s, %(transports)s, %(is_synced)s, %(created_at)s,
         %(last_used_at)s)
-ON CONFLICT (id) DO UPDATE SET sign_count = excluded.sign_count, label = excluded.label,
-    last_used_at = excluded.last_used_at WHERE passkeys.person = excluded.person;
+ON CONFLICT (id) DO NOTHING;
+
+-- name: use_passkey
+UPDATE passkeys SET sign_count = greatest(sign_count, %(sign_count)s), last_used_at = greatest(last_used_at, %(at)s)
+ WHERE id = %(id)s;
+
+-- name: name_passkey
+UPDATE passkeys SET label = %(label)s WHERE id = %(id)s;
 
 -- name: passkey
 SELECT * FROM passkeys WHERE id = %(id)s;
@@ -17,7 +23,10 @@ DELETE FROM passkeys WHERE id = %(id)s;
 -- name: put_identity
 INSERT INTO identities (id, person, issuer, created_at, last_used_at)
 VALUES (%(id)s, %(person)s, %(issuer)s, %(created_at)s, %(last_used_at)s)
-ON CONFLICT (id) DO UPDATE SET last_used_at = excluded.last_used_at WHERE identities.person = excluded.person;
+ON CONFLICT (id) DO NOTHING;
+
+-- name: use_identity
+UPDATE identities SET last_used_at = greatest(last_used_at, %(at)s) WHERE id = %(id)s;
 
 -- name: identity
 SELECT * FROM identities WHERE id = %(id)s;

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 import structlog
 
@@ -15,7 +14,8 @@ from entrepot.core.canonical import Json
 from entrepot.core.errors import Invalid, Refused, Unauthenticated, Unknown, declare
 from entrepot.identity import passkey as proofs
 from entrepot.identity.proof import NotProved
-from entrepot.store.records import Attempt, AttemptKind, Credential, InboxItem, Invitation, Membership, Passkey
+from entrepot.store.records import Credential, InboxItem, Membership
+from entrepot.store.sign_in_records import Attempt, AttemptKind, Invitation, Passkey
 
 from ..step.answers import answered, problem, text_in
 from ..step.batch import Batch
@@ -73,7 +73,8 @@ def sign_in(batch: Batch, item: InboxItem) -> Json:
     except NotProved as error:
         log.warning("passkey refused", person=known.person, why=str(error)[:200])
         return not_signed_in()
-    batch.tx.sign_ins.put_passkey(replace(known, sign_count=sign_count, last_used_at=batch.machine_now))
+    if not batch.tx.sign_ins.use_passkey(known.id, sign_count=sign_count, at=batch.machine_now):
+        return not_signed_in()
     return open_first(batch, item, person=known.person, secret_sha256=secret_sha256)
 
 
@@ -149,7 +150,8 @@ def name_passkey(batch: Batch, item: InboxItem) -> Json:
     """Another name for a passkey of the caller's."""
     known = _own_passkey(batch, item)
     label = text_in(item.body, "label", chars_max=LABEL_CHARS_MAX)
-    batch.tx.sign_ins.put_passkey(replace(known, label=label))
+    if not batch.tx.sign_ins.name_passkey(known.id, label):
+        raise Unknown("not_found", "There is no such passkey any more.")
     return answered(200, {"passkey": known.id, "label": label})
 
 

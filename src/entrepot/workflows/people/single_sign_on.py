@@ -16,7 +16,8 @@ from entrepot.core.canonical import Json
 from entrepot.core.errors import EntrepotError, Refused, Unknown, declare
 from entrepot.identity.openid import identity_id
 from entrepot.identity.proof import NotProved
-from entrepot.store.records import Attempt, AttemptState, Identity, InboxItem, OutboxItem
+from entrepot.store.records import InboxItem, OutboxItem
+from entrepot.store.sign_in_records import Attempt, AttemptState, Identity
 
 from ..step.answers import answered, text_in
 from ..step.batch import Batch
@@ -137,7 +138,10 @@ def _proved(batch: Batch, attempt: Attempt, issuer: str, subject: str) -> None:
         invitation_in_force(batch, item, attempt.invitation)
         if not batch.tx.sign_ins.use_invitation(attempt.invitation, at=now):
             raise NotProved("the invitation was used meanwhile")
-    batch.tx.sign_ins.put_identity(Identity(found, person, issuer, known.created_at if known else now, now))
+    if known is None:
+        batch.tx.sign_ins.put_identity(Identity(found, person, issuer, now, now))
+    elif not batch.tx.sign_ins.use_identity(found, at=now):
+        raise NotProved("the identity was unbound meanwhile")
     if attempt.invitation or not attempt.person:
         opened = open_first(
             batch, item, person=person, secret_sha256=attempt.facts["secret_sha256"], invited=attempt.invitation
