@@ -18,6 +18,7 @@ from trading_house import Actor, House
 from entrepot.core.errors import Invalid
 from entrepot.identity import openid
 from entrepot.store.sign_in_records import Attempt
+from entrepot.workflows.people import single_sign_on
 from entrepot.workflows.step.context import SignIn
 from entrepot.workflows.work import send_out
 from openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, open_provider
@@ -104,6 +105,21 @@ def test_by_invitation_an_identity_is_bound_and_the_invitation_is_used_up(house:
     assert in_force(house, "first") == ["first"]
     assert said(house, "begin_single_sign_on", person, **by)["status"] == 401
     assert sign_in(house) == "done"
+
+
+def test_a_slow_worker_does_not_open_an_attempt_again_that_was_carried_to_its_end(
+    house: House, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person, _ = member(house)
+    bind(house, person)
+    asked: list[Attempt] = []
+    ask = single_sign_on._ask
+    monkeypatch.setattr(single_sign_on, "_ask", lambda ctx, at, attempt: (asked.append(attempt), ask(ctx, at, attempt)))
+    sign_in(house)
+    assert attempt_of(house, asked[-1].id).state == "done"
+    assert house.ctx.sign_in.provider is not None
+    ask(house.ctx, house.ctx.sign_in.provider, asked[-1])
+    assert (attempt_of(house, asked[-1].id).state, attempt_of(house, asked[-1].id).facts) == ("done", {})
 
 
 def test_an_identity_is_one_persons_and_an_attempt_is_its_beginners(house: House, provider: Provider) -> None:

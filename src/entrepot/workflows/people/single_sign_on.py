@@ -118,7 +118,12 @@ def _ask(ctx: Context, provider: SingleSignOn, attempt: Attempt) -> None:
         redirect_uri=ctx.sign_in.redirect_uri, state=facts["state"], nonce=facts["nonce"], verifier=facts["verifier"]
     )
     opened = replace(attempt, state="open", facts=facts | {"authorize_url": url})
-    _in_batch(ctx, lambda batch: batch.tx.sign_ins.put_attempt(opened))
+
+    def begin(batch: Batch) -> None:
+        if batch.tx.sign_ins.move_attempt(attempt.id, before="asked", after="open"):  # else another worker was faster
+            batch.tx.sign_ins.put_attempt(opened)
+
+    _in_batch(ctx, begin)
 
 
 def _proved(batch: Batch, attempt: Attempt, issuer: str, subject: str) -> None:
