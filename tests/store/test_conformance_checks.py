@@ -159,6 +159,17 @@ def test_only_reservations_of_the_window_count(store: Store) -> None:
     assert reserve(store, new_id(), who, 100)
 
 
+def test_what_is_taken_again_counts_from_then_on(store: Store) -> None:
+    who, one, other = new_id(), new_id(), new_id()
+    assert reserve(store, one, who, 100, at=NOW - 50, since=NOW - 99)
+    assert reserve(store, one, who, 100)
+    assert not reserve(store, other, who, 1), "it was paid in this window, and cleared in the one before"
+    assert reserve(store, other, who, 10, cap=110)
+    assert not reserve(store, one, who, 100), "others took it"
+    with store.work() as tx:
+        assert tx.many.reserved([who], since=NOW) == {who: 110}
+
+
 def test_room_that_is_given_back_is_there_again(store: Store) -> None:  # mojaloop issue 868
     who, one = new_id(), new_id()
     assert reserve(store, one, who, 100)

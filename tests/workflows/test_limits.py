@@ -13,6 +13,7 @@ from entrepot.core.lifecycle import State
 from entrepot.documents import samples
 
 CAP_PAYMENT, CAP_WINDOW = Decimal(500_000), Decimal(2_000_000)  # USD, of the Harbour regime
+DAYS_60 = 60 * 86_400
 
 
 def sale_of(house: House, amount: Decimal) -> Trade:
@@ -61,6 +62,19 @@ def test_the_window_rolls_on_after_thirty_days(house: House) -> None:
     house.pass_time(31 * 86_400)
     house.follow_list()
     sale_of(house, CAP_PAYMENT - 1000).propose().agree().is_sound(State.CLEARED)
+
+
+def test_what_was_cleared_in_the_window_before_counts_when_it_is_paid(house: House) -> None:
+    waiting = [sale_of(house, CAP_PAYMENT - 1000).propose(fund_s=DAYS_60, present_s=2 * DAYS_60).agree() for _ in range(4)]
+    house.pass_time(31 * 86_400)
+    house.follow_list()
+    waiting[0].fund().is_sound(State.FUNDED)
+    for _ in range(3):
+        sale_of(house, CAP_PAYMENT - 1000).propose().agree().is_sound(State.CLEARED)
+    full = sale_of(house, CAP_PAYMENT - 1000).propose().agree()
+    assert refusing_rules(house, full) == ["cap_window"], "one that was cleared a month ago was paid today"
+    house.ask("fund", "buyer", waiting[1].funding(), waiting[1].id)
+    waiting[1].is_sound(State.REFUSED)
 
 
 def test_the_same_invoice_twice_is_refused_until_the_first_lapses(house: House) -> None:

@@ -62,7 +62,7 @@ class Edges:
     people: People
     shadows: dict[str, Settlement]
     before: dict[str, tuple[int, Settlement]] = field(default_factory=dict)
-    used: dict[str, tuple[int, int]] = field(default_factory=dict)  # settlement → (since when, how much of its cap)
+    used: dict[str, tuple[int, int]] = field(default_factory=dict)  # settlement → (cleared or paid when, how much of its cap)
     confirmed: dict[str, Change] = field(default_factory=dict)  # changes that were in force when a worker last ended
     paid_out: Counter[str] = field(default_factory=Counter)  # to whom, beside the trades
     heard: int = 0  # requests to confirm that are answered and were looked at
@@ -118,6 +118,8 @@ class Edges:
             self.paid_out[operation.arguments["passport"]["payee"]] += int(event.facts["amount_minor"])
         if event.kind in ("cleared", "referred") and not after.funded_minor:
             self.used.setdefault(after.id, (event.at, -(-after.total_minor // 10**CENT_DECIMALS)))
+        if event.kind == "funding_sent":  # the window is one of payments
+            self.used[after.id] = event.at, self.used[after.id][1]
         if event.kind in ("cleared", "funding_sent"):
             self._check_caps(tx, event, after)
         if event.kind == "quote_given" and before.state is State.PROPOSED:

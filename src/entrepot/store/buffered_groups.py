@@ -164,22 +164,22 @@ class Checks(Through):
 
     def reserved(self, participant: str, *, since: int, but_not: str = "") -> int:
         """What others hold too; who takes it first is seen when the batch is written."""
-        held = self._total(participant, since)
-        if but_not:
-            amount, at = self._own(but_not).get(participant, (0, 0))
-            held -= amount if at >= since else 0
         taken = self._buffer.taken.get(participant, ())
+        held = self._total(participant, since)
+        for settlement in {but_not, *(one.settlement for one in taken)} - {""}:
+            amount, at = self._own(settlement).get(participant, (0, 0))
+            held -= amount if at >= since else 0
         return held + sum(one.amount_minor for one in taken if one.at >= since and one.settlement != but_not)
 
     def reserve(
         self, *, settlement: str, participant: str, amount_minor: int, cap_minor: int, since: int, at: int
     ) -> bool:
-        """Keeps a reservation if it fits."""
+        """Keeps a reservation if it fits; what this settlement holds already counts from `at` on."""
         buffer = self._buffer
         taken = buffer.taken.get(participant, [])
-        if participant in self._own(settlement) or any(one.settlement == settlement for one in taken):
+        if any(one.settlement == settlement for one in taken):
             return True
-        if self.reserved(participant, since=since) + amount_minor > cap_minor:
+        if self.reserved(participant, since=since, but_not=settlement) + amount_minor > cap_minor:
             return False
         assert amount_minor >= 0, "headroom is not given by reserving"
         one = Reservation(settlement, participant, amount_minor, cap_minor, since, at)

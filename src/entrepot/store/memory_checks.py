@@ -96,14 +96,11 @@ class MemoryChecks:
     def reserve(
         self, *, settlement: str, participant: str, amount_minor: int, cap_minor: int, since: int, at: int
     ) -> bool:
-        """Takes headroom within the cap; what this settlement holds already counts once."""
+        """Takes headroom within the cap; what this settlement holds already is taken again."""
         self._access.require_worker()
         assert known_id(settlement) and known_id(participant), "a reservation names both"
         key = (settlement, participant)
-        known = self._tables.reservations.get(key)
-        if known is not None and known.is_live:
-            return True
-        if self.reserved(participant, since=since) + amount_minor > cap_minor:
+        if self.reserved(participant, since=since, but_not=settlement) + amount_minor > cap_minor:
             return False
         assert amount_minor >= 0, "headroom is not given by reserving"
         self._tables.reservations.put(key, _Reservation(*key, amount_minor, at))

@@ -80,9 +80,7 @@ class PostgresChecks:
     def reserve(
         self, *, settlement: str, participant: str, amount_minor: int, cap_minor: int, since: int, at: int
     ) -> bool:
-        """Takes headroom within the cap, serialised per participant; what this settlement holds already counts once."""
-        if self._rows.one("reservation", settlement=to_uuid(settlement), participant=to_uuid(participant)):
-            return True
+        """Takes headroom within the cap, serialised per participant; what this settlement holds is taken again."""
         try:
             self._many.reserve([Reservation(settlement, participant, amount_minor, cap_minor, since, at)])
         except Conflict:

@@ -99,9 +99,10 @@ class PostgresMany:
         rows = self._rows.all("invoices", keys=list(keys))
         return {row["key"]: (row["settlement"].hex, row["fingerprint"]) for row in rows}
 
-    def reserved(self, participants: Sequence[str], *, since: int) -> dict[str, int]:
+    def reserved(self, participants: Sequence[str], *, since: int, but_not: Sequence[str] = ()) -> dict[str, int]:
         """See Many.reserved."""
-        rows = self._rows.all("reserved", participants=find_uuids(participants), since=since)
+        among = {"participants": find_uuids(participants), "but_not": find_uuids(but_not)}
+        rows = self._rows.all("reserved", since=since, **among)
         return dict.fromkeys(participants, 0) | {row["participant"].hex: int(row["reserved"]) for row in rows}
 
     def reservations(self, settlements: Sequence[str]) -> list[tuple[str, str, int, int]]:
@@ -161,11 +162,11 @@ class PostgresMany:
         if not reservations:
             return
         self._rows.all("lock_participants", participants=sorted({one.participant for one in reservations}))
-        wanted: Counter[tuple[str, int, int]] = Counter()
+        wanted, own = Counter[tuple[str, int, int]](), [one.settlement for one in reservations]
         for one in reservations:
             wanted[one.participant, one.since, one.cap_minor] += one.amount_minor
         for since in {since for _, since, _ in wanted}:
-            held = self.reserved([one for one, from_, _ in wanted if from_ == since], since=since)
+            held = self.reserved([one for one, from_, _ in wanted if from_ == since], since=since, but_not=own)
             for (participant, from_, cap), amount in wanted.items():
                 if from_ == since and held[participant] + amount > cap:
                     raise Conflict(f"the headroom of {participant} was taken meanwhile")

@@ -239,7 +239,7 @@ class Checks(Protocol):
     ) -> bool:
         """Takes headroom if all unfreed reservations of the participant since `since` stay within the cap.
 
-        Serialised per participant; once per settlement and participant.
+        Serialised per participant. A settlement has one: taken again, it counts from the new `at` on.
         """
 
     def free(self, settlement: str, *, at: int) -> None:

@@ -40,10 +40,6 @@ SELECT * FROM dispositions
 -- name: lock_settlement_disposition
 SELECT pg_advisory_xact_lock(hashtextextended('dispose ' || %(settlement)s::uuid, 0));
 
--- name: reservation
-SELECT amount_minor FROM reservations
- WHERE settlement = %(settlement)s AND participant = %(participant)s AND freed_at IS NULL;
-
 -- name: reserved
 SELECT coalesce(sum(amount_minor), 0) AS reserved FROM reservations
  WHERE participant = %(participant)s AND freed_at IS NULL AND at >= %(since)s

@@ -47,7 +47,8 @@ SELECT key, settlement, fingerprint FROM invoices WHERE key = ANY (%(keys)s::tex
 
 -- name: reserved
 SELECT participant, sum(amount_minor) AS reserved FROM reservations
- WHERE participant = ANY (%(participants)s::uuid[]) AND freed_at IS NULL AND at >= %(since)s GROUP BY participant;
+ WHERE participant = ANY (%(participants)s::uuid[]) AND freed_at IS NULL AND at >= %(since)s
+   AND settlement <> ALL (%(but_not)s::uuid[]) GROUP BY participant;
 
 -- name: reservations
 SELECT settlement, participant, amount_minor, at FROM reservations

@@ -45,7 +45,7 @@ def check_funding(batch: Batch, settlement: Settlement) -> Settlement:
     decided = decide(batch, settlement, terms, Act.FUND)
     if isinstance(decided, tuple):
         return pause(batch, settlement, decided)
-    if decided.verdict < Verdict.REFUSE and not _reserve(batch, settlement, amount):
+    if decided.verdict < Verdict.REFUSE and not reserve_headroom(batch, settlement, amount):
         decided = decide(batch, settlement, terms, Act.FUND)
         assert isinstance(decided, Decision) and decided.verdict is Verdict.REFUSE, (
             "headroom was gone, yet no rule says so"
@@ -270,7 +270,8 @@ def window_since(now: int, days: int) -> int:
     return now - days * DAY_S
 
 
-def _reserve(batch: Batch, settlement: Settlement, amount_minor: int) -> bool:
+def reserve_headroom(batch: Batch, settlement: Settlement, amount_minor: int) -> bool:
+    """Takes of the buyer's cap, from now on; once more when it is paid, as the window is one of payments."""
     regime = in_force(batch.tx, batch.ctx.regime(batch.now), batch.now)
     return batch.tx.checks.reserve(
         settlement=settlement.id,

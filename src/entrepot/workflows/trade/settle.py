@@ -29,7 +29,17 @@ from entrepot.rails.authorization import authorization_of
 from entrepot.store.records import InboxItem, Paper
 from entrepot.store.store import Transaction
 
-from ..checks.check import check_funding, decide, give_passport, keep_decision, pause, read_terms, stopped_until
+from ..checks.check import (
+    check_funding,
+    decide,
+    give_passport,
+    keep_decision,
+    pause,
+    read_terms,
+    reference_minor,
+    reserve_headroom,
+    stopped_until,
+)
 from ..checks.payee import require_payable
 from ..step.answers import answered, require_role, signature_in, whole_in
 from ..step.batch import Batch
@@ -65,7 +75,8 @@ def fund(batch: Batch, item: InboxItem) -> Json:
     decided = decide(batch, settlement, terms, Act.FUND)
     if not isinstance(decided, Decision):  # stale lists: having been cleared before does not help
         raise Refused("not_cleared", "The checks do not clear this payment now; try again later.")
-    if decided.outcome(holds_money=False) != "clear":
+    amount = reference_minor(batch, terms.total)
+    if decided.outcome(holds_money=False) != "clear" or not reserve_headroom(batch, settlement, amount):
         return _answer(check_funding(batch, settlement))
     attempt = whole_in(item.body, "attempt", high=2**32)
     authorised: Json = {
