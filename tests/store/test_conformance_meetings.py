@@ -11,7 +11,7 @@ from made_up import NOW, inbox_item, new_id, settlement
 from entrepot.store.many import Conflict, Registration, Reservation
 from entrepot.store.memory import MemoryStore
 from entrepot.store.memory_locks import Waits
-from entrepot.store.records import ListRow
+from entrepot.store.records import Credential, ListRow
 from entrepot.store.store import Store
 
 WAITS_S, ENDS_S = 0.3, 10
@@ -101,6 +101,35 @@ def test_whoever_needs_a_row_that_another_holds_waits_for_it(store: Store) -> No
         assert waiting.is_alive()
     waiting.join(ENDS_S)
     assert not waiting.is_alive()
+
+
+def test_whoever_wants_a_name_that_another_has_locked_waits_and_reads_what_the_other_left(store: Store) -> None:
+    person, secret = new_id(), Credential("ab" * 32, new_id(), new_id(), "officer", NOW + 99)
+    seen: list[int] = []
+
+    def second() -> None:
+        with store.work() as other:
+            other.people.lock(person)
+            seen.append(len(other.people.credentials(secret.person)))
+
+    with store.work() as tx:
+        tx.people.lock(person)
+        tx.people.lock(person)
+        tx.people.lock("another name")
+        if isinstance(store, MemoryStore):
+            with store.beside(), pytest.raises(Waits):
+                second()
+        else:
+            waiting = threading.Thread(target=second)
+            waiting.start()
+            waiting.join(WAITS_S)
+            assert waiting.is_alive()
+        tx.people.put_credential(secret)
+    if isinstance(store, MemoryStore):
+        second()
+    else:
+        waiting.join(ENDS_S)
+    assert seen == [1]
 
 
 def test_a_transaction_that_has_written_does_not_wait_in_memory() -> None:

@@ -65,7 +65,9 @@ def test_the_window_rolls_on_after_thirty_days(house: House) -> None:
 
 
 def test_what_was_cleared_in_the_window_before_counts_when_it_is_paid(house: House) -> None:
-    waiting = [sale_of(house, CAP_PAYMENT - 1000).propose(fund_s=DAYS_60, present_s=2 * DAYS_60).agree() for _ in range(4)]
+    waiting = [
+        sale_of(house, CAP_PAYMENT - 1000).propose(fund_s=DAYS_60, present_s=2 * DAYS_60).agree() for _ in range(4)
+    ]
     house.pass_time(31 * 86_400)
     house.follow_list()
     waiting[0].fund().is_sound(State.FUNDED)

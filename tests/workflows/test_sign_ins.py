@@ -13,7 +13,9 @@ from authenticator import PRESENT, Authenticator, base64url
 from trading_house import Actor, House, fresh_id
 
 from entrepot.identity import passkey as proofs
+from entrepot.store.memory_locks import Waits
 from entrepot.store.records import Credential, Membership
+from entrepot.workflows.house.changes import CONFIRMING
 from entrepot.workflows.people.sessions import SESSION_S
 from entrepot.workflows.people.sign_ins import ATTEMPT_S, FRESH_S, INVITATION_S
 from entrepot.workflows.work import step
@@ -266,6 +268,35 @@ def test_a_passkey_that_is_removed_while_it_signs_in_opens_nothing_and_stays_rem
         assert answer_with(house, device)["status"] == 401
     with house.store.work() as tx:
         assert tx.sign_ins.passkey(base64url(device.id)) is None
+
+
+@pytest.mark.parametrize("act", ["open_session", "end_credential", "end_others", "remove_passkey", "confirm_change"])
+def test_what_two_workers_would_do_past_each_other_they_do_one_after_the_other(house: House, act: str) -> None:
+    """A session that is renewed while it is ended, two last ways in, two confirmations that each come first."""
+    person, device = member(house)
+    held = fresh(house, person)
+    asked: dict[str, dict[str, Any]] = {
+        "open_session": {"secret_sha256": digest(secrets.token_hex(8))},
+        "end_credential": {"credential": held["with"][:16]},
+        "remove_passkey": {"id": base64url(device.id), "even_if_last": True},
+    }
+    name, body = person.id, held | asked.get(act, {})
+    if act == "confirm_change":
+        stop = {"grade": "new", "until": house.now() + 3600}
+        person, name = house.people["operator-2"], CONFIRMING
+        body = {
+            "change": house.ask("propose_change", "operator-1", {"subject": "stop", "body": stop, "reason": "x"})[
+                "change"
+            ]
+        }
+    item = house.put(act, person, body)
+    with house.store.work() as tx:
+        tx.people.lock(name)
+        with house.store.beside(), pytest.raises(Waits):  # type: ignore[attr-defined]
+            step(house.ctx)
+    assert house.answer(item)["status"] < 400
+    if act == "confirm_change":
+        house.four_eyes("lift_stop", {"stop": body["change"]}, by=("operator-1", "operator-2"))
 
 
 def test_anothers_passkey_is_not_there(house: House) -> None:

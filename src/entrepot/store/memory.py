@@ -35,7 +35,7 @@ class _Tables:
         self.journal, self.locks = Journal(), Locks()
         self.inbox = InboxTables(self.journal, self.locks)
         self.settlements = SettlementTables(self.journal, self.locks)
-        self.people = PeopleTables(self.journal)
+        self.people = PeopleTables(self.journal, self.locks)
         self.sign_ins = SignInTables(self.journal)
         self.checks = CheckTables(self.journal)
         self.mandates = MandateTables(self.journal)

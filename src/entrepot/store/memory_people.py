@@ -10,6 +10,7 @@ from entrepot.core.canonical import Json
 from .many import Conflict
 from .memory_engineers import EngineerTables
 from .memory_inbox import InboxTables
+from .memory_locks import Locks
 from .memory_settlements import SettlementTables
 from .memory_tables import Access, Journal, Lists, Table, known_id, plain
 from .reconciliation_records import BANK_MESSAGES, SentMessage
@@ -22,7 +23,8 @@ STATUSES = ("applied", "admitted", "suspended", "left")
 class PeopleTables:
     """Who is who, and the papers."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, locks: Locks) -> None:
+        self.locks = locks
         self.participants: Table[str, Participant] = Table(journal)
         self.persons: Table[str, Person] = Table(journal)
         self.memberships: Table[Membership, Membership] = Table(journal)
@@ -40,6 +42,11 @@ class MemoryPeople:
         self._tables = tables
         self._settlements = settlements
         self._access = access
+
+    def lock(self, name: str) -> None:
+        """Whoever wants this name too waits until the transaction ends."""
+        self._access.require_worker()
+        self._tables.locks.require("name", name)
 
     def put_participant(self, participant: Participant) -> None:
         """Admits it, or writes its next version. Raises: Conflict if another worker did so."""

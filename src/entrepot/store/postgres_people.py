@@ -82,6 +82,10 @@ class PostgresPeople:
         self._rows = Rows(connection, _PEOPLE)
         self._keyring = keyring
 
+    def lock(self, name: str) -> None:
+        """Whoever wants this name too waits until the transaction ends."""
+        self._rows.all("lock", name=name)
+
     def put_participant(self, participant: Participant) -> None:
         """Admits it, or writes its next version. Raises: Conflict if another worker did so."""
         kept = self._rows.run(

@@ -178,6 +178,9 @@ class Papers(Protocol):
 class People(Protocol):
     """Participants, persons, what they may do, and their wallets."""
 
+    def lock(self, name: str) -> None:
+        """Whoever wants this name too (a person, a company, what there is one of) waits until the transaction ends."""
+
     def put_participant(self, participant: Participant) -> None: ...
 
     def participant(self, participant_id: str) -> Participant | None: ...

@@ -1,3 +1,6 @@
+-- name: lock
+SELECT pg_advisory_xact_lock(hashtextextended('name ' || %(name)s, 0));
+
 -- name: put_participant
 INSERT INTO participants (id, kind, country, status, admitted_at, profile, version)
 VALUES (%(id)s, %(kind)s, %(country)s, %(status)s, %(admitted_at)s, %(profile)s, %(version)s)

@@ -20,6 +20,7 @@ from ..step.change_kind import Kind, proposed
 from . import admission, inform, set_aside, supervise
 
 REASON_CHARS_MAX = 500
+CONFIRMING = "confirming"  # one confirmation after the other: each is checked by those before it
 
 declare("Refused", proposal_expired="The proposal was not confirmed in time; it may be proposed again.")
 
@@ -57,6 +58,7 @@ def confirm_change(batch: Batch, item: InboxItem) -> Json:
     change = _waiting(batch, item)
     if change.expires_at and batch.now > change.expires_at:
         raise Refused("proposal_expired", "The proposal was not confirmed in time; it may be proposed again.")
+    batch.tx.people.lock(CONFIRMING)
     change = batch.tx.checks.confirm_change(change.id, person=item.person, at=batch.now)
     return KINDS[change.subject].effect(batch, item, change)
 

@@ -40,6 +40,7 @@ def add_wallet(batch: Batch, item: InboxItem) -> Json:
     participant = text_in(item.body, "participant", chars_max=32)
     if item.role == "treasurer" and participant != item.participant:
         raise Unknown("not_found", "There is no such participant.")
+    batch.tx.people.lock(participant)
     known = batch.tx.people.wallets(participant)
     if known and item.body.get("account") not in {wallet.account for wallet in known}:
         raise Refused("wallet_change_by_two", "Another wallet is a change that two persons decide.")

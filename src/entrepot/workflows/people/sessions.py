@@ -34,6 +34,7 @@ def open_session(batch: Batch, item: InboxItem) -> Json:
 
     `secret_sha256` is of the new secret; `with` that of the credential that the caller holds.
     """
+    batch.tx.people.lock(item.person)  # whoever ends this session meanwhile ends what it is renewed by
     held, now = held_in(batch, item), batch.machine_now
     if held.kind == "key" and held.label:
         raise Refused("key_is_for_a_program", "A program's API key opens no session: a person signs in.")
@@ -111,6 +112,7 @@ def end_credential(batch: Batch, item: InboxItem) -> Json:
     A session ends with every secret it had: the one before the last would open for another minute.
     """
     wanted = text_in(item.body, "credential", chars_max=64)
+    batch.tx.people.lock(item.person)
     for one in batch.tx.people.credentials(item.person):
         if len(wanted) >= 16 and one.secret_sha256.startswith(wanted):
             ended = [other for other in batch.tx.people.credentials(item.person) if _is_same_session(one, other)]
@@ -121,6 +123,7 @@ def end_credential(batch: Batch, item: InboxItem) -> Json:
 
 def end_others(batch: Batch, item: InboxItem) -> Json:
     """Every session of the caller's ends but the one that they hold; keys of programs go on."""
+    batch.tx.people.lock(item.person)
     held = held_in(batch, item)
     sessions = [one for one in batch.tx.people.credentials(item.person) if one.kind == "session"]
     ended = [one for one in sessions if not _is_same_session(one, held)]

@@ -157,6 +157,7 @@ def name_passkey(batch: Batch, item: InboxItem) -> Json:
 
 def remove_passkey(batch: Batch, item: InboxItem) -> Json:
     """The passkey opens nothing any more. The last way in goes only if the caller says that they know it is."""
+    batch.tx.people.lock(item.person)
     known = _own_passkey(batch, item)
     may_change(batch, item)
     require_another_way(batch, item)

@@ -78,6 +78,7 @@ def answer(batch: Batch, item: InboxItem) -> Json:
 
 def remove_identity(batch: Batch, item: InboxItem) -> Json:
     """The identity opens nothing any more; as with passkeys, the last way in goes only knowingly."""
+    batch.tx.people.lock(item.person)
     known = batch.tx.sign_ins.identity(text_in(item.body, "id", chars_max=64))
     if known is None or known.person != item.person:
         raise Unknown("not_found", "There is no such identity of yours.")
@@ -108,7 +109,7 @@ def outside(ctx: Context, item: OutboxItem) -> None:
             _in_batch(ctx, lambda batch: _proved(batch, attempt, provider.issuer, subject))
     except (NotProved, EntrepotError) as error:
         log.warning("single sign-on refused", attempt=attempt.id, why=str(error)[:200])
-        _in_batch(ctx, lambda batch: _close(batch, attempt, "refused"))
+        _in_batch(ctx, lambda batch: _refuse(batch, attempt))
     ctx.store.wake()
 
 
@@ -154,6 +155,11 @@ def _proved(batch: Batch, attempt: Attempt, issuer: str, subject: str) -> None:
         if opened["status"] >= 400:
             raise NotProved("the person has no membership")
     _close(batch, attempt, "done")
+
+
+def _refuse(batch: Batch, attempt: Attempt) -> None:
+    if batch.tx.sign_ins.move_attempt(attempt.id, before=attempt.state, after="refused"):  # else another was faster
+        _close(batch, attempt, "refused")
 
 
 def _close(batch: Batch, attempt: Attempt, state: AttemptState) -> None:
