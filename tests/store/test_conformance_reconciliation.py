@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from made_up import NOW, funded, happen, inbox_item, new_id, outbox_item, paper
+from made_up import NOW, funded, happen, inbox_item, new_id, outbox_item, paper, settlement
 
 from entrepot.core.ledger import AccountClass, Phase, Transfer, account
 from entrepot.store.reconciliation_records import (
@@ -247,3 +247,24 @@ def test_sums_of_a_class_add_up_to_zero_with_the_outside(store: Store) -> None:
         tx.ledger.post([move])
         sums = tx.reconciliations.class_sums()
     assert sums[AccountClass.ESCROW, "USD"].posted_minor == 7 == -sums[AccountClass.OUTSIDE, "USD"].posted_minor
+
+
+def test_an_item_of_a_settlement_waits_until_it_is_answered_or_dismissed_set_aside_or_not(store: Store) -> None:
+    one, other = settlement(), settlement()
+    asked = [inbox_item(settlement=one.id, kind="examine"), inbox_item(settlement=one.id, kind="examine")]
+    with store.work() as tx:
+        for row in (one, other):
+            tx.settlements.insert(row)
+        assert not tx.inbox.is_waiting(one.id, "examine")
+        for item in asked:
+            tx.inbox.put(item)
+        assert tx.inbox.is_waiting(one.id, "examine")
+        assert not tx.inbox.is_waiting(one.id, "waive") and not tx.inbox.is_waiting(other.id, "examine")
+        tx.inbox.set_aside(asked[0].id, "a defect", at=NOW)
+        tx.inbox.answer(asked[1].id, {}, at=NOW)
+        assert tx.inbox.is_waiting(one.id, "examine")
+        tx.inbox.take_again(asked[0].id)
+        assert tx.inbox.is_waiting(one.id, "examine"), "nobody was silent while it is tried again"
+        tx.inbox.set_aside(asked[0].id, "a defect", at=NOW)
+        tx.inbox.dismiss(asked[0].id, at=NOW)
+        assert not tx.inbox.is_waiting(one.id, "examine")

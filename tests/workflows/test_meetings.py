@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from acts_played import DECIDE, SEND, end, events, ordered, play, the_trade
 
 from entrepot.core.lifecycle import State
 from entrepot.simulator.acts import Action, Stage
 from entrepot.simulator.plan import FUNDED, PRESENTED, TURN
+from entrepot.workflows import send
+from entrepot.workflows.chain import orders
 
 STOP = (("stop", "all", 86_400), DECIDE, ("confirm", 3), DECIDE)
 COMES = {
@@ -74,6 +78,25 @@ def test_of_two_payments_read_together_the_second_is_not_sent_where_a_stop_came_
     does(stage, *proposals(4), DECIDE, *TWO_SIGNED, *TURN, *TURN, ("fund", 1, 0), ("fund", 2, 0), DECIDE)
     play(stage, ("meet", "send", 3, (("wait", 5), *STOP, ("wait", 1))), SEND, *TURN, *TURN)
     assert sorted(states(stage)) == [State.CLEARED, State.FUNDED]  # and the buyer may pay again
+
+
+@pytest.mark.parametrize("before", [(send, "_order_now"), (orders, "_state")])
+def test_an_order_that_another_worker_saw_lifted_is_not_signed_by_a_slower_one(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, before: tuple[Any, str]
+) -> None:
+    """The slower one's lease has run out, before it reads how the books stand or before it asks the escrow."""
+    play(stage, *FUNDED, ("block", 1), DECIDE)
+    others, act = (("wait", 40), *ordered("unblock"), SEND, ("wait", 2), SEND), getattr(*before)
+    stage.world.meet("send", LAST, lambda: does(stage, *others))
+
+    def slow(*given: Any) -> Any:
+        stage.world.fuse.meet()
+        return act(*given)
+
+    monkeypatch.setattr(*before, slow)
+    play(stage, SEND, *TURN, *(("wait", 60), *TURN) * 3)
+    one = the_trade(stage)
+    assert one.state is State.FUNDED and not stage.world.rail.escrow_state(one.escrow).blocked
 
 
 @pytest.mark.parametrize("at", [5, 8, LAST])

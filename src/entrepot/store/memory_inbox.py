@@ -118,6 +118,14 @@ class MemoryInbox:
             and (self._access.is_door or self._access.sees_own(row.item.participant))
         ]  # fmt: skip
 
+    def is_waiting(self, settlement: str, kind: str) -> bool:
+        """True while an item of this kind about a settlement is neither answered nor dismissed."""
+        return any(
+            (row.item.settlement, row.item.kind) == (settlement, kind)
+            and row.answered_at is None and row.dismissed_at is None
+            for row in self._tables.arrived
+        )  # fmt: skip
+
     def take_again(self, item_id: str) -> None:
         """Opens a set-aside item as it was, in its old place in the queue."""
         row = self._stuck(item_id)

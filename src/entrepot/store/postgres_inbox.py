@@ -56,6 +56,11 @@ class PostgresInbox:
         """The items set aside that nobody has taken again or dismissed, oldest first."""
         return [self._item(row) for row in self._rows.all("stuck")]
 
+    def is_waiting(self, settlement: str, kind: str) -> bool:
+        """True while an item of this kind about a settlement is neither answered nor dismissed."""
+        row = self._rows.one("is_waiting", settlement=find_uuid(settlement), kind=kind)
+        return bool(row and row["is_waiting"])
+
     def take_again(self, item_id: str) -> None:
         """Opens a set-aside item as it was, in its old place in the queue."""
         assert self._rows.run("take_again", id=find_uuid(item_id)), f"{item_id} is not stuck"

@@ -86,6 +86,9 @@ class Inbox(Protocol):
     def stuck(self) -> list[InboxItem]:
         """The items set aside that nobody has taken again or dismissed, oldest first."""
 
+    def is_waiting(self, settlement: str, kind: str) -> bool:
+        """True while an item of this kind about a settlement is neither answered nor dismissed, set aside or not."""
+
     def take_again(self, item_id: str) -> None:
         """Opens a set-aside item as it was, in its old place in the queue."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from entrepot.core.errors import EntrepotError, Refused
+from entrepot.core.errors import EntrepotError, Refused, Unavailable
 from entrepot.core.lifecycle import UNDER_ORDER
 from entrepot.core.passport import Act
 from entrepot.core.settlement import Settlement
@@ -44,6 +44,7 @@ PAYS = DECIDED_AFRESH | ASKED_FOR_AGAIN
 STANDING_ATTEMPTS_MAX = 16  # of every other operation, each after twice the time: 18 hours in all
 FOLLOWED_ATTEMPTS_MAX, RETRY_S_MAX = 200, 6 * 3600
 ERROR_CHARS = 300
+ON_ITS_WAY = ("prepared", "sent", "mined", "final")  # of the rail's states of an operation
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +67,6 @@ class Ready:
     """Operations as they were read together, by their `once`, and what is to be minded of some."""
 
     operations: dict[str, Operation] = field(default_factory=dict)
-    orders: dict[str, orders.Order] = field(default_factory=dict)
     overtaken: set[str] = field(default_factory=set)  # payments: an order, a review, a stop or a list came meanwhile
     at: int = 0
 
@@ -113,16 +113,17 @@ def compare_sides(ctx: Context, is_stopping: Callable[[], bool] = lambda: False)
 
 
 def _note(ctx: Context, sent: Sent) -> None:
-    """Writes what became of them, all at once."""
+    """Writes what became of them, all at once. What another worker sent meanwhile has not failed."""
     now = ctx.now()
+    failed = [one for one in sent.failed if ctx.rail.state_of(one.body["once"]).name not in ON_ITS_WAY]
     with ctx.store.work() as tx:
         tx.many.done(sent.done, at=now)
         for once, says, after_s, counts in sent.later:
             tx.outbox.retry(once, due_at=now + after_s, error=says, counts=counts)
         tx.many.retry(sent.defects, due_at=now + ctx.policy.pause_s)
-        tx.many.put_items(sent.failed)
+        tx.many.put_items(failed)
         tx.outbox.put(sent.more)
-    if sent.failed:
+    if failed:
         ctx.store.wake()
 
 
@@ -155,8 +156,6 @@ def _ready(ctx: Context, items: Sequence[OutboxItem], sent: Sent) -> Ready:
                     terms=read_terms(batch, kept[item.settlement], papers.get(item.settlement)),
                     arguments=item.body["arguments"],
                 )
-                if item.body["kind"] == "hold":
-                    ready.orders[item.once] = orders.read_order(tx, item, kept[item.settlement])
             except (AssertionError, KeyError, ValueError, EntrepotError) as error:
                 _defect(item, error, sent)
     return ready
@@ -208,16 +207,30 @@ def _submit(ctx: Context, item: OutboxItem, ready: Ready, sent: Sent) -> None:
             sent.failed.append(_told(ctx, item.settlement, item.once))
         return
     if operation.kind == "hold" and _is_new(ctx, item):
-        arguments = orders.signed_order(ctx, ready.orders[item.once], operation.terms, dict(operation.arguments))
+        order = _order_now(ctx, item)
+        hold = dict(operation.arguments)
+        arguments = orders.signed_order(ctx, order, operation.terms, hold) if order is not None else None
         if arguments is None:
             log.info("order came to nothing", once=item.once)
             return
         operation = replace(operation, arguments=arguments)
+    if ctx.now() - ready.at >= LEASE_S:  # another worker may be at it, or done with it
+        raise Unavailable(
+            "outside_unavailable", "The lease ran out before it was sent; whoever holds it next sends it."
+        )
     try:
         ctx.rail.submit(operation)
     except Refused as refused:
         raise follow.refusal_of(ctx, operation, refused) from None
     sent.more += follow.follow_up(ctx, item)
+
+
+def _order_now(ctx: Context, item: OutboxItem) -> orders.Order | None:
+    """How the books stand about an order right before it is signed; None if another worker has ended it meanwhile."""
+    with ctx.store.work() as tx:
+        if all(one.once != item.once for one in tx.outbox.waiting_of(item.settlement)):
+            return None
+        return orders.read_order(tx, item, tx.many.settlements([item.settlement])[item.settlement])
 
 
 def _deliver(ctx: Context, items: Sequence[OutboxItem], sent: Sent) -> None:
@@ -273,9 +286,10 @@ def _other(ctx: Context, item: OutboxItem, sent: Sent) -> None:
         contract_settings.outside(ctx, item)
     else:
         assert item.kind == "ask", item.kind
+        was_given_up = _was_given_up(ctx, item)  # first: what waits no longer, and was sent, the rail knows by now
         state = ctx.rail.state_of(item.body["once"])
         is_over = state.name in ("failed", "dropped")
-        if is_over or (state.name == "unknown" and _was_given_up(ctx, item)):
+        if is_over or (state.name == "unknown" and was_given_up):
             sent.failed.append(_told(ctx, item.settlement, item.body["once"], key=item.once))
 
 

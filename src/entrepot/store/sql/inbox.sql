@@ -22,6 +22,13 @@ UPDATE inbox SET set_aside = %(why)s, set_aside_at = %(at)s, attempts = attempts
 -- name: stuck
 SELECT * FROM inbox WHERE set_aside_at IS NOT NULL AND dismissed_at IS NULL ORDER BY arrival;
 
+-- Two conditions, as each has an index.
+-- name: is_waiting
+SELECT EXISTS (SELECT FROM inbox WHERE settlement = %(settlement)s AND kind = %(kind)s
+                  AND coalesce(answered_at, set_aside_at) IS NULL AND settlement IS NOT NULL)
+    OR EXISTS (SELECT FROM inbox WHERE set_aside_at IS NOT NULL AND dismissed_at IS NULL
+                  AND settlement = %(settlement)s AND kind = %(kind)s) AS is_waiting;
+
 -- name: take_again
 UPDATE inbox SET set_aside = '', set_aside_at = NULL
  WHERE id = %(id)s AND set_aside_at IS NOT NULL AND dismissed_at IS NULL;

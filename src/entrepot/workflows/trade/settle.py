@@ -262,7 +262,12 @@ def check_release(batch: Batch, settlement: Settlement) -> Settlement:
     if not settlement.complies and settlement.awarded_minor is None and batch.final_time() < due_at:
         batch.tx.settlements.postpone(settlement.id, until=max(due_at, batch.now + 1))
         return settlement
-    if not settlement.complies and settlement.awarded_minor is None and _was_finding_set_aside(batch, settlement):
+    if (
+        not settlement.complies
+        and settlement.awarded_minor is None
+        and batch.tx.inbox.is_waiting(settlement.id, "examine")
+    ):
+        # the examiner spoke, and a defect of ours or another worker keeps the finding: silence was none
         batch.tx.settlements.postpone(settlement.id, until=batch.now + batch.ctx.policy.pause_s)
         return settlement
     terms = read_terms(batch, settlement)
@@ -291,11 +296,6 @@ def check_release(batch: Batch, settlement: Settlement) -> Settlement:
     arguments |= {"examination_signatures": _attestations(batch, settlement)}
     batch.operate(settlement, "release", arguments, decided=decided)
     return settlement
-
-
-def _was_finding_set_aside(batch: Batch, settlement: Settlement) -> bool:
-    """True if a finding of the examiner met a defect of ours: then nobody was silent, and silence is no acceptance."""
-    return any(item.kind == "examine" and item.settlement == settlement.id for item in batch.tx.inbox.stuck())
 
 
 def fee_share(settlement: Settlement, amount_minor: int) -> int:
