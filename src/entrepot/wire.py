@@ -31,7 +31,7 @@ from entrepot.rails.node import Node
 from entrepot.rails.simulated_faults import FaultyNode, Sandbox
 from entrepot.rates.simulated import SimulatedRates
 from entrepot.regimes.harbour import in_force
-from entrepot.regimes.regime import DEVELOPMENT_CHAINS, Regime
+from entrepot.regimes.regime import DEVELOPMENT_CHAINS, Regime, required_lists
 from entrepot.settings import Settings, read_settings
 from entrepot.signers.keystore import Keystore, MessageKey, Purpose
 from entrepot.store import embedded
@@ -159,7 +159,7 @@ def facts_of(settings: Settings) -> Facts:
         chain_id=house.deployment.chain_id,
         factory=house.deployment.factory,
         assets=house.assets,
-        lists_required=regime.lists_required,
+        lists_required=required_lists(regime.lists_required, house.deployment.chain_id),
         lists_age_s_max=regime.lists_age_s_max,
         sign_manifest=house.checkpoint_key().sign,
         authorization=authorization,

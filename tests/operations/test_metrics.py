@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from entrepot.api import metrics as api_metrics
+from entrepot.api.health import is_behind
 from entrepot.core.errors import Unavailable
 from entrepot.core.ids import new_id
 from entrepot.core.lifecycle import STATES, State
@@ -133,3 +134,8 @@ def test_the_doors_read_the_figures_by_themselves_so_that_a_curve_is_there(monke
     with opened(MemoryStore()) as doors:
         time.sleep(2.5)
         assert len(doors.get("/v1/metrics", headers=as_role("operator")).json()["points"]) >= 2
+
+
+@pytest.mark.parametrize(("behind_s", "expected"), [(-61, True), (-60, False), (0, False), (30, False), (31, True)])
+def test_a_watcher_that_looked_long_ago_or_in_the_future_is_behind(behind_s: int, expected: bool) -> None:
+    assert is_behind(behind_s) is expected

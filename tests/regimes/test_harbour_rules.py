@@ -284,6 +284,9 @@ def test_outside_development_chains_all_four_lists_are_the_floor() -> None:
         lists = (LISTED, *(one for one in four if one is not missing))
         found = pauses(HARBOUR_1, replace(FACTS, chain_id=NOT_LOCAL, lists=lists))
         assert [one.code for one in found] == ["lists_missing"], missing.source
+        aged = (replace(missing, verified_at=T0 - HARBOUR_1.lists_age_s_max - 1), *lists)
+        found = pauses(HARBOUR_1, replace(FACTS, chain_id=NOT_LOCAL, lists=aged))
+        assert [one.code for one in found] == ["lists_stale"], missing.source
         assert pauses(HARBOUR_1, replace(FACTS, lists=lists)) == ()
 
 

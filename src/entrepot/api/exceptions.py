@@ -11,7 +11,7 @@ from entrepot.core.settlement import Settlement
 from entrepot.store.records import Change, LoggedEvent
 from entrepot.store.store import PAGE_MAX, Transaction
 
-from .health import WATCHER_BEHIND_S, Facts, lists_stale
+from .health import Facts, is_behind, lists_stale
 from .reading import newest_json, terms_in
 
 STUCK_S = 600  # an operation on the rail is final in well under a minute; ten are somebody's business
@@ -60,7 +60,7 @@ def _pending(waiting: list[Change], subjects: tuple[str, ...], **about: str) -> 
 def _watchers(tx: Transaction, machine_now: int, now: int) -> Iterator[dict[str, Any]]:
     for cursor in tx.rails.cursors():
         behind_s = machine_now - cursor.seen_at
-        if cursor.alarm or behind_s > WATCHER_BEHIND_S:
+        if cursor.alarm or is_behind(behind_s):
             yield {
                 "kind": "watcher",
                 "since": now - behind_s,

@@ -45,13 +45,22 @@ class Facts:
     single_sign_on: str = ""
 
 
+def lists_required(tx: Transaction, facts: Facts) -> tuple[str, ...]:
+    """The lists that must be loaded and fresh: the regime's, the floor, and those that two persons follow."""
+    return tuple(dict.fromkeys((*facts.lists_required, *followed(tx))))
+
+
+def is_behind(behind_s: int) -> bool:
+    """True for a watcher that has not looked for a while; a clock that was set back proves nothing either."""
+    return not -CLOCK_SKEW_S <= behind_s <= WATCHER_BEHIND_S
+
+
 def lists_stale(tx: Transaction, facts: Facts, now: int) -> list[tuple[str, int]]:
     """Lists that must be fresh and are not: (name, since when, 0 for one not loaded, or verified later than now)."""
     verified = {row.source: row.verified_at for row in tx.checks.lists(with_entities=False)}
-    required = dict.fromkeys((*facts.lists_required, *followed(tx)))
     due = {
         source: at + facts.lists_age_s_max if (at := verified.get(source)) and at <= now + CLOCK_SKEW_S else 0
-        for source in required
+        for source in lists_required(tx, facts)
     }
     return [(source, at) for source, at in due.items() if at < now]
 
@@ -68,7 +77,7 @@ def state_of(store: Store, facts: Facts) -> dict[str, Any]:
             for cursor in tx.rails.cursors()
         ]
         stuck, outbox = len(tx.inbox.stuck()), tx.outbox.open_count()
-    behind = [entry["name"] for entry in watchers if entry["alarm"] or entry["behind_s"] > WATCHER_BEHIND_S]
+    behind = [entry["name"] for entry in watchers if entry["alarm"] or is_behind(entry["behind_s"])]
     in_time = bool(watchers) and not stale and not behind
     return {
         "ok": in_time and not stuck,
@@ -98,7 +107,7 @@ def parts_of(tx: Transaction, facts: Facts) -> dict[str, Any]:
         "watchers": [
             {
                 "name": cursor.name,
-                "is_in_time": not cursor.alarm and machine_now - cursor.seen_at <= WATCHER_BEHIND_S,
+                "is_in_time": not cursor.alarm and not is_behind(machine_now - cursor.seen_at),
                 "behind_s": machine_now - cursor.seen_at,
                 "behind_s_max": WATCHER_BEHIND_S,
                 "changed_at": cursor.seen_at + offset_s,
@@ -117,7 +126,7 @@ def parts_of(tx: Transaction, facts: Facts) -> dict[str, Any]:
                 "age_s_max": facts.lists_age_s_max,
                 "entities": loaded[source].entity_count if source in loaded else 0,
             }
-            for source in dict.fromkeys((*facts.lists_required, *followed(tx), *loaded))
+            for source in dict.fromkeys((*lists_required(tx, facts), *loaded))
         ],
         "worker": {
             "is_in_time": waited_s <= WORKER_BEHIND_S,

@@ -93,7 +93,7 @@ def reading_of(tx: Transaction, facts: Facts, pools: list[dict[str, Any]]) -> di
         },
         "set_aside": parts["set_aside"]["count"],
         "watchers": [
-            {"name": one["name"], "lag_s": max(0, one["behind_s"]), "is_alarmed": bool(one["alarm"])}
+            {"name": one["name"], "lag_s": abs(one["behind_s"]), "is_alarmed": bool(one["alarm"])}
             for one in parts["watchers"]
         ],
         "log": {

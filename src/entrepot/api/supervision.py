@@ -12,14 +12,13 @@ from pydantic import Field
 
 from entrepot.core.errors import Unknown
 from entrepot.regimes.harbour import VERSIONS, describe, in_force
-from entrepot.regimes.regime import DEVELOPMENT_CHAINS
 from entrepot.regimes.rules import RULES
 from entrepot.screening.entity import IDENTIFIER_CHARS_MAX, IDENTIFIERS_MAX, NAME_CHARS_MAX, WALLET_CHARS_MAX
 
 from .ask import ask
+from .health import lists_required, lists_stale
 from .trades import Key, Signed, Strict, given
 
-FLOOR = ("EU", "OFAC", "UK", "UN")  # outside development chains all four must be loaded
 router = APIRouter(prefix="/v1", tags=["supervision"])
 
 
@@ -71,11 +70,11 @@ def lists(request: Request, caller: Signed) -> dict[str, Any]:
     `alarm`, for staff, is why the newest reading of the lists was not taken: a list that shrinks, or cannot be read.
     """
     facts = request.app.state.facts
-    floor = facts.lists_required if facts.chain_id in DEVELOPMENT_CHAINS else (*facts.lists_required, *FLOOR)
     with request.app.state.store.read(caller.reader) as tx:
         rows = tx.checks.lists(with_entities=False)
         asked = tx.outbox.newest("lists")
         now = int(time.time()) + tx.checks.clock_offset_s()
+        floor, stale = lists_required(tx, facts), dict(lists_stale(tx, facts, now))
     is_alarm = asked is not None and asked.error and all(row.verified_at < asked.due_at for row in rows)
     return {
         "lists": [
@@ -89,10 +88,11 @@ def lists(request: Request, caller: Signed) -> dict[str, Any]:
                 "entities": row.entity_count,
                 "orphans": row.orphan_count,
                 "is_floor": row.source in floor,
+                "is_stale": row.source in stale,
             }
             for row in rows
         ],
-        "floor": sorted(set(floor)),
+        "floor": sorted(floor),
         "age_s_max": facts.lists_age_s_max,
         "now": now,
         "alarm": {"says": asked.error, "at": asked.due_at} if is_alarm and asked is not None else None,

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from entrepot.core.canonical import Json
 from entrepot.core.errors import Invalid, Refused, declare
-from entrepot.regimes.regime import Regime
+from entrepot.regimes.regime import FLOOR_LISTS, Regime
 from entrepot.store.records import Change, InboxItem
 from entrepot.store.store import Transaction
 
@@ -18,7 +18,6 @@ from ..step.answers import answered, text_in, whole_in
 from ..step.batch import Batch
 from ..step.change_kind import Kind
 
-FLOOR_LISTS = ("UN", "OFAC", "EU", "UK")  # what a deployment may add to and never subtract from
 CAPS, LIST_SOURCE = "caps", "list_source"
 LATE_S_MAX = 60
 _SOURCE = re.compile(r"[A-Z0-9][A-Z0-9_-]{1,39}\Z")

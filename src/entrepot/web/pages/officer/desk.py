@@ -24,10 +24,7 @@ SUBJECTS = ("suspension", "suspension_lift")
 async def lists(request: Request, visitor: Visitor) -> Response:
     """The list versions in force, and whether they are in time."""
     found = await visitor.door.get("/lists")
-    rows = [
-        {**row, "is_stale": row["is_floor"] and found["now"] - row["verified_at"] > found["age_s_max"]}
-        for row in found["lists"]
-    ]
+    rows = found["lists"]
     return page(
         request,
         visitor,
