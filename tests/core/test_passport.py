@@ -6,13 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 from made_up_trade import SELLER_ADDRESS, SELLER_KEY, T0, address, make_passport, make_terms
 
 from entrepot.core.crypto import secp256k1_recover, secp256k1_sign
 from entrepot.core.errors import EntrepotError, Invalid, Refused
-from entrepot.core.passport import VALIDITY_S_MAX, Act, Passport, require_valid
+from entrepot.core.passport import VALIDITY_S_MAX, Act, Passport
 
 PASSPORT = make_passport()
 DOMAIN = make_terms().domain
@@ -23,34 +22,6 @@ CHANGES: list[tuple[str, Any]] = [
     ("token", address(2)), ("amount_minor", PASSPORT.amount_minor - 1), ("sequence", 1), ("valid_from", T0 + 1),
     ("valid_until", T0 + 3601), ("decision_sha256", "0x" + "00" * 32),
 ]  # fmt: skip
-
-
-@given(ACTS, ACTS, HASHES, HASHES, st.integers(0, VALIDITY_S_MAX - 1), st.integers(-2, VALIDITY_S_MAX + 2))
-def test_a_passport_is_valid_for_its_act_its_terms_and_its_time_and_never_else(
-    given_for: Act, asked_for: Act, given_under: str, asked_under: str, length_less_one: int, at: int
-) -> None:
-    passport = make_passport(act=given_for, terms_hash=given_under, valid_until=T0 + length_less_one + 1)
-    is_its_own = given_for is asked_for and given_under == asked_under and 0 <= at <= length_less_one + 1
-    if is_its_own:
-        assert require_valid(passport, act=asked_for, terms_hash=asked_under, now=T0 + at) is passport
-        return
-    with pytest.raises(Refused) as refused:
-        require_valid(passport, act=asked_for, terms_hash=asked_under, now=T0 + at)
-    assert refused.value.code == "passport_invalid"
-
-
-@pytest.mark.parametrize(("now", "is_valid"), [(T0 - 1, False), (T0, True), (T0 + 3600, True), (T0 + 3601, False)])
-def test_a_passport_counts_from_its_first_second_to_its_last(now: int, is_valid: bool) -> None:
-    if is_valid:
-        assert require_valid(PASSPORT, act=Act.FUND, terms_hash=PASSPORT.terms_hash, now=now)
-        return
-    with pytest.raises(Refused, match="valid until"):
-        require_valid(PASSPORT, act=Act.FUND, terms_hash=PASSPORT.terms_hash, now=now)
-
-
-def test_no_passport_allows_nothing() -> None:
-    with pytest.raises(Refused, match="No passport allows RELEASE"):
-        require_valid(None, act=Act.RELEASE, terms_hash=PASSPORT.terms_hash, now=T0)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from entrepot.core.canonical import canonical
 from entrepot.core.errors import Invalid
 from entrepot.core.money import Money
 from entrepot.documents import samples
-from entrepot.documents.examination import FINDINGS_MAX, RULES, Examination, documents_sha256, examine
+from entrepot.documents.examination import FINDINGS_MAX, RULES, Examination, examine
 from entrepot.documents.presented import ExaminedTerms, GoodsAgreed
 from entrepot.documents.stated import DeliveryTerms, Port, StatedParty
 from entrepot.documents.trade_documents import Document, read_document
@@ -260,14 +260,6 @@ def test_the_order_of_documents_does_not_matter() -> None:
     read = [read_document(json.dumps(body).encode()) for body in documents().values()]
     answers = {canonical(examine(TERMS, order, 1_796_000_000).to_json()) for order in itertools.permutations(read)}
     assert len(answers) == 1
-
-
-def test_what_the_escrow_keeps_depends_on_every_document_and_not_on_order() -> None:
-    read = [read_document(json.dumps(body).encode()) for body in documents().values()]
-    hashes = {documents_sha256(order) for order in itertools.permutations(read)}
-    assert len(hashes) == 1
-    assert len(next(iter(hashes))) == 32
-    assert not hashes & {documents_sha256(read[:2]), documents_sha256(read[1:]), documents_sha256([*read, read[0]])}
 
 
 def test_every_discrepancy_cites_its_rule_and_its_mark() -> None:

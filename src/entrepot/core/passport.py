@@ -106,12 +106,3 @@ class Passport:
             valid_until=body["valid_until"],
             decision_sha256=body["decision_sha256"],
         )
-
-
-def require_valid(passport: Passport | None, *, act: Act, terms_hash: str, now: int) -> Passport:
-    """Returns the passport. Raises: Refused(passport_invalid) if it is not for this act, these terms and now."""
-    if passport is None or passport.act is not act or passport.terms_hash != terms_hash:
-        raise Refused("passport_invalid", f"No passport allows {act.name} under these terms.")
-    if not passport.valid_from <= now <= passport.valid_until:
-        raise Refused("passport_invalid", f"The passport was valid until {passport.valid_until} (Unix s).")
-    return passport

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
-from ..core.canonical import Json, sha256_of
+from ..core.canonical import Json
 from ..core.errors import Invalid, declare
 from . import examination_rules as rules
 from .examination_rules import Finding
@@ -174,16 +174,6 @@ class Examination:
             "complies": self.complies,
             "discrepancies": [discrepancy.to_json() for discrepancy in self.discrepancies],
         }
-
-
-def documents_sha256(documents: Iterable[Document]) -> bytes:
-    """What the seller signs and the escrow keeps: 32 bytes over kinds and hashes, whatever the order given."""
-    return sha256_of(
-        {
-            "schema": PRESENTATION_SCHEMA,
-            "documents": [{"kind": document.kind, "sha256": document.sha256} for document in _in_order(documents)],
-        }
-    )
 
 
 def _in_order(documents: Iterable[Document]) -> tuple[Document, ...]:

@@ -103,7 +103,7 @@ class ListFacts:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A stop in grades: `new` (no new trades), `fund` (nor fundings), `all` (nor any payout), until a time."""
+    """A stop until a time: `new` and `fund` hold up new trades and fundings, `all` payouts too."""
 
     grade: str
     until: int

@@ -44,7 +44,7 @@ PASSPORTS = {
     "return_cleared": "return", "fee_cleared": "fee",
 }  # fmt: skip
 ALLOWED = ("cleared", *PASSPORTS)
-STOPPED_BY = {"cleared": ("fund", "all"), "funding_sent": ("fund", "all"), **dict.fromkeys(
+STOPPED_BY = {**dict.fromkeys(("cleared", "funding_sent"), ("new", "fund", "all")), **dict.fromkeys(
     ("release_cleared", "refund_cleared", "reject_cleared", "return_cleared", "fee_cleared"), ("all",))}  # fmt: skip
 HELD_FOR = {"funding_sent": "credits_pending", "release_cleared": "debits_pending", "refund_cleared": "debits_pending"}
 

@@ -57,9 +57,10 @@ def caps_in_force(tx: Transaction, now: int) -> Change | None:
 
 
 def followed(tx: Transaction) -> tuple[str, ...]:
-    """The lists that two persons added to the regime's own, in order."""
+    """The lists that two persons added to the regime's own, in order: the one confirmed last counts."""
     names: dict[str, None] = {}
-    for change in tx.checks.changes(subject=LIST_SOURCE, confirmed=True):
+    changes = tx.checks.changes(subject=LIST_SOURCE, confirmed=True)
+    for change in sorted(changes, key=lambda one: one.confirmed_at or 0):
         source = str(change.body["source"])
         if change.body["act"] == "follow":
             names[source] = None

@@ -43,9 +43,7 @@ ROLES = (
     *(f"{side}_{what}" for side in ("seller", "buyer") for what in ("owner", "director")),
 )
 
-declare(
-    "Refused", list_shrinks="The new version of a list loses more than a tenth of its entries: two persons must agree."
-)
+declare("Refused", list_shrinks="The new version of a list loses more than a tenth of its entries; it is not taken.")
 
 
 class ListScreener:

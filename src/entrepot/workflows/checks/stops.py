@@ -14,12 +14,12 @@ from ..step.change_kind import Kind
 GRADES = ("new", "fund", "all")
 STOP_S_MAX = 366 * 86_400  # a longer one is a change of law, not a stop
 # What each grade holds up: settlements in these states do not go on while it lasts.
+_UNPAID = ("proposed", "quoted", "agreed", "in_review", "cleared", "funding")
 AFFECTED = {
-    "new": ("proposed", "quoted"),
-    "fund": ("proposed", "quoted", "agreed", "in_review", "cleared", "funding"),
+    "new": _UNPAID,
+    "fund": _UNPAID,
     "all": (
-        "proposed", "quoted", "agreed", "in_review", "cleared", "funding", "funded", "presented", "discrepant",
-        "releasing", "refunding", "rejecting", "disputed",
+        *_UNPAID, "funded", "presented", "discrepant", "releasing", "refunding", "rejecting", "disputed",
     ),
 }  # fmt: skip
 STOPPERS = ("supervisor", "operator")

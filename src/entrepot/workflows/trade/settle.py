@@ -390,6 +390,7 @@ def _examined_terms(terms: Terms) -> ExaminedTerms:
             GoodsAgreed(line.description, line.hs or None, Decimal(line.quantity), line.unit) for line in terms.lines
         ),
         present_by=terms.schedule.present_by,
+        required=tuple(kind for kind in KINDS if kind in terms.documents_required),
         invoice_number=terms.invoice_number,
         latest_shipment=date.fromisoformat(shipment) if shipment else None,
         shipment_to_presentation_days=terms.schedule.shipment_to_presentation_days,
