@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -98,9 +100,22 @@ def _outcomes(seeds: range, steps: int, jobs: int, stores: Stores) -> Iterator[I
     if jobs == 1:
         yield (run_seed(seed, steps=steps, stores=stores) for seed in seeds)
         return
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=spawned, initializer=_end_with_parent) as pool:
         yield _ahead(pool, seeds, steps, jobs)
         pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """Whoever is killed leaves nobody behind: a process of the pool would wait for its next seeds for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "a process of the pool is somebody's"
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 def _ahead(pool: ProcessPoolExecutor, seeds: range, steps: int, jobs: int) -> Iterator[Outcome]:
