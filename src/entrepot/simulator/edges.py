@@ -56,12 +56,12 @@ def _cap(changes: Iterable[Change], now: int) -> int:
 
 @dataclass
 class Edges:
-    """Judges one world. `before` is how a settlement stood before the last second in which something happened to it."""
+    """Judges one world. `before`: the last second in which something happened to a trade, and how it stood in it."""
 
     world: World
     people: People
     shadows: dict[str, Settlement]
-    before: dict[str, tuple[int, Settlement]] = field(default_factory=dict)
+    before: dict[str, tuple[int, list[Settlement]]] = field(default_factory=dict)
     used: dict[str, tuple[int, int]] = field(
         default_factory=dict
     )  # settlement → (cleared or paid when, how much of its cap)
@@ -77,8 +77,8 @@ class Edges:
             return  # what the rail has already was asked for in its time
         now, kept = self.world.clock.now, tx.settlements.get(operation.settlement)
         assert kept is not None, operation.settlement
-        stood = [kept, *(one for at, one in [self.before.get(kept.id, (0, kept))] if at == now)]
-        is_next = any(_is_next(one, operation) for one in stood)
+        at, stood = self.before.get(kept.id, (0, []))
+        is_next = any(_is_next(one, operation) for one in [kept, *(stood if at == now else [])])
         unless(is_next, "nothing is paid that is held up", f"{operation.once}: {kept.state}")
         held_by = {"fund", "all", "new"} if operation.kind == "fund_with_authorization" else {"all"}
         grades = {str(change.body["grade"]) for change in self.stops(tx, before=now)} & held_by
@@ -112,8 +112,8 @@ class Edges:
 
     def saw(self, tx: Transaction, before: Settlement, event: Event, after: Settlement) -> None:
         """One event of the log, in its turn."""
-        if self.before.get(after.id, (0, before))[0] != event.at:
-            self.before[after.id] = event.at, before
+        at, stood = self.before.get(after.id, (0, []))
+        self.before[after.id] = event.at, [*(stood if at == event.at else []), before]
         if event.kind in ("returned", "fee_claimed"):
             operation, _ = self.world.rail.operation_of(str(event.facts["transaction"]))
             assert operation is not None
