@@ -99,6 +99,23 @@ def test_an_order_that_another_worker_saw_lifted_is_not_signed_by_a_slower_one(
     assert one.state is State.FUNDED and not stage.world.rail.escrow_state(one.escrow).blocked
 
 
+def test_a_return_that_another_worker_sent_meanwhile_has_not_come_to_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slower one saw it held up by a stop. Asked for again, it would be paid out of what another stranger paid."""
+    play(stage, *FUNDED, *BY_HAND, ("return", 1), DECIDE, ("confirm", 3), DECIDE, *STOP, ("wait", 1))
+    others, told = (("wait", 40), ("lift_stops",), DECIDE, ("confirm", 3), DECIDE, SEND), send._told
+    stage.world.meet("send", LAST, lambda: does(stage, *others))
+
+    def slow(*given: Any, **named: Any) -> Any:
+        stage.world.fuse.meet()
+        return told(*given, **named)
+
+    monkeypatch.setattr(send, "_told", slow)
+    play(stage, SEND, *TURN, *TURN, ("return", 1), DECIDE, ("confirm", 3), DECIDE, *TURN)
+    assert (events(stage).count("return_cleared"), events(stage).count("returned")) == (1, 1)
+
+
 @pytest.mark.parametrize("at", [5, 8, LAST])
 def test_of_two_trades_cleared_at_one_moment_by_two_workers_the_cap_has_room_for_one(stage: Stage, at: int) -> None:
     caps = (("caps", 12_000_000), DECIDE, ("confirm", 3), DECIDE)

@@ -15,6 +15,7 @@ from trading_house import Actor, House, fresh_id
 from entrepot.identity import passkey as proofs
 from entrepot.store.memory_locks import Waits
 from entrepot.store.records import Credential, Membership
+from entrepot.store.sign_in_records import Identity
 from entrepot.workflows.house.changes import CONFIRMING
 from entrepot.workflows.people.sessions import SESSION_S
 from entrepot.workflows.people.sign_ins import ATTEMPT_S, FRESH_S, INVITATION_S
@@ -270,33 +271,41 @@ def test_a_passkey_that_is_removed_while_it_signs_in_opens_nothing_and_stays_rem
         assert tx.sign_ins.passkey(base64url(device.id)) is None
 
 
-@pytest.mark.parametrize("act", ["open_session", "end_credential", "end_others", "remove_passkey", "confirm_change"])
-def test_what_two_workers_would_do_past_each_other_they_do_one_after_the_other(house: House, act: str) -> None:
-    """A session that is renewed while it is ended, two last ways in, two confirmations that each come first."""
-    person, device = member(house)
-    held = fresh(house, person)
-    asked: dict[str, dict[str, Any]] = {
-        "open_session": {"secret_sha256": digest(secrets.token_hex(8))},
-        "end_credential": {"credential": held["with"][:16]},
-        "remove_passkey": {"id": base64url(device.id), "even_if_last": True},
-    }
-    name, body = person.id, held | asked.get(act, {})
-    if act == "confirm_change":
-        stop = {"grade": "new", "until": house.now() + 3600}
-        person, name = house.people["operator-2"], CONFIRMING
-        body = {
-            "change": house.ask("propose_change", "operator-1", {"subject": "stop", "body": stop, "reason": "x"})[
-                "change"
-            ]
-        }
-    item = house.put(act, person, body)
+def waits_for(house: House, name: str, act: str, by: Actor, body: dict[str, Any]) -> dict[str, Any]:
+    """The answer to an act that waits while another worker has locked this name."""
+    item = house.put(act, by, body)
     with house.store.work() as tx:
         tx.people.lock(name)
         with house.store.beside(), pytest.raises(Waits):  # type: ignore[attr-defined]
             step(house.ctx)
-    assert house.answer(item)["status"] < 400
-    if act == "confirm_change":
-        house.four_eyes("lift_stop", {"stop": body["change"]}, by=("operator-1", "operator-2"))
+    return house.answer(item)
+
+
+@pytest.mark.parametrize("act", ["open_session", "end_credential", "end_others", "remove_passkey", "remove_identity"])
+def test_what_two_workers_would_do_past_each_other_they_do_one_after_the_other(house: House, act: str) -> None:
+    """A session that is renewed while it is ended, and two last ways in that go at once."""
+    person, device = member(house)
+    held, identity = fresh(house, person), Identity(digest(person.id), person.id, "https://login.example", 1)
+    with house.store.work() as tx:
+        tx.sign_ins.put_identity(identity)
+    asked: dict[str, dict[str, Any]] = {
+        "open_session": {"secret_sha256": digest(secrets.token_hex(8))},
+        "end_credential": {"credential": held["with"][:16]},
+        "remove_passkey": {"id": base64url(device.id)},
+        "remove_identity": {"id": identity.id},
+    }
+    assert waits_for(house, person.id, act, person, held | asked.get(act, {}))["status"] < 400
+
+
+def test_confirmations_and_first_wallets_come_one_after_the_other(house: House) -> None:
+    stop = {"subject": "stop", "body": {"grade": "new", "until": house.now() + 3600}, "reason": "A drill."}
+    change = house.ask("propose_change", "operator-1", stop)
+    confirmed = waits_for(house, CONFIRMING, "confirm_change", house.people["operator-2"], {"change": change["change"]})
+    assert confirmed["status"] < 400
+    house.four_eyes("lift_stop", {"stop": change["change"]}, by=("operator-1", "operator-2"))
+    company = house.people["seller"].participant
+    refused = waits_for(house, company, "add_wallet", house.people["operator-1"], {"participant": company})
+    assert refused["body"]["code"] == "wallet_change_by_two"
 
 
 def test_anothers_passkey_is_not_there(house: House) -> None:

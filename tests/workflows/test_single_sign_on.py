@@ -122,6 +122,24 @@ def test_a_slow_worker_does_not_open_an_attempt_again_that_was_carried_to_its_en
     assert (attempt_of(house, asked[-1].id).state, attempt_of(house, asked[-1].id).facts) == ("done", {})
 
 
+def test_a_slow_worker_does_not_say_no_to_an_attempt_that_another_said_yes_to(
+    house: House, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person, _ = member(house)
+    bind(house, person)
+    real = single_sign_on.outside
+
+    def late(ctx: Any, item: Any) -> None:
+        with ctx.store.work() as tx:
+            attempt = tx.sign_ins.attempt(item.body["attempt"])
+        real(ctx, item)
+        if attempt is not None and attempt.state == "proving":
+            single_sign_on._in_batch(ctx, lambda batch: single_sign_on._refuse(batch, attempt))  # its code was used
+
+    monkeypatch.setattr(single_sign_on, "outside", late)
+    assert sign_in(house, "mine") == "done" and in_force(house, "mine") == ["mine"]
+
+
 def test_an_identity_is_one_persons_and_an_attempt_is_its_beginners(house: House, provider: Provider) -> None:
     first, _ = member(house)
     second, _ = member(house)

@@ -62,9 +62,7 @@ class Edges:
     people: People
     shadows: dict[str, Settlement]
     before: dict[str, tuple[int, list[Settlement]]] = field(default_factory=dict)
-    used: dict[str, tuple[int, int]] = field(
-        default_factory=dict
-    )  # settlement → (cleared or paid when, how much of its cap)
+    used: dict[str, tuple[int, int]] = field(default_factory=dict)  # settlement → (cleared or paid when, how much)
     confirmed: dict[str, Change] = field(default_factory=dict)  # changes that were in force when a worker last ended
     paid_out: Counter[str] = field(default_factory=Counter)  # to whom, beside the trades
     heard: int = 0  # requests to confirm that are answered and were looked at

@@ -259,14 +259,11 @@ def waive(batch: Batch, item: InboxItem) -> Json:
 def check_release(batch: Batch, settlement: Settlement) -> Settlement:
     """Screens afresh and releases: the examiner said yes, the buyer waived, silence lasted, or arbiters awarded."""
     due_at = settlement.dates.get("release_at", 0)
-    if not settlement.complies and settlement.awarded_minor is None and batch.final_time() < due_at:
+    by_silence = not settlement.complies and settlement.awarded_minor is None
+    if by_silence and batch.final_time() < due_at:
         batch.tx.settlements.postpone(settlement.id, until=max(due_at, batch.now + 1))
         return settlement
-    if (
-        not settlement.complies
-        and settlement.awarded_minor is None
-        and batch.tx.inbox.is_waiting(settlement.id, "examine")
-    ):
+    if by_silence and batch.tx.inbox.is_waiting(settlement.id, "examine"):
         # the examiner spoke, and a defect of ours or another worker keeps the finding: silence was none
         batch.tx.settlements.postpone(settlement.id, until=batch.now + batch.ctx.policy.pause_s)
         return settlement
