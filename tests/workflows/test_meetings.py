@@ -112,7 +112,7 @@ def test_a_return_that_another_worker_sent_meanwhile_has_not_come_to_nothing(
         return told(*given, **named)
 
     monkeypatch.setattr(send, "_told", slow)
-    play(stage, SEND, *TURN, *TURN, ("return", 1), DECIDE, ("confirm", 3), DECIDE, *TURN)
+    play(stage, SEND, DECIDE, ("return", 1), DECIDE, ("confirm", 3), DECIDE, *TURN, *TURN, *TURN)
     assert (events(stage).count("return_cleared"), events(stage).count("returned")) == (1, 1)
 
 

@@ -45,8 +45,8 @@ def test_a_finding_that_met_a_defect_of_ours_is_not_taken_for_silence(house: Hou
         tx.inbox.put(lost)
         tx.inbox.set_aside(lost.id, "ValueError()", at=at)
     house.pass_time(15 * 86_400)
-    house.follow_list()  # fresh lists: nothing but the finding stands in the way
-    house.run()
+    house.follow_list()
+    house.pass_time(60)  # fresh lists, and what was put off for them is due: nothing but the finding stands in the way
     trade.is_sound(State.PRESENTED)
 
 
