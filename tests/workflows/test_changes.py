@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from trading_house import House
 
+from entrepot.store.memory import MemoryStore
+from entrepot.store.records import Change
+from entrepot.workflows.checks.figures import followed
+from entrepot.workflows.checks.standing import in_force
 from entrepot.workflows.step.change_kind import PROPOSAL_S
 
 
@@ -61,3 +68,31 @@ def test_a_proposal_ends_after_a_week(house: House) -> None:
 def test_a_subject_that_nobody_knows_is_malformed(house: House) -> None:
     body = {"subject": "everything", "body": {}, "reason": "why not"}
     assert house.refusal("propose_change", "operator-1", body) == "malformed"
+
+
+def decided(number: int, subject: str, body: dict[str, Any], confirmed_at: int) -> Change:
+    """A change that two persons decided, in one second the one proposed later; ids say nothing of the order."""
+    return Change(f"{99 - number:032x}", subject, body, "why", "1" * 32, number, "2" * 32, confirmed_at)
+
+
+@pytest.mark.parametrize(("suspended_at", "lifted_at", "until"), [(10, 20, 0), (20, 10, 99), (10, 10, 0)])
+def test_of_a_suspension_and_its_lifting_the_one_confirmed_last_counts(
+    suspended_at: int, lifted_at: int, until: int
+) -> None:
+    changes = [
+        decided(1, "suspension", {"participant": "p", "until": 99}, suspended_at),
+        decided(2, "suspension_lift", {"participant": "p", "until": 0}, lifted_at),
+        decided(3, "suspension", {"participant": "another", "until": 99}, 30),
+    ]
+    assert in_force(changes, "p", 50) == until
+
+
+@pytest.mark.parametrize(("followed_at", "left_at", "names"), [(10, 20, ()), (20, 10, ("EXTRA",)), (10, 10, ())])
+def test_of_following_a_list_and_leaving_it_the_one_confirmed_last_counts(
+    followed_at: int, left_at: int, names: tuple[str, ...]
+) -> None:
+    store = MemoryStore()
+    with store.work() as tx:
+        tx.checks.put_change(decided(1, "list_source", {"act": "follow", "source": "EXTRA"}, followed_at))
+        tx.checks.put_change(decided(2, "list_source", {"act": "unfollow", "source": "EXTRA"}, left_at))
+        assert followed(tx) == names

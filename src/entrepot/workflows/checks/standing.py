@@ -35,9 +35,8 @@ def suspended_until(tx: Transaction, participant: str, now: int) -> int:
 
 def in_force(changes: Sequence[Change], participant: str, now: int) -> int:
     """The same, from confirmed suspensions and liftings of anybody: the one confirmed last counts."""
-    own = [(one.confirmed_at or 0, place) for place, one in enumerate(changes)
-           if one.body.get("participant") == participant]  # fmt: skip
-    last = changes[max(own)[1]] if own else None
+    own = [one for one in changes if one.body.get("participant") == participant]
+    last = max(own, key=lambda one: (one.confirmed_at or 0, one.proposed_at, one.subject == SUSPEND), default=None)
     until = int(last.body["until"]) if last is not None and last.subject == SUSPEND else 0
     return until if now < until else 0
 
